@@ -1,0 +1,18 @@
+"""Sessions for every OpenTelemetry pipeline: ``session.id`` and ``user.id`` on every span.
+
+This package needs ``opentelemetry-api`` alone; what needs the SDK is in `otel_sessions.sdk`.
+"""
+
+from ._api import clear_session, get_session, set_session, step, update_session
+from ._scope import SessionScope
+from ._session import Session
+
+__all__ = [
+    "Session",
+    "SessionScope",
+    "clear_session",
+    "get_session",
+    "set_session",
+    "step",
+    "update_session",
+]

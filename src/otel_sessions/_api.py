@@ -1,0 +1,193 @@
+"""The public calls: what each argument means, and which change it makes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias, TypeGuard, overload
+
+from opentelemetry.context import Context
+
+from . import _diagnostics
+from ._changes import Clear, Descend, Start, StartComputed, StartNew, Update, plain_start
+from ._context import get_current, state_in
+from ._fields import SessionId, clean_id, clean_text, given
+from ._scope import SessionScope
+from ._session import EMPTY, Session
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from ._changes import Change
+    from ._fields import Fields
+
+Id: TypeAlias = SessionId | None
+"""An id, or ``None`` for not given."""
+
+
+@overload
+def set_session(
+    ctx: Context | None = None,
+    session_id: Id | Callable[..., Id] = None,
+    *,
+    user_id: Id = None,
+    name: str | None = None,
+    path: str | None = None,
+    previous_id: Id = None,
+    metadata: Mapping[str, SessionId] | None = None,
+    tags: Iterable[str] | None = None,
+) -> SessionScope: ...
+
+
+@overload
+def set_session(
+    ctx: SessionId,
+    /,
+    *,
+    user_id: Id = None,
+    name: str | None = None,
+    path: str | None = None,
+    previous_id: Id = None,
+    metadata: Mapping[str, SessionId] | None = None,
+    tags: Iterable[str] | None = None,
+) -> SessionScope: ...
+
+
+def set_session(  # noqa: PLR0913  # what a session holds
+    ctx: Context | SessionId | None = None,
+    session_id: Id | Callable[..., Id] = None,
+    *,
+    user_id: Id = None,
+    name: str | None = None,
+    path: str | None = None,
+    previous_id: Id = None,
+    metadata: Mapping[str, SessionId] | None = None,
+    tags: Iterable[str] | None = None,
+) -> SessionScope:
+    """Return a scope in which every span carries ``session.id`` and ``user.id``.
+
+    ::
+
+        with set_session(ctx, "conv-42", user_id="ada"):
+            ...
+
+    Inside a scope with the same id, what is not given is inherited; with another id only the user
+    is, and never one that came from a remote caller.
+
+    Args:
+        ctx: The OTel Context to start from; ``None`` is the current one at each entry. A `str`,
+            `int` or `uuid.UUID` in this place is the session id.
+        session_id: An id resumes that session, in any process. ``None`` starts a new one, with a
+            random id (UUID 4), at each entry. A callable is called with the arguments of the
+            decorated function.
+        user_id: Whose session it is.
+        name: The kind of workflow, for people ("Trip planning").
+        path: Where in the workflow, absolute ("/outline/lesson-1"); see `step`.
+        previous_id: The session that this one continues after a rotation.
+        metadata: A small map of strings, at most 64.
+        tags: Short strings, at most 64.
+
+    Never raises. Texts are stripped. An id that is not 1 to 200 characters of printable ASCII, and
+    any other text that is not 1 to 200 printable characters, is replaced by its SHA-256 digest; what
+    is empty or of another type is left out. Both are warned about, by the logger ``otel_sessions``.
+
+    Attributes: semantic conventions "Session" and "User" (``session.id``, ``session.previous_id``,
+    ``user.id``, status Development), and ``session.name``, ``session.path``, ``session.tags``,
+    ``session.metadata.<key>`` of this project. Everything but metadata and tags travels in OTel
+    Baggage, to every service that is called with the ``baggage`` propagator.
+    """
+    if session_id is None and type(ctx) is str:
+        ctx, session_id = None, ctx
+    is_plain = name is None and path is None and previous_id is None and metadata is None and tags is None
+    if is_plain and type(session_id) is str and (user_id is None or type(user_id) is str):
+        start = plain_start(session_id, user_id)  # the common call, and the hot one
+        if start is not None and (ctx is None or type(ctx) is Context):
+            return SessionScope(start, ctx)
+    fields = given(user_id=user_id, name=name, path=path, previous_id=previous_id, metadata=metadata, tags=tags)
+    return _scope(ctx, session_id, fields)
+
+
+def update_session(
+    *,
+    user_id: Id = None,
+    name: str | None = None,
+    metadata: Mapping[str, SessionId] | None = None,
+    tags: Iterable[str] | None = None,
+) -> SessionScope:
+    """Return a scope of the current session with more fields, such as the user after a log-in.
+
+    ``user_id`` and ``name`` replace, ``metadata`` and ``tags`` add. Works without a session too: then
+    spans carry what is given and no ``session.id``. Arguments and errors as in `set_session`.
+    """
+    return SessionScope(Update(given(user_id=user_id, name=name, metadata=metadata, tags=tags)))
+
+
+def clear_session(ctx: Context | None = None) -> SessionScope:
+    """Return a scope in which spans carry no session and no user, and nothing of them is sent.
+
+    Args:
+        ctx: The OTel Context to start from; ``None`` is the current one at each entry.
+    """
+    return SessionScope(Clear(), _checked(ctx))
+
+
+def step(name: str) -> SessionScope:
+    """Return a scope one step deeper in the workflow: ``session.path`` is the current path and ``name``.
+
+    ::
+
+        with step("outline"), step("lesson-1"):  # /outline/lesson-1
+            ...
+
+    Args:
+        name: 1 to 200 printable characters; slashes in it make several steps. A path that gets
+            longer than 200 characters becomes its digest.
+    """
+    return SessionScope(Descend(clean_text("name", name)))
+
+
+def get_session(ctx: Context | None = None) -> Session | None:
+    """Return the session that spans started in ``ctx`` carry, ``None`` for none.
+
+    Args:
+        ctx: An OTel Context; ``None`` is the current one.
+    """
+    found = _checked(ctx)
+    state = state_in(get_current() if found is None else found)
+    return None if state is None or state.session == EMPTY else state.session
+
+
+def _scope(ctx: object, session_id: object, fields: Fields) -> SessionScope:
+    if _is_context(ctx):
+        return SessionScope(_start(session_id, fields), ctx)
+    if session_id is not None:
+        _wrong_context(ctx)
+        return SessionScope(_start(session_id, fields))
+    if callable(ctx):
+        _diagnostics.warn_caller("bare", "set_session: write @set_session() with parentheses to decorate a function")
+        return SessionScope(StartNew(fields))(ctx)  # type: ignore[return-value]  # it is the function that was decorated
+    return SessionScope(Start(clean_id("session_id", ctx), fields))
+
+
+def _start(session_id: object, fields: Fields) -> Change:
+    if session_id is None:
+        return StartNew(fields)
+    if callable(session_id):
+        return StartComputed(session_id, fields)
+    return Start(clean_id("session_id", session_id), fields)
+
+
+def _is_context(ctx: object) -> TypeGuard[Context | None]:
+    return ctx is None or issubclass(type(ctx), Context)  # not isinstance, which runs code of the object
+
+
+def _checked(ctx: object) -> Context | None:
+    if _is_context(ctx):
+        return ctx
+    _wrong_context(ctx)
+    return None
+
+
+def _wrong_context(ctx: object) -> None:
+    found = type(ctx).__name__
+    _diagnostics.warn_caller(
+        f"ctx {found}", "ctx: expected an OpenTelemetry Context and got %s: the current one is used", found
+    )

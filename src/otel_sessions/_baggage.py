@@ -1,0 +1,155 @@
+"""Session <-> OpenTelemetry Baggage (https://www.w3.org/TR/baggage/). Pure, and never raises.
+
+What stands in baggage may come from anywhere: a caller's header, other code, another SDK. It is
+validated here, once, and what is not a valid id or text is not there for anybody above.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from opentelemetry import baggage
+from opentelemetry.context import Context
+
+from . import _diagnostics, _ids, _paths
+from ._session import (
+    EMPTY,
+    NAME,
+    PATH,
+    PREVIOUS_ID,
+    SESSION_ID,
+    USER_ID,
+    WIRE_KEYS,
+    Session,
+    wire_values,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+# What Langfuse's own SDK leaves in baggage for other services (`propagate_attributes(as_baggage=True)`).
+_LANGFUSE_KEYS = ("langfuse_session_id", "langfuse_user_id")
+
+_OUR_KEYS = frozenset(WIRE_KEYS)
+_NO_ITEMS: Mapping[str, object] = {}
+_NO_VALUES = (None,) * len(WIRE_KEYS)
+# Stands for what is too long or of another type; not printable, so never valid.
+_UNFIT = "\x00"
+
+# Distinct sets of remote ids that are kept parsed; each is at most five texts of 200 characters.
+_PARSED = 256
+
+
+def context_key() -> str | None:
+    """Return the Context key under which the API keeps baggage, ``None`` where it can't be told.
+
+    `opentelemetry.baggage` sets one entry per call, and copies everything at each; with the key,
+    which only its own public functions show us here, a whole baggage is written in one step.
+    """
+    with_entry = baggage.set_baggage("key", "value", Context())
+    for key in with_entry:
+        if baggage.get_all(Context({key: {"key": "value"}})) == {"key": "value"}:
+            return key
+    return None
+
+
+CONTEXT_KEY = context_key()
+
+
+def entries(context: Context) -> Mapping[str, object]:
+    """Return the baggage of ``context``."""
+    if CONTEXT_KEY is None:
+        return baggage.get_all(context)
+    found = context.get(CONTEXT_KEY)
+    return found if isinstance(found, dict) else _NO_ITEMS
+
+
+def of_session(session: Session) -> dict[str, object]:
+    """Return what of ``session`` travels: ids, name and path. Metadata and tags stay in the process."""
+    return {key: value for key, value in zip(WIRE_KEYS, wire_values(session), strict=True) if value is not None}
+
+
+def of_session_in(context: Context) -> Mapping[str, object]:
+    """Return what the baggage of ``context`` holds under the keys of a session, valid or not."""
+    current = entries(context)
+    return {key: current[key] for key in WIRE_KEYS if key in current}
+
+
+def with_session(context: Context, key: str, value: object, ours: Mapping[str, object]) -> Context:
+    """Return ``context`` with ``value`` under ``key``, and with ``ours`` first in its baggage.
+
+    All other entries of a session leave the baggage; foreign ones stay in their order.
+    """
+    values = context.copy()
+    values[key] = value
+    if CONTEXT_KEY is not None:
+        current = values.get(CONTEXT_KEY)
+        values[CONTEXT_KEY] = _exchanged(current, ours) if current else ours
+        return Context(values)
+    items = _exchanged(dict(entries(context)), ours)
+    result = baggage.clear(Context(values))
+    for name, item in items.items():
+        result = baggage.set_baggage(name, item, result)
+    return result
+
+
+def _exchanged(current: object, ours: Mapping[str, object]) -> Mapping[str, object]:
+    if not isinstance(current, dict):
+        return ours
+    if _OUR_KEYS.isdisjoint(current):
+        return {**ours, **current}
+    return {**ours, **{key: value for key, value in current.items() if key not in _OUR_KEYS}}
+
+
+def session_in(items: Mapping[str, object]) -> Session | None:
+    """Return the session that baggage ``items`` tell of, ``None`` where none of them is valid."""
+    values = tuple(_clipped(items.get(key)) for key in WIRE_KEYS)
+    return None if values == _NO_VALUES else parsed(*values)
+
+
+def langfuse_session_in(items: Mapping[str, object]) -> Session | None:
+    """Return the session that Langfuse's SDK left in baggage ``items``."""
+    session_id, user_id = (_clipped(items.get(key)) for key in _LANGFUSE_KEYS)
+    return None if session_id is user_id is None else parsed(session_id, user_id)
+
+
+def _clipped(value: object) -> str | None:
+    """Return ``value`` as a text short enough to look at (and to keep), ``None`` where there is none."""
+    if value is None:
+        return None
+    text = value if type(value) is str else _ids.text_of(value)
+    return _UNFIT if text is None or len(text) > _ids.MAX_LENGTH else text
+
+
+@lru_cache(maxsize=_PARSED)
+def parsed(
+    session_id: str | None,
+    user_id: str | None,
+    name: str | None = None,
+    path: str | None = None,
+    previous_id: str | None = None,
+) -> Session | None:
+    route = _valid(PATH, path, _ids.is_plain_text)
+    session = Session(
+        _valid(SESSION_ID, session_id, _ids.is_plain_id),
+        _valid(USER_ID, user_id, _ids.is_plain_id),
+        _valid(NAME, name, _ids.is_plain_text),
+        None if route is None else _paths.absolute(route),
+        _valid(PREVIOUS_ID, previous_id, _ids.is_plain_id),
+    )
+    return None if session == EMPTY else session
+
+
+def _valid(key: str, value: str | None, is_valid: Callable[[str], bool]) -> str | None:
+    text = None if value is None else value.strip()
+    if text is None or is_valid(text):
+        return text
+    _diagnostics.count(f"dropped baggage {key}")
+    _diagnostics.warn_once(
+        ("baggage", key),
+        "otel_sessions: baggage entry %s is dropped: it is not 1 to %d printable characters, in US-ASCII for an id",
+        key,
+        _ids.MAX_LENGTH,
+    )
+    return None

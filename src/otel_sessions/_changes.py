@@ -1,0 +1,196 @@
+"""How each public call makes the session inside a scope from the one outside.
+
+A change is made once, by the call, and applied at each entry.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
+
+from . import _diagnostics, _ids, _paths
+from ._fields import ABSENT, NO_FIELDS, Absent, Fields, clean_id
+from ._session import EMPTY, Session
+from ._state import CLEARED, State, state_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_T = TypeVar("_T")
+
+Args: TypeAlias = tuple[Any, ...]
+Kwargs: TypeAlias = Mapping[str, Any]
+
+NO_KWARGS: Kwargs = MappingProxyType({})
+
+
+class Change(Protocol):
+    """Makes the state inside a scope from the one outside."""
+
+    def applied(self, outer: State | None, args: Args = (), kwargs: Kwargs = NO_KWARGS, /) -> State:
+        """Return the state inside, given the one outside and the arguments of the decorated function."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A session by its id, of ``set_session``. ABSENT stands for an id that can't be used."""
+
+    session_id: str | Absent
+    fields: Fields = NO_FIELDS
+    alone: State | None = None
+
+    def applied(self, outer: State | None, _args: Args = (), _kwargs: Kwargs = NO_KWARGS, /) -> State:
+        """Inherit from the same session what is not given; from another one its user."""
+        if outer is None and self.alone is not None:
+            return self.alone
+        return _started(self.session_id, self.fields, outer)
+
+
+@dataclass(frozen=True, slots=True)
+class StartNew:
+    """A new session with a generated id, another one at each entry."""
+
+    fields: Fields = NO_FIELDS
+
+    def applied(self, outer: State | None, _args: Args = (), _kwargs: Kwargs = NO_KWARGS, /) -> State:
+        """Inherit the user."""
+        return _started(_ids.new_id(), self.fields, outer)
+
+    def pinned(self) -> Start:
+        """Return the start of one new session, the same at each entry."""
+        return Start(_ids.new_id(), self.fields)
+
+
+@dataclass(frozen=True, slots=True)
+class StartComputed:
+    """A session whose id is computed from the arguments of the decorated function."""
+
+    compute: Callable[..., object]
+    fields: Fields = NO_FIELDS
+
+    def applied(self, outer: State | None, args: Args = (), kwargs: Kwargs = NO_KWARGS, /) -> State:
+        """Start the session that the function names; ``None`` from it is a new one."""
+        return _started(self._computed_id(args, kwargs), self.fields, outer)
+
+    def _computed_id(self, args: Args, kwargs: Kwargs) -> str | Absent:
+        try:
+            value = self.compute(*args, **kwargs)
+        except Exception as error:  # noqa: BLE001  # the application's function; its failure must not be ours
+            found = type(error).__name__
+            _diagnostics.warn_caller("session_id raised", "session_id: the callable raised %s: no session id", found)
+            return ABSENT
+        if inspect.iscoroutine(value):
+            value.close()  # else Python warns that it was never awaited
+        return _ids.new_id() if value is None else clean_id("session_id", value)
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """The same session with more fields, of ``update_session``."""
+
+    fields: Fields
+
+    def applied(self, outer: State | None, _args: Args = (), _kwargs: Kwargs = NO_KWARGS, /) -> State:
+        """Replace the texts that are given; add to metadata and tags."""
+        session = EMPTY if outer is None else outer.session
+        return _continued(outer, _filled(session, self.fields, session.id, adding=True), self.fields)
+
+
+@dataclass(frozen=True, slots=True)
+class Descend:
+    """The same session one step deeper, of ``step``."""
+
+    name: str | Absent
+
+    def applied(self, outer: State | None, _args: Args = (), _kwargs: Kwargs = NO_KWARGS, /) -> State:
+        """Join the step to the path."""
+        session = EMPTY if outer is None else outer.session
+        if isinstance(self.name, Absent):
+            return _continued(outer, session, NO_FIELDS)
+        fields = Fields(path=_paths.joined(session.path, self.name))
+        return _continued(outer, _filled(session, fields, session.id), fields)
+
+
+@dataclass(frozen=True, slots=True)
+class Clear:
+    """No session and no user, of ``clear_session``."""
+
+    def applied(self, _outer: State | None, _args: Args = (), _kwargs: Kwargs = NO_KWARGS, /) -> State:
+        """Carry nothing."""
+        return CLEARED
+
+
+@lru_cache(maxsize=256)
+def plain_start(session_id: str, user_id: str | None) -> Start | None:
+    """Return the start of a session with these ids and nothing else, ``None`` where one of them is not plain.
+
+    This is the common case, and the hot one: its state is made once.
+    """
+    if not (_is_clean(session_id) and (user_id is None or _is_clean(user_id))):
+        return None
+    return Start(session_id, Fields(user_id), state_of(Session(session_id, user_id)))
+
+
+def _is_clean(text: str) -> bool:
+    return text.strip() == text and _ids.is_plain_id(text)
+
+
+def _started(session_id: str | Absent, fields: Fields, outer: State | None) -> State:
+    return state_of(
+        _filled(_inherited(session_id, outer), fields, None if isinstance(session_id, Absent) else session_id),
+        is_whole=True,
+        user_is_remote=outer is not None and outer.user_is_remote and fields.user_id is None,
+    )
+
+
+def _inherited(session_id: str | Absent, outer: State | None) -> Session:
+    if outer is None:
+        return EMPTY
+    if outer.session.id == session_id:
+        return outer.session
+    # Who a remote caller says it is holds for the session it names, and for no other.
+    return EMPTY if outer.user_is_remote else Session(user_id=outer.session.user_id)
+
+
+def _continued(outer: State | None, session: Session, fields: Fields) -> State:
+    if outer is None:
+        return state_of(session)
+    return state_of(
+        session,
+        is_whole=outer.is_whole,
+        id_is_remote=outer.id_is_remote,
+        user_is_remote=outer.user_is_remote and fields.user_id is None,
+    )
+
+
+def _filled(base: Session, fields: Fields, session_id: str | None, *, adding: bool = False) -> Session:
+    """Return ``base`` with another id and with the ``fields`` that are given, ``adding`` to collections or not."""
+    metadata = _chosen(fields.metadata, base.metadata) or {}
+    tags = _chosen(fields.tags, base.tags) or ()
+    return Session(
+        session_id,
+        _chosen(fields.user_id, base.user_id),
+        _chosen(fields.name, base.name),
+        _chosen(fields.path, base.path),
+        _previous_id(_chosen(fields.previous_id, base.previous_id), session_id),
+        {**base.metadata, **metadata} if adding else metadata,
+        tuple(dict.fromkeys(base.tags + tags)) if adding else tags,
+    )
+
+
+def _previous_id(previous_id: str | None, session_id: str | None) -> str | None:
+    if previous_id is None or previous_id != session_id:
+        return previous_id
+    _diagnostics.warn_caller("previous_id same", "previous_id: it is the session's own id, so it is left out")
+    return None
+
+
+def _chosen(given: _T | Absent | None, inherited: _T | None) -> _T | None:
+    if given is None:
+        return inherited
+    return None if isinstance(given, Absent) else given

@@ -1,0 +1,243 @@
+"""The session in OpenTelemetry Context: entering, leaving, and reading what is there.
+
+Each entry into a scope puts an `Entry` of its own into the Context, next to the baggage, so that
+scopes can be entered again, and shared by tasks and threads: nothing of an entry is on the scope.
+
+Leaving: a `contextvars.Token` can be reset only in the `contextvars.Context` in which it was
+made. That tells the place that entered (where the session must end) from a copy of its context
+(a task that was started inside, which keeps the session). Where a Context with an entry that has
+ended may come back, because somebody else's token still holds it, the entry keeps an unused token,
+and who reads the entry asks again.
+"""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from functools import lru_cache
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry.context import Context, attach, create_key, detach
+from opentelemetry.context import get_current as api_get_current
+from opentelemetry.trace import get_current_span
+
+from . import _baggage, _ids
+from ._session import Session, from_attributes, overlaid
+from ._state import State, state_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def _reader() -> Callable[[], Context]:
+    """Return the quickest function that reads the current Context.
+
+    That is the ``get`` of the context variable behind the API, which a token names. With a runtime
+    context of another make (``OTEL_PYTHON_CONTEXT``) it is the API's own function.
+    """
+    token = attach(api_get_current())
+    var = getattr(token, "var", None)
+    detach(token)
+    if not isinstance(var, ContextVar):
+        return api_get_current
+    try:
+        return var.get if var.get() is api_get_current() else api_get_current
+    except LookupError:
+        return api_get_current
+
+
+get_current = _reader()
+
+ENTRY_KEY = create_key("otel-sessions")
+
+# Plain context keys, set by `openinference.instrumentation.using_session` and `using_user`.
+# Its tracers set them on their spans after the start, so a scope has to agree with them inside.
+_OPENINFERENCE_SESSION = "session.id"
+_OPENINFERENCE_USER = "user.id"
+
+_NOTHING_BELOW = Context()
+
+
+class Entry:
+    """One entry into a scope.
+
+    Attributes:
+        state: What is carried inside.
+        owner: The scope that was entered; ``None`` for a Context that nobody attached.
+        base: The Context below this one.
+        context: The Context that was attached, as long as this entry is not left.
+        token: What attaching it returned. After the entry was left: an unused token of the place
+            where it has ended and may come back, ``None`` where it can't.
+    """
+
+    # Filled in by `enter` and `context_with`, without an `__init__`: it would be a tenth of the cost of a scope.
+    __slots__ = ("base", "context", "owner", "state", "token")
+
+    state: State
+    owner: object
+    base: Context
+    context: Context | None
+    token: Any  # a contextvars.Token[Context], or what another runtime context has for one; or None
+
+
+def entry_in(context: Context) -> Entry | None:
+    """Return the entry that ``context`` carries, ended or not."""
+    return context.get(ENTRY_KEY)  # type: ignore[return-value]  # nobody else has the key
+
+
+def context_with(state: State, base: Context) -> Context:
+    """Return ``base`` with the session of ``state``, for a caller to attach or to pass on."""
+    entry = Entry()
+    entry.state = state
+    entry.base = base
+    entry.owner = entry.context = entry.token = None
+    return _baggage.with_session(_agreeing(base, state.session.id, state.session.user_id), ENTRY_KEY, entry, state.items)
+
+
+def enter(state: State, base: Context, owner: object) -> Entry:
+    """Make ``base`` with the session of ``state`` the current Context."""
+    entry = Entry()
+    entry.state = state
+    entry.owner = owner
+    entry.base = base
+    if _OPENINFERENCE_SESSION in base or _OPENINFERENCE_USER in base:
+        base = _agreeing(base, state.session.id, state.session.user_id)
+    entry.context = context = _baggage.with_session(base, ENTRY_KEY, entry, state.items)
+    entry.token = attach(context)
+    return entry
+
+
+def leave(entry: Entry) -> None:
+    """End ``entry``: quietly, wherever this is called, and without bringing back what has ended before."""
+    if entry.context is not None:
+        _leave(entry, get_current())
+
+
+def leave_innermost(owner: object) -> None:
+    """End the innermost entry of the current Context that ``owner`` made and has not left."""
+    current = get_current()
+    entry: Entry | None = current.get(ENTRY_KEY)  # type: ignore[assignment]  # as `entry_in`, on the hot path
+    while entry is not None:
+        if entry.owner is owner and entry.context is not None:
+            _leave(entry, current)
+            return
+        entry = entry_in(entry.base)
+
+
+def _leave(entry: Entry, current: Context) -> None:
+    context, token = entry.context, entry.token
+    entry.context = None  # it holds the entry: a cycle
+    try:
+        # Not `opentelemetry.context.detach`: elsewhere than where the token was made, that logs an
+        # ERROR with a traceback (opentelemetry-python#2606), and we want to know.
+        token.var.reset(token)
+    except (ValueError, RuntimeError):
+        return
+    except AttributeError:  # not a contextvars.Token: see `_reader`
+        entry.token = None
+        detach(token)
+        return
+    if current is context:
+        # In order: nobody but this entry's own token held what is below.
+        entry.token = None
+        entry.base = _NOTHING_BELOW
+        if token.old_value and token.old_value is not token.MISSING:
+            _settle(token.old_value)
+    else:
+        entry.token = attach(current)
+        _settle(current)
+
+
+def state_in(context: Context) -> State | None:
+    """Return what a span that starts in ``context`` carries, ``None`` for nothing.
+
+    The first that has one of: the innermost scope, the baggage, the span of ``context`` if it is a
+    local one (a lost context), what OpenInference or Langfuse left there.
+    """
+    entry: Any = context.get(ENTRY_KEY)  # as `entry_in`, on the hot path
+    if entry is not None and entry.context is None and _has_ended(entry):
+        context = _without(entry, context)
+        entry = entry_in(context)
+    if entry is None:
+        return _found(context) if context else None
+    return entry.state if entry.state.is_whole else _completed(entry.state, context)
+
+
+def _found(context: Context) -> State | None:
+    items = _baggage.entries(context)
+    if not items:
+        return _of_parent(context) or _of_openinference(context)
+    remote = _remote(_baggage.session_in(items))
+    if remote is not None and remote.is_whole:
+        return remote
+    return _of_parent(context) or remote or _of_openinference(context) or _remote(_baggage.langfuse_session_in(items))
+
+
+def _of_parent(context: Context) -> State | None:
+    """Return what the span of ``context`` carries. A remote parent has no attributes."""
+    attributes = getattr(get_current_span(context), "attributes", None)
+    # The copy of a view is quick; asking the view for a key that is not there is not.
+    session = from_attributes(attributes.copy()) if isinstance(attributes, MappingProxyType) else None
+    # Whether the user of that span came with a request is not known here, so it is taken to be.
+    return None if session is None else state_of(session, user_is_remote=True)
+
+
+def _of_openinference(context: Context) -> State | None:
+    session_id, user_id = context.get(_OPENINFERENCE_SESSION), context.get(_OPENINFERENCE_USER)
+    if session_id is None and user_id is None:
+        return None
+    return state_of(Session(_ids.grouping_id(session_id), _ids.grouping_id(user_id)))
+
+
+def _agreeing(context: Context, session_id: object, user_id: object) -> Context:
+    """Return ``context`` with these ids where it has OpenInference's keys; ``None`` removes a key."""
+    ids = {_OPENINFERENCE_SESSION: session_id, _OPENINFERENCE_USER: user_id}
+    values = {key: ids.get(key, value) for key, value in context.items()}
+    return Context({key: value for key, value in values.items() if key not in ids or value is not None})
+
+
+def _completed(state: State, context: Context) -> State:
+    """Return ``state``, which has no session id, with what is known of the session elsewhere."""
+    found = _found(context)
+    if found is None:
+        return state
+    return state_of(
+        overlaid(found.session, state.session),
+        id_is_remote=found.id_is_remote,
+        user_is_remote=found.user_is_remote and state.session.user_id is None,
+    )
+
+
+@lru_cache(maxsize=256)
+def _remote(session: Session | None) -> State | None:
+    return None if session is None else state_of(session, id_is_remote=True, user_is_remote=True)
+
+
+def _settle(context: Context) -> None:
+    """Attach ``context`` again without the sessions in it that have ended here, if there are any."""
+    entry = entry_in(context)
+    if entry is not None and _has_ended(entry):
+        attach(_without(entry, context))
+
+
+def _without(entry: Entry, context: Context) -> Context:
+    """Return ``context`` with what is below the ended ``entry`` in its place."""
+    below = entry_in(entry.base)
+    while below is not None and _has_ended(below):
+        entry, below = below, entry_in(below.base)
+    items = _baggage.of_session_in(entry.base) if below is None else below.state.items
+    context = _agreeing(context, entry.base.get(_OPENINFERENCE_SESSION), entry.base.get(_OPENINFERENCE_USER))
+    return _baggage.with_session(context, ENTRY_KEY, below, items)
+
+
+def _has_ended(entry: Entry) -> bool:
+    """Tell whether ``entry`` has ended in this very place, and is not in a copy of its context."""
+    if entry.context is not None or entry.token is None:
+        return False
+    current = get_current()
+    try:
+        entry.token.var.reset(entry.token)
+    except (ValueError, RuntimeError):
+        return False
+    entry.token = attach(current)
+    return True

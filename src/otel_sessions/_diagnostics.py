@@ -1,0 +1,87 @@
+"""The package's one logger: every complaint once per place, and counts of what was dropped.
+
+Nothing that is logged here may contain a session id, a user id or any other value that a
+caller or a remote peer supplied; messages name arguments, types, limits and places.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import logging
+import threading
+from collections import Counter
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+    from types import FrameType
+
+logger = logging.getLogger("otel_sessions")
+
+# A program has a bounded number of places that can complain; generated code has not.
+_MAX_PLACES = 1024
+
+_PACKAGE = __name__.partition(".")[0]
+
+_said: set[Hashable] = set()
+_counts: Counter[str] = Counter()
+_lock = threading.Lock()
+
+
+def warn_once(key: Hashable, message: str, *args: object, stacklevel: int = 1) -> None:
+    """Log ``message % args`` at WARNING, the first time that ``key`` is seen in this process."""
+    with _lock:
+        if key in _said or len(_said) >= _MAX_PLACES:
+            return
+        _said.add(key)
+    # A logging filter or handler of the application may raise; telemetry must not pass that on.
+    with contextlib.suppress(Exception):
+        logger.warning(message, *args, stacklevel=stacklevel + 1)
+
+
+def warn_caller(problem: str, message: str, *args: object) -> None:
+    """Log ``message % args`` with the file and line of the application's call, once per place.
+
+    Args:
+        problem: What is wrong, in a word; the same problem at the same line is said once.
+        message: A ``%``-style format, without ids and without other values from outside.
+        args: Its arguments.
+    """
+    filename, line, depth = _application_frame()
+    warn_once((problem, filename, line), f"otel_sessions: {message} (%s:%d)", *args, filename, line, stacklevel=depth)
+
+
+def count(name: str) -> None:
+    """Add one to the number kept under ``name``."""
+    with _lock:
+        _counts[name] += 1
+
+
+def counts() -> dict[str, int]:
+    """Return what was counted so far, by name."""
+    with _lock:
+        return dict(_counts)
+
+
+def reset() -> None:
+    """Forget what was said and counted (for tests)."""
+    with _lock:
+        _said.clear()
+        _counts.clear()
+
+
+def _application_frame() -> tuple[str, int, int]:
+    """Return file, line and ``stacklevel`` (from `warn_caller`) of the nearest frame outside this package."""
+    frame = inspect.currentframe()
+    depth = 0
+    while frame is not None and _is_ours(frame):
+        frame = frame.f_back
+        depth += 1
+    if frame is None:
+        return "<unknown>", 0, 1
+    return frame.f_code.co_filename, frame.f_lineno, depth
+
+
+def _is_ours(frame: FrameType) -> bool:
+    return str(frame.f_globals.get("__name__", "")).partition(".")[0] == _PACKAGE

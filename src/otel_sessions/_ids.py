@@ -1,0 +1,75 @@
+"""What may stand as an id or a text on the wire, in a backend and on a span. Pure.
+
+The limits come from the places an id has to survive: W3C Baggage carries US-ASCII
+(https://www.w3.org/TR/baggage/#value), Langfuse drops ids over 200 characters and MLflow
+refuses a whole batch for one id over 250. An id that does not fit is replaced by a digest and
+not cut: cutting would merge sessions.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from uuid import UUID, uuid4
+
+MAX_LENGTH = 200
+"""Longest id or text, in characters."""
+
+_DIGEST_PREFIX = "sha256-"
+# Below this many hex digits after the prefix, the prefix is given up for more of the hash.
+_MIN_HEX_DIGITS = 16
+
+
+def new_id() -> str:
+    """Return a fresh random id (UUID version 4, RFC 9562 section 5.4), 36 characters."""
+    return str(uuid4())
+
+
+def text_of(value: object) -> str | None:
+    """Return ``value`` as stripped text, or ``None`` where its type can't be an id.
+
+    Args:
+        value: A `str`, an `int` (not `bool`) or a `uuid.UUID` is accepted.
+    """
+    # The unbound methods give an exact ``str`` for subclasses too, and run no code of theirs.
+    if isinstance(value, str):
+        return str.strip(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return _digits_of(value)
+    if isinstance(value, UUID):
+        return UUID.__str__(value)
+    return None
+
+
+def is_plain_id(text: str, limit: int = MAX_LENGTH) -> bool:
+    """Tell whether ``text`` is 1 to ``limit`` characters of printable ASCII."""
+    return 0 < len(text) <= limit and text.isascii() and text.isprintable()
+
+
+def is_plain_text(text: str, limit: int = MAX_LENGTH) -> bool:
+    """Tell whether ``text`` is 1 to ``limit`` printable characters of any script."""
+    return 0 < len(text) <= limit and text.isprintable()
+
+
+def digest(text: str, limit: int = MAX_LENGTH) -> str:
+    """Return ``sha256-<hex>`` of ``text``, cut to ``limit`` characters: equal texts, equal digests.
+
+    With a ``limit`` too small for the prefix and 16 digits, the digits stand alone.
+    """
+    hexadecimal = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    prefix = _DIGEST_PREFIX if limit >= len(_DIGEST_PREFIX) + _MIN_HEX_DIGITS else ""
+    return (prefix + hexadecimal)[:limit]
+
+
+def grouping_id(value: object) -> str | None:
+    """Return ``value`` as an id, or as its digest where it does not fit; ``None`` where it is none."""
+    text = text_of(value)
+    if not text:
+        return None
+    return text if is_plain_id(text) else digest(text)
+
+
+def _digits_of(value: int) -> str | None:
+    try:
+        return int.__repr__(value)
+    except ValueError:  # more digits than sys.get_int_max_str_digits() allows
+        return None

@@ -1,0 +1,181 @@
+"""What every call of the public API returns: one change of the session, to be entered."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import threading
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+from opentelemetry.trace import get_current_span
+
+from . import _diagnostics
+from ._changes import NO_KWARGS, StartNew
+from ._context import Entry, context_with, enter, get_current, leave, leave_innermost, state_in
+from ._session import EMPTY, Session
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from opentelemetry.context import Context
+
+    from ._changes import Args, Change, Kwargs
+    from ._state import State
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+_pinning = threading.Lock()
+
+
+class SessionScope:
+    """A session to be entered: ``with``, ``async with``, a decorator, or through `context`.
+
+    Nothing is attached before it is entered. A scope may be entered again, inside itself too, and
+    may be shared by threads and tasks. Leaving never raises and never suppresses an exception.
+
+    As a decorator it holds for each call of a function or of a coroutine function.
+    """
+
+    __slots__ = ("_base", "_change")
+
+    def __init__(self, change: Change, base: Context | None = None) -> None:
+        """Take the ``change`` to apply, and the Context to apply it to: ``None`` for the current one at each entry."""
+        self._change = change
+        self._base = base
+
+    @property
+    def session(self) -> Session:
+        """The session inside. Of a session with a generated id this fixes the id for all entries to come."""
+        return self._pinned_state(self._outer_context()).session
+
+    @property
+    def context(self) -> Context:
+        """An OTel Context that carries the session, for ``start_span(context=...)``; fixes a generated id."""
+        base = self._outer_context()
+        return context_with(self._pinned_state(base), base)
+
+    def __enter__(self) -> Session:
+        """Make the session current, and return it."""
+        try:
+            return self._entered((), NO_KWARGS).state.session
+        except Exception as error:  # noqa: BLE001  # telemetry must not break the application
+            _warn_not_entered(error)
+            return EMPTY
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Restore what was current before."""
+        try:
+            leave_innermost(self)
+        except Exception as error:  # noqa: BLE001  # telemetry must not break the application
+            _warn_not_left(error)
+
+    async def __aenter__(self) -> Session:
+        """Make the session current in this task, and return it."""
+        return self.__enter__()
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Restore what was current in this task before."""
+        self.__exit__(exc_type, exc, traceback)
+
+    def __call__(self, function: Callable[_P, _R]) -> Callable[_P, _R]:
+        """Return ``function`` with every call of it inside a fresh entry of this scope."""
+        refusal = _why_not(function)
+        if refusal is not None:
+            _diagnostics.warn_caller(
+                f"decorator {refusal}", "the decorated object is %s: it is left without a session", refusal
+            )
+            return function
+        if inspect.iscoroutinefunction(function):
+            return self._around_coroutine(function)
+        return self._around_function(function)
+
+    def __repr__(self) -> str:
+        """Tell what the scope does, without the ids."""
+        return f"<SessionScope {type(self._change).__name__}>"
+
+    def _around_function(self, function: Callable[_P, _R]) -> Callable[_P, _R]:
+        @functools.wraps(function)
+        def inside(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+            entry = self._enter(args, kwargs)
+            try:
+                return function(*args, **kwargs)
+            finally:
+                _leave(entry)
+
+        return inside
+
+    def _around_coroutine(self, function: Callable[_P, Any]) -> Callable[_P, Any]:
+        @functools.wraps(function)
+        async def inside(*args: _P.args, **kwargs: _P.kwargs) -> Any:  # noqa: ANN401  # whatever the coroutine returns
+            entry = self._enter(args, kwargs)
+            try:
+                return await function(*args, **kwargs)
+            finally:
+                _leave(entry)
+
+        return inside
+
+    def _enter(self, args: Args, kwargs: Kwargs) -> Entry | None:
+        try:
+            return self._entered(args, kwargs)
+        except Exception as error:  # noqa: BLE001  # telemetry must not break the application
+            _warn_not_entered(error)
+            return None
+
+    def _entered(self, args: Args, kwargs: Kwargs) -> Entry:
+        base = get_current() if self._base is None else self._base
+        outer = state_in(base) if base else None
+        if outer is not None and type(self._change) is StartNew:
+            _warn_if_torn(base, outer)
+        return enter(self._change.applied(outer, args, kwargs), base, self)
+
+    def _outer_context(self) -> Context:
+        return get_current() if self._base is None else self._base
+
+    def _pinned_state(self, base: Context) -> State:
+        with _pinning:
+            if isinstance(self._change, StartNew):
+                self._change = self._change.pinned()
+        return self._change.applied(state_in(base))
+
+
+def _leave(entry: Entry | None) -> None:
+    try:
+        if entry is not None:
+            leave(entry)
+    except Exception as error:  # noqa: BLE001  # telemetry must not break the application
+        _warn_not_left(error)
+
+
+def _warn_not_entered(error: Exception) -> None:
+    found = type(error).__name__
+    _diagnostics.warn_caller("enter", "entering a scope raised %s: there is no session inside", found)
+
+
+def _warn_not_left(error: Exception) -> None:
+    _diagnostics.warn_caller("leave", "leaving a scope raised %s", type(error).__name__)
+
+
+def _why_not(function: object) -> str | None:
+    """Return why ``function`` can't be decorated, ``None`` if it can."""
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        return "a generator function, which this version does not support (enter the scope where it is consumed)"
+    if inspect.isclass(function):
+        return "a class (decorate its methods)"
+    return None if callable(function) else f"a {type(function).__name__}, which can't be called"
+
+
+def _warn_if_torn(context: Context, outer: State) -> None:
+    """Say that a new session in the middle of a trace gives one trace two sessions."""
+    if outer.session.id is not None and get_current_span(context).is_recording():
+        _diagnostics.warn_caller(
+            "torn",
+            "a new session starts inside a span whose trace has a session already, and backends will split the trace; "
+            "pass session_id, or start it outside the span",
+        )

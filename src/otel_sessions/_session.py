@@ -1,0 +1,121 @@
+"""The session as a value, its names on the wire, and the rules of inheritance. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+# https://opentelemetry.io/docs/specs/semconv/registry/attributes/session/ (Development)
+SESSION_ID = "session.id"
+PREVIOUS_ID = "session.previous_id"
+# https://opentelemetry.io/docs/specs/semconv/registry/attributes/user/ (Development)
+USER_ID = "user.id"
+# Ours, in OpenTelemetry's namespace because that is where people look: should the conventions
+# give these another name one day, this is the one place to follow.
+NAME = "session.name"
+PATH = "session.path"
+TAGS = "session.tags"
+METADATA_PREFIX = "session.metadata."
+DISPLACED_ID = "session.displaced_id"
+
+WIRE_KEYS = (SESSION_ID, USER_ID, NAME, PATH, PREVIOUS_ID)
+"""Baggage keys, the two ids first: where the header is full, what stands last is lost."""
+
+ID_KEYS = frozenset({SESSION_ID, USER_ID, PREVIOUS_ID, DISPLACED_ID})
+"""Keys whose value groups spans: it may be replaced by a digest, and is never cut."""
+
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+def _no_metadata() -> Mapping[str, str]:
+    return _NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What is known of one conversation or task of one user.
+
+    Attributes:
+        id: 1 to 200 characters of printable ASCII; ``None`` where only other fields are known.
+        user_id: Whose session it is, in the same form.
+        name: The kind of workflow, for people ("Trip planning").
+        path: Where in the workflow, absolute and slash-separated ("/outline/lesson-1").
+        previous_id: The session that this one continues after a rotation.
+        metadata: A small map of strings (read-only).
+        tags: Short strings.
+    """
+
+    id: str | None = None
+    user_id: str | None = None
+    name: str | None = None
+    path: str | None = None
+    previous_id: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=_no_metadata, hash=False)
+    tags: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Make the metadata read-only, as everything else is."""
+        if type(self.metadata) is not MappingProxyType:
+            object.__setattr__(self, "metadata", MappingProxyType(dict(self.metadata)))
+
+    def __reduce__(self) -> tuple[type[Session], tuple[object, ...]]:
+        """Pickle and copy by value: a `MappingProxyType` can be neither pickled nor copied."""
+        return Session, (*wire_values(self), dict(self.metadata), self.tags)
+
+
+EMPTY = Session()
+
+
+def wire_values(session: Session) -> tuple[str | None, ...]:
+    """Return the values of ``session`` in the order of `WIRE_KEYS`, which is that of its fields."""
+    return (session.id, session.user_id, session.name, session.path, session.previous_id)
+
+
+def attributes_of(session: Session) -> Iterator[tuple[str, str | tuple[str, ...]]]:
+    """Yield the span attributes of ``session``, the two ids first."""
+    for key, value in zip(WIRE_KEYS, wire_values(session), strict=True):
+        if value is not None:
+            yield key, value
+    for name, value in session.metadata.items():
+        yield METADATA_PREFIX + name, value
+    if session.tags:
+        yield TAGS, session.tags
+
+
+def overlaid(below: Session, above: Session) -> Session:
+    """Return ``below`` with every field that ``above`` has; metadata by key, tags together."""
+    lower, upper = wire_values(below), wire_values(above)
+    session_id, user_id, name, path, previous_id = (b if a is None else a for a, b in zip(upper, lower, strict=True))
+    metadata = {**below.metadata, **above.metadata}
+    return Session(
+        session_id, user_id, name, path, previous_id, metadata, tuple(dict.fromkeys(below.tags + above.tags))
+    )
+
+
+def from_attributes(attributes: Mapping[str, Any]) -> Session | None:
+    """Return the session that a span's ``attributes`` tell of, ``None`` without a session id.
+
+    The values are taken as they are: whoever set them on a local span has set them for the trace.
+    """
+    if not _is_text(attributes.get(SESSION_ID)):
+        return None
+    texts = {key: value for key, value in attributes.items() if _is_text(value)}
+    start = len(METADATA_PREFIX)
+    tags = attributes.get(TAGS)
+    return Session(
+        texts[SESSION_ID],
+        texts.get(USER_ID),
+        texts.get(NAME),
+        texts.get(PATH),
+        texts.get(PREVIOUS_ID),
+        {key[start:]: value for key, value in texts.items() if key.startswith(METADATA_PREFIX)},
+        tuple(filter(_is_text, tags)) if isinstance(tags, (list, tuple)) else (),
+    )
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and bool(value)

@@ -1,0 +1,64 @@
+"""Fixtures: a real SDK pipeline whose exported spans can be read, and a clean slate of warnings."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+
+import pytest
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import Tracer
+
+from otel_sessions import _baggage, _diagnostics
+from otel_sessions.sdk import SessionSpanProcessor
+
+
+class Pipeline:
+    """A provider with a `SessionSpanProcessor` and an exporter that keeps what it is given."""
+
+    def __init__(self, *processors, **provider_options) -> None:
+        self.exporter = InMemorySpanExporter()
+        self.provider = TracerProvider(shutdown_on_exit=False, **provider_options)
+        for processor in processors or (SessionSpanProcessor(),):
+            self.provider.add_span_processor(processor)
+        self.provider.add_span_processor(SimpleSpanProcessor(self.exporter))
+        self.tracer: Tracer = self.provider.get_tracer("tests")
+
+    def spans(self) -> dict[str, ReadableSpan]:
+        """Return the exported spans by name."""
+        return {span.name: span for span in self.exporter.get_finished_spans()}
+
+    def attributes(self, name: str) -> dict[str, object]:
+        """Return the attributes of the exported span of that name."""
+        return dict(self.spans()[name].attributes)
+
+
+@pytest.fixture
+def pipeline() -> Pipeline:
+    return Pipeline()
+
+
+@pytest.fixture
+def make_pipeline() -> Callable[..., Pipeline]:
+    return Pipeline
+
+
+@pytest.fixture(autouse=True)
+def _clean_slate() -> Iterator[None]:
+    _diagnostics.reset()
+    _baggage.parsed.cache_clear()
+    yield
+    _diagnostics.reset()
+
+
+@pytest.fixture
+def warnings(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
+    """Return a function that tells what the package has warned of so far."""
+    caplog.set_level(logging.WARNING)
+
+    def said() -> list[str]:
+        return [record.getMessage() for record in caplog.records if record.name == "otel_sessions"]
+
+    return said

@@ -1,0 +1,335 @@
+"""Whatever a caller gives: nothing raises, one warning that names argument, file and line, and never an id (rule 5)."""
+
+from __future__ import annotations
+
+import enum
+import functools
+import itertools
+import logging
+import re
+import sys
+import uuid
+import warnings as python_warnings
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from otel_sessions import Session, clear_session, get_session, set_session, step, update_session
+from otel_sessions._ids import digest, is_plain_id, text_of
+
+HERE = Path(__file__).name
+
+
+class Plan(str, enum.Enum):
+    GOLD = "gold"
+
+
+class Level(enum.IntEnum):
+    ONE = 1
+
+
+class Raising:
+    """An object whose own code raises wherever it can."""
+
+    def __getattribute__(self, name):
+        raise ZeroDivisionError(name)
+
+
+class RaisingMapping(Mapping):
+    def __getitem__(self, key):
+        raise ZeroDivisionError
+
+    def __iter__(self):
+        raise ZeroDivisionError
+
+    def __len__(self):
+        return 1
+
+
+@pytest.mark.parametrize(
+    ("bad", "reason"),
+    [
+        pytest.param("", "an empty string", id="empty"),
+        pytest.param(" \t\n", "an empty string", id="blank"),
+        pytest.param(True, "got bool", id="bool"),
+        pytest.param(1.5, "got float", id="float"),
+        pytest.param(b"conv-42", "got bytes", id="bytes"),
+        pytest.param(["conv-42"], "got list", id="list"),
+        pytest.param(10**5000, "got int", id="int-too-long-to-write"),
+        pytest.param(object(), "got object", id="object"),
+    ],
+)
+def test_an_unusable_session_id_is_absent_and_warned_of_once(bad, reason, warnings, pipeline):
+    with set_session("outer", user_id="ada"), pipeline.tracer.start_as_current_span("parent"):
+        for _ in range(3):
+            with set_session(None, bad, name="kept") as session:
+                assert session == get_session() == Session(None, "ada", "kept")
+                pipeline.tracer.start_span("span").end()
+    assert pipeline.attributes("span") == {"user.id": "ada", "session.name": "kept"}
+    (message,) = warnings()
+    assert re.fullmatch(rf"otel_sessions: session_id: .*{reason}.* \(.*{HERE}:\d+\)", message)
+
+
+def test_an_unusable_user_is_absent_and_never_the_outer_one(warnings):
+    with set_session("outer", user_id="ada"), set_session("outer", user_id="") as session:
+        assert session == Session("outer")
+    assert len(warnings()) == 1
+
+
+@pytest.mark.parametrize(
+    ("argument", "expected"),
+    [
+        ("session_id", Session(None, "ada", "n")),
+        ("user_id", Session("a", None, "n")),
+        ("name", Session("a", "ada")),
+        ("path", Session("a", "ada", "n")),
+        ("previous_id", Session("a", "ada", "n")),
+        ("metadata", Session("a", "ada", "n")),
+        ("tags", Session("a", "ada", "n")),
+    ],
+)
+@pytest.mark.parametrize("bad", [object, lambda: 3.5, Raising, RaisingMapping])
+def test_an_unusable_argument_is_left_out_and_the_rest_counts(argument, expected, bad, warnings):
+    with set_session(**{"session_id": "a", "user_id": "ada", "name": "n"} | {argument: bad()}) as session:
+        assert session == expected
+    (message,) = warnings()
+    assert message.startswith(f"otel_sessions: {argument}: ")
+
+
+def test_of_metadata_and_tags_only_the_bad_entries_are_left_out(warnings):
+    with set_session("a", metadata={"good": "1", "bad": None, "": "2"}, tags=["good", "", 7.5, 8]) as session:
+        assert session == Session("a", metadata={"good": "1"}, tags=("good", "8"))
+    assert len(warnings()) == 4
+
+
+def test_one_string_for_tags_is_one_tag(warnings):
+    with set_session("a", tags="beta") as session:
+        assert session.tags == ("beta",)
+    assert len(warnings()) == 1
+
+
+def test_endless_tags_and_large_metadata_are_bounded(warnings):
+    metadata = {f"k{number}": "v" for number in range(100)}
+    with set_session("a", tags=map(str, itertools.count()), metadata=metadata) as session:
+        assert (len(session.tags), len(session.metadata)) == (64, 64)
+    assert len(warnings()) == 2
+
+
+@pytest.mark.parametrize(
+    "unfit",
+    [
+        pytest.param("x" * 201, id="too-long"),
+        pytest.param("çonv-42", id="not-ascii"),
+        pytest.param("a\x00b", id="nul"),
+        pytest.param("\ud800", id="lone-surrogate"),
+    ],
+)
+def test_an_id_that_does_not_fit_becomes_a_stable_digest(unfit, warnings, pipeline):
+    for _ in range(2):
+        with set_session(None, unfit, user_id=unfit) as session:
+            pipeline.tracer.start_span("span").end()
+    assert re.fullmatch(r"sha256-[0-9a-f]{64}", session.id)
+    assert session.id == session.user_id == set_session(session_id=unfit).session.id
+    assert pipeline.attributes("span") == {"session.id": session.id, "user.id": session.id}
+    assert sorted(message.split(": ")[1] for message in warnings()) == ["session_id", "session_id", "user_id"]
+    assert unfit not in "".join(warnings())
+
+
+def test_ids_with_the_same_beginning_stay_two():
+    long = "x" * 300
+    assert set_session(session_id=long + "1").session.id != set_session(session_id=long + "2").session.id
+
+
+def test_names_and_paths_may_be_in_any_script(warnings):
+    with set_session("a", name="Création de cours", path="/план", metadata={"ключ": "値"}, tags=["日本"]) as session:
+        assert session == Session("a", None, "Création de cours", "/план", None, {"ключ": "値"}, ("日本",))
+    assert warnings() == []
+
+
+def test_subclasses_of_str_and_int_count_as_what_they_are():
+    with set_session(Plan.GOLD, user_id=Level.ONE) as session:
+        assert session == Session("gold", "1")
+        assert {type(session.id), type(session.user_id)} == {str}
+
+
+def test_a_previous_id_that_is_the_id_itself_is_left_out(warnings):
+    with set_session("a", previous_id="a") as session:
+        assert session == Session("a")
+    assert len(warnings()) == 1
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        pytest.param(lambda: set_session({}, "a"), id="set_session"),
+        pytest.param(lambda: clear_session({}), id="clear_session"),
+    ],
+)
+def test_a_wrong_context_is_the_current_one_with_a_warning(call, warnings):
+    with call():
+        pass
+    assert "expected an OpenTelemetry Context and got dict" in warnings()[0]
+
+
+def test_get_session_with_a_wrong_context(warnings):
+    with set_session("a"):
+        assert get_session("conv-42") == Session("a")
+    assert len(warnings()) == 1
+
+
+def test_two_ids_the_second_counts(warnings):
+    with set_session("first", "second") as session:
+        assert session == Session("second")
+    assert len(warnings()) == 1
+    assert "first" not in warnings()[0].partition("(")[0]
+
+
+@pytest.mark.parametrize("bad", ["", None, 3.5])
+def test_a_step_without_a_name_changes_nothing(bad, warnings):
+    with set_session("a", path="/p"), step(bad) as session:
+        assert session == Session("a", path="/p")
+    assert len(warnings()) == 1
+
+
+def test_update_session_with_nothing_usable(warnings):
+    with set_session("a"), update_session(user_id="", tags=5) as session:
+        assert session == Session("a")
+    assert len(warnings()) == 2
+
+
+def test_the_record_points_at_the_callers_line(caplog):
+    with caplog.at_level(logging.WARNING, "otel_sessions"):
+        set_session(session_id="")
+        line = sys._getframe().f_lineno - 1
+    (record,) = caplog.records
+    assert (Path(record.pathname).name, record.lineno) == (HERE, line)
+    assert f"{HERE}:{line}" in record.getMessage()
+
+
+def test_two_places_that_err_are_two_warnings_and_a_loop_is_one(warnings):
+    set_session(session_id="")
+    for _ in range(1000):
+        set_session(session_id="")
+    assert len(warnings()) == 2
+
+
+def test_python_warnings_are_not_used():
+    with python_warnings.catch_warnings():
+        python_warnings.simplefilter("error")
+        set_session(session_id="", user_id=object())
+
+
+def test_a_logging_filter_that_raises_does_not_reach_the_caller():
+    def raising(_record):
+        raise ZeroDivisionError
+
+    logger = logging.getLogger("otel_sessions")
+    logger.addFilter(raising)
+    try:
+        assert set_session(session_id="").session == Session()
+    finally:
+        logger.removeFilter(raising)
+
+
+def test_the_number_of_remembered_places_is_bounded(warnings):
+    code = "set_session(session_id='')"
+    for number in range(1100):
+        exec(compile(code, f"<generated {number}>", "exec"), {"set_session": set_session})  # noqa: S102  # our own code
+    assert len(warnings()) == 1024
+
+
+def test_a_callable_that_raises_leaves_the_id_absent(warnings):
+    @set_session(session_id=lambda: 1 / 0)
+    def function():
+        return get_session()
+
+    assert function() is None
+    assert "the callable raised ZeroDivisionError" in warnings()[0]
+
+
+def test_a_callable_that_returns_a_coroutine_is_an_unusable_id(warnings):
+    async def session_id():
+        return "conv-42"
+
+    with set_session(session_id=session_id) as session:
+        assert session == Session()
+    assert "got coroutine" in warnings()[0]
+
+
+def test_a_bare_decorator_still_leaves_a_working_function(warnings):
+    @set_session
+    def function(word):
+        return word, get_session()
+
+    word, session = function("hello")
+    assert word == "hello"
+    assert uuid.UUID(session.id)
+    assert "with parentheses" in warnings()[0]
+
+
+@pytest.mark.parametrize("kind", ["a class", "a int", "a classmethod"])
+def test_what_cannot_be_decorated_is_left_as_it_is(kind, warnings):
+    class Service:
+        pass
+
+    target = {"a class": Service, "a int": 5, "a classmethod": classmethod(lambda _cls: None)}[kind]
+    assert set_session(session_id="a")(target) is target
+    assert kind in warnings()[0]
+
+
+def test_decorating_a_generator_function_says_that_it_is_not_supported(warnings):
+    def numbers():
+        yield get_session()
+
+    async def async_numbers():
+        yield get_session()
+
+    scope = set_session(session_id="a")
+    assert (scope(numbers), scope(async_numbers)) == (numbers, async_numbers)
+    assert list(numbers()) == [None]
+    assert "a generator function" in warnings()[0]
+
+
+def test_partial_functions_can_be_decorated():
+    assert set_session(session_id="a")(functools.partial(get_session))() == Session("a")
+
+
+anything = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(),
+    st.binary(),
+    st.uuids(),
+    st.lists(st.text()),
+    st.dictionaries(st.text(), st.text() | st.integers() | st.none()),
+    st.builds(object),
+)
+
+
+@given(anything, anything, anything, anything, anything, anything, anything, anything)
+def test_no_argument_raises_and_no_invalid_id_is_carried(ctx, sid, user_id, name, path, previous_id, metadata, tags):
+    scope = set_session(
+        ctx, sid, user_id=user_id, name=name, path=path, previous_id=previous_id, metadata=metadata, tags=tags
+    )
+    with scope as session:
+        inside = get_session()
+    assert inside in (session, None)
+    assert [text for text in (session.id, session.user_id, session.previous_id) if text and not is_plain_id(text)] == []
+    assert get_session() is None
+
+
+@given(st.text(), st.integers(8, 200))
+def test_a_digest_is_a_plain_id_of_at_most_the_limit_and_depends_on_the_text(text, limit):
+    assert is_plain_id(digest(text, limit), limit)
+    assert digest(text, limit) == digest(text, limit) != digest(text + "x", limit)
+
+
+@given(anything)
+def test_text_of_takes_str_int_and_uuid_and_nothing_else(value):
+    expected = isinstance(value, (str, int, uuid.UUID)) and not isinstance(value, bool)
+    assert (text_of(value) is not None) == expected

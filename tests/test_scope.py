@@ -1,0 +1,365 @@
+"""How a scope is entered and left: again, inside itself, by many at once, out of order, from elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import gc
+import inspect
+import logging
+import threading
+import weakref
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from opentelemetry import baggage, context, trace
+
+from otel_sessions import Session, SessionScope, get_session, set_session, step, update_session
+from otel_sessions import _context as context_module
+
+
+@pytest.fixture(autouse=True)
+def _no_error_is_logged(caplog):
+    yield
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []
+    assert get_session() is None
+
+
+def test_a_scope_may_be_entered_again():
+    scope = set_session(session_id="a")
+    for _ in range(2):
+        with scope as session:
+            assert get_session() == session == Session("a")
+        assert get_session() is None
+
+
+def test_a_scope_may_be_entered_inside_itself():
+    scope = step("deeper")
+    with scope, scope as inner:
+        assert inner.path == "/deeper/deeper"
+        with scope:
+            assert get_session().path == "/deeper/deeper/deeper"
+        assert get_session().path == "/deeper/deeper"
+    assert get_session() is None
+
+
+def test_an_exception_passes_through_and_the_session_ends():
+    with pytest.raises(ZeroDivisionError), set_session("a"):
+        _ = 1 / 0
+    assert get_session() is None
+
+
+def test_async_with():
+    async def main():
+        async with set_session("a", user_id="ada") as session:
+            await asyncio.sleep(0)
+            assert get_session() == session == Session("a", "ada")
+        return get_session()
+
+    assert asyncio.run(main()) is None
+
+
+def test_a_decorated_function_keeps_its_name_arguments_and_result():
+    @set_session(session_id="a")
+    def add(left: int, right: int = 2) -> tuple[int, Session | None]:
+        """Add."""
+        return left + right, get_session()
+
+    assert add(1, right=4) == (5, Session("a"))
+    assert (add.__name__, add.__doc__) == ("add", "Add.")
+
+
+def test_a_decorated_coroutine_function_has_the_session_at_every_await():
+    @set_session(session_id="a")
+    async def work():
+        before = get_session()
+        await asyncio.sleep(0)
+        return before, get_session()
+
+    async def main():
+        outside = asyncio.gather(work(), work())
+        assert get_session() is None
+        return await outside
+
+    assert inspect.iscoroutinefunction(work)
+    assert asyncio.run(main()) == [(Session("a"), Session("a"))] * 2
+
+
+def test_each_decorated_call_starts_a_session_of_its_own():
+    @set_session()
+    def session_id():
+        return get_session().id
+
+    assert session_id() != session_id()
+
+
+def test_the_id_may_be_computed_from_the_arguments_of_the_call():
+    @set_session(session_id=lambda request, **_: request["session"])
+    def handle(request, *, verbose=False):
+        return verbose, get_session()
+
+    assert handle({"session": "a"}, verbose=True) == (True, Session("a"))
+    assert handle({"session": 7}) == (False, Session("7"))
+    assert handle({"session": None})[1].id is not None
+
+
+def test_a_computed_id_in_a_with_block_is_computed_without_arguments():
+    with set_session(session_id=lambda: "a", user_id="ada") as session:
+        assert session == Session("a", "ada")
+
+
+def test_methods_can_be_decorated():
+    class Service:
+        @set_session(session_id=lambda self, _question: self.session_id)
+        def ask(self, question):
+            return question, get_session()
+
+        def __init__(self, session_id):
+            self.session_id = session_id
+
+    assert Service("a").ask("why?") == ("why?", Session("a"))
+
+
+def test_one_scope_shared_by_tasks_keeps_them_apart():
+    scope = step("deeper")
+
+    async def work(session_id):
+        with set_session(session_id):
+            for _ in range(3):
+                async with scope:
+                    await asyncio.sleep(0)
+                    assert get_session() == Session(session_id, path="/deeper")
+                await asyncio.sleep(0)
+                assert get_session() == Session(session_id)
+
+    async def main():
+        await asyncio.gather(*(work(str(number)) for number in range(20)))
+
+    asyncio.run(main())
+
+
+def test_one_scope_shared_by_threads_keeps_them_apart():
+    scope = set_session()
+    barrier = threading.Barrier(8)
+
+    def work():
+        with scope as session:
+            barrier.wait()
+            assert get_session() == session
+            barrier.wait()
+        assert get_session() is None
+        return session.id
+
+    with ThreadPoolExecutor(8) as pool:
+        futures = [pool.submit(work) for _ in range(8)]
+    assert len({future.result() for future in futures}) == 8
+
+
+def test_threads_that_pin_one_scope_agree():
+    scope = set_session()
+    with ThreadPoolExecutor(8) as pool:
+        ids = list(pool.map(lambda _: scope.session.id, range(64)))
+    assert len(set(ids)) == 1
+
+
+def test_scopes_left_in_the_wrong_order_bring_no_dead_session_back():
+    first, second = set_session(session_id="a", user_id="ada"), set_session(session_id="b")
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert get_session() == Session("b", "ada")
+    second.__exit__(None, None, None)
+    assert get_session() is None
+    assert dict(baggage.get_all()) == {}
+
+
+def test_what_was_below_both_comes_back_by_value():
+    outer = set_session(session_id="outer", name="kept")
+    first, second = set_session(session_id="a"), set_session(session_id="b")
+    with outer:
+        token = context.attach(context.set_value("mine", 1))
+        first.__enter__()
+        second.__enter__()
+        first.__exit__(None, None, None)
+        second.__exit__(None, None, None)
+        assert (get_session(), context.get_value("mine")) == (Session("outer", name="kept"), 1)
+        assert dict(baggage.get_all()) == {"session.id": "outer", "session.name": "kept"}
+        context.detach(token)
+
+
+def test_hand_set_baggage_below_comes_back_by_value():
+    token = context.attach(baggage.set_baggage("session.id", "hand-set", baggage.set_baggage("theirs", "1")))
+    first, second = set_session(session_id="a"), set_session(session_id="b")
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    second.__exit__(None, None, None)
+    assert get_session() == Session("hand-set")
+    assert dict(baggage.get_all()) == {"session.id": "hand-set", "theirs": "1"}
+    context.detach(token)
+
+
+def test_a_scope_left_while_a_span_is_active_ends_and_the_span_stays(pipeline):
+    scope = set_session(session_id="a")
+    scope.__enter__()
+    with pipeline.tracer.start_as_current_span("span") as span:
+        scope.__exit__(None, None, None)
+        assert trace.get_current_span() is span
+        assert dict(baggage.get_all()) == {}
+        # The span itself belongs to the session, and so do its children: the trace is not torn.
+        assert get_session() == Session("a")
+    assert get_session() is None
+
+
+def test_a_context_that_comes_back_after_the_scope_has_ended_carries_nothing():
+    """Somebody else's token may hold the Context of a scope that has ended meanwhile."""
+    scope = set_session(session_id="a")
+    scope.__enter__()
+    token = context.attach(context.set_value("mine", 1))
+    scope.__exit__(None, None, None)
+    context.detach(token)
+    assert get_session() is None
+    with set_session("b", name="n") as session:
+        assert session == Session("b", name="n")
+
+
+def test_leaving_twice_or_without_entering_does_nothing():
+    scope = set_session(session_id="a")
+    scope.__exit__(None, None, None)
+    with set_session("b"):
+        scope.__exit__(None, None, None)
+        with scope:
+            pass
+        scope.__exit__(None, None, None)
+        assert get_session() == Session("b")
+
+
+def test_leaving_in_another_thread_is_quiet_and_does_not_touch_its_session():
+    scope = set_session(session_id="a")
+    scope.__enter__()
+
+    def leave():
+        with set_session("theirs"):
+            scope.__exit__(None, None, None)
+            return get_session()
+
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(leave).result() == Session("theirs")
+    scope.__exit__(None, None, None)
+
+
+def test_leaving_in_a_copy_of_the_context_ends_the_session_where_it_was_entered():
+    """As an async generator does that another task closes: the copy keeps what it had, the consumer is rid of it."""
+    scope = set_session(session_id="a")
+
+    def enter_and_leave_elsewhere():
+        scope.__enter__()
+        copied = contextvars.copy_context()
+        copied.run(scope.__exit__, None, None, None)
+        return get_session(), copied.run(get_session)
+
+    assert contextvars.copy_context().run(enter_and_leave_elsewhere) == (None, Session("a"))
+
+
+def test_a_task_that_outlives_the_scope_keeps_its_session():
+    async def background():
+        await asyncio.sleep(0)
+        with set_session("inner"):
+            await asyncio.sleep(0)
+        return get_session()
+
+    async def main():
+        with set_session("a", user_id="ada"):
+            task = asyncio.create_task(background())
+        after = get_session()
+        return after, await task
+
+    assert asyncio.run(main()) == (None, Session("a", "ada"))
+
+
+def test_a_task_keeps_its_session_too_when_the_scope_was_left_out_of_order():
+    async def background():
+        await asyncio.sleep(0)
+        return get_session()
+
+    async def main():
+        scope, other = set_session(session_id="a"), set_session(session_id="b")
+        scope.__enter__()
+        task = asyncio.create_task(background())
+        other.__enter__()
+        scope.__exit__(None, None, None)
+        other.__exit__(None, None, None)
+        return get_session(), await task
+
+    assert asyncio.run(main()) == (None, Session("a"))
+
+
+def test_tasks_that_start_each_other_for_ever_do_not_keep_the_scopes_before(monkeypatch):
+    alive = weakref.WeakSet()
+
+    class Watched(context_module.Entry):
+        __slots__ = ("__weakref__",)
+
+        def __init__(self):
+            alive.add(self)
+
+    def work(number):
+        with set_session(f"s{number}"):
+            return contextvars.copy_context()  # what a task that is started here runs in
+
+    monkeypatch.setattr(context_module, "Entry", Watched)
+    following = contextvars.copy_context()
+    for number in range(200):
+        following = following.run(work, number)
+    gc.collect()
+    assert following.run(get_session) == Session("s199")
+    assert len(alive) == 1
+
+
+def test_a_new_session_in_the_middle_of_a_trace_warns_once(pipeline, warnings):
+    with set_session("a"), pipeline.tracer.start_as_current_span("span"):
+        for _ in range(3):
+            with set_session():
+                pass
+    assert len(warnings()) == 1
+    assert "will split the trace" in warnings()[0]
+
+
+def test_a_new_session_outside_a_trace_or_by_id_does_not_warn(pipeline, warnings):
+    with set_session("a"):
+        with set_session():
+            pass
+        with pipeline.tracer.start_as_current_span("span"), set_session("b"), update_session(name="n"):
+            pass
+    with pipeline.tracer.start_as_current_span("no session yet"), set_session():
+        pass
+    assert warnings() == []
+
+
+def test_a_scope_says_what_it_does_and_not_for_whom():
+    assert isinstance(step("x"), SessionScope)
+    assert repr(set_session(session_id="conv-42", user_id="ada")) == "<SessionScope Start>"
+
+
+def broken(*_):
+    raise ZeroDivisionError
+
+
+def test_a_failure_on_entering_never_reaches_the_application(monkeypatch, warnings):
+    monkeypatch.setattr("otel_sessions._scope.enter", broken)
+    with set_session("a") as session:
+        assert session == Session()
+    assert set_session(session_id="a")(lambda: 5)() == 5
+    assert ["entering a scope raised ZeroDivisionError" in message for message in warnings()] == [True, True]
+
+
+def test_a_failure_on_leaving_never_reaches_the_application(monkeypatch, warnings):
+    def leave_both():
+        monkeypatch.setattr("otel_sessions._scope.leave", broken)
+        monkeypatch.setattr("otel_sessions._scope.leave_innermost", broken)
+        with set_session("a"):
+            pass
+        return set_session(session_id="a")(lambda: 5)()
+
+    assert contextvars.copy_context().run(leave_both) == 5
+    assert ["leaving a scope raised ZeroDivisionError" in message for message in warnings()] == [True, True]

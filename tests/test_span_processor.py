@@ -1,0 +1,361 @@
+"""What is stamped: who wins (rule 7), lost contexts (12), limits (5), nothing at all (11), and that it never raises."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from openinference.instrumentation import TracerProvider as OpenInferenceProvider
+from openinference.instrumentation import using_session, using_user
+from opentelemetry import baggage, context, trace
+from opentelemetry.sdk.trace import ConcurrentMultiSpanProcessor, SpanLimits, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, Decision, Sampler, SamplingResult
+from opentelemetry.trace import set_span_in_context
+
+from otel_sessions import clear_session, get_session, set_session, step, update_session
+from otel_sessions import _attribute_store as attribute_store
+from otel_sessions.sdk import SessionSpanProcessor
+
+REMOTE = baggage.set_baggage("user.id", "mallory", baggage.set_baggage("session.id", "remote", context.Context()))
+
+
+def test_the_scope_wins_over_a_start_attribute_and_keeps_what_it_displaces(pipeline):
+    with set_session("ours", user_id="ada"):
+        pipeline.tracer.start_span("span", attributes={"session.id": "theirs", "x": 1}).end()
+    assert pipeline.attributes("span") == {
+        "x": 1,
+        "session.id": "ours",
+        "user.id": "ada",
+        "session.displaced_id": "theirs",
+    }
+
+
+def test_the_span_wins_where_it_is_set_to(make_pipeline, monkeypatch):
+    monkeypatch.setenv("OTEL_SESSION_CONFLICT", "span")
+    pipeline = make_pipeline()
+    with set_session("ours", user_id="ada", name="n"):
+        pipeline.tracer.start_span("span", attributes={"session.id": "theirs"}).end()
+    assert pipeline.attributes("span") == {
+        "session.id": "theirs",
+        "user.id": "ada",
+        "session.displaced_id": "ours",
+    }
+
+
+def test_the_same_id_as_a_start_attribute_displaces_nothing(pipeline):
+    with set_session("ours", user_id="ada"):
+        pipeline.tracer.start_span("span", attributes={"session.id": "ours"}).end()
+    assert pipeline.attributes("span") == {"session.id": "ours", "user.id": "ada"}
+
+
+def test_an_empty_start_attribute_is_no_session(pipeline):
+    with set_session("ours"):
+        pipeline.tracer.start_span("span", attributes={"session.id": ""}).end()
+    assert pipeline.attributes("span") == {"session.id": "ours"}
+
+
+def test_a_start_attribute_beats_remote_baggage_and_nothing_remote_joins_it(pipeline):
+    pipeline.tracer.start_span("span", context=REMOTE, attributes={"session.id": "local"}).end()
+    assert pipeline.attributes("span") == {"session.id": "local"}
+
+
+def test_a_user_at_the_start_stays(pipeline):
+    with set_session("ours", user_id="ada"):
+        pipeline.tracer.start_span("span", attributes={"user.id": "bob"}).end()
+    assert pipeline.attributes("span") == {"user.id": "bob", "session.id": "ours"}
+
+
+def test_what_code_sets_after_the_start_stays(pipeline):
+    with set_session("ours", user_id="ada"), pipeline.tracer.start_as_current_span("span") as span:
+        span.set_attribute("session.id", "later")
+        span.set_attribute("user.id", "later")
+    assert pipeline.attributes("span") == {"session.id": "later", "user.id": "later"}
+
+
+def test_a_user_alone_joins_a_session_that_the_span_starts_with(pipeline):
+    with update_session(user_id="ada"):
+        pipeline.tracer.start_span("span", attributes={"session.id": "theirs"}).end()
+    assert pipeline.attributes("span") == {"session.id": "theirs", "user.id": "ada"}
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_a_child_of_a_lost_context_inherits_from_its_parent(pipeline, ended):
+    with set_session("a", user_id="ada", name="n", path="/p", metadata={"k": "v"}, tags=["t"]):
+        parent = pipeline.tracer.start_span("parent")
+    if ended:
+        parent.end()
+    lost = set_span_in_context(parent, context.Context())
+    pipeline.tracer.start_span("child", context=lost).end()
+    parent.end()
+    assert pipeline.attributes("child") == dict(parent.attributes)
+    assert get_session(lost).id == "a"
+
+
+def test_a_child_inherits_what_code_has_set_on_its_parent_by_hand(pipeline):
+    with pipeline.tracer.start_as_current_span("parent", attributes={"session.id": "hand", "session.tags": ["t", 1]}):
+        pipeline.tracer.start_span("child").end()
+    assert pipeline.attributes("child") == {"session.id": "hand", "session.tags": ("t",)}
+
+
+@pytest.mark.parametrize("odd", [{"session.id": 42}, {"session.id": ""}, {"user.id": "ada"}, {"x": 1}, {}])
+def test_a_parent_without_a_session_id_gives_nothing(pipeline, odd):
+    with pipeline.tracer.start_as_current_span("parent", attributes=odd):
+        pipeline.tracer.start_span("child").end()
+    assert pipeline.attributes("child") == {}
+
+
+def test_a_parent_beats_what_other_tools_left_and_gives_way_to_baggage(pipeline):
+    parent = pipeline.tracer.start_span("parent", attributes={"session.id": "parent"})
+    pipeline.tracer.start_span("child", context=set_span_in_context(parent, REMOTE)).end()
+    with using_session("tool"):
+        pipeline.tracer.start_span("tool", context=set_span_in_context(parent)).end()
+    assert pipeline.attributes("child") == {"session.id": "remote", "user.id": "mallory"}
+    assert pipeline.attributes("tool") == {"session.id": "parent"}
+
+
+def test_a_scope_with_a_user_alone_takes_the_session_from_the_parent(pipeline):
+    with (
+        update_session(user_id="ada"),
+        step("p"),
+        pipeline.tracer.start_as_current_span("parent", attributes={"session.id": "hand"}),
+    ):
+        pipeline.tracer.start_span("child").end()
+    assert pipeline.attributes("child") == {"session.id": "hand", "user.id": "ada", "session.path": "/p"}
+
+
+def test_a_user_that_a_span_has_does_not_go_to_another_session(pipeline):
+    """It may have come with a request: nobody can tell from the span alone."""
+    with (
+        pipeline.tracer.start_as_current_span("parent", attributes={"session.id": "a", "user.id": "ada"}),
+        set_session("b"),
+    ):
+        pipeline.tracer.start_span("child").end()
+    assert pipeline.attributes("child") == {"session.id": "b"}
+
+
+def test_an_explicitly_empty_context_gets_nothing(pipeline):
+    with set_session("a"), pipeline.tracer.start_as_current_span("parent"):
+        pipeline.tracer.start_span("root", context=context.Context()).end()
+    assert pipeline.attributes("root") == {}
+
+
+def test_below_a_cleared_context_nothing_comes_back(pipeline):
+    with set_session("a"), pipeline.tracer.start_as_current_span("parent"), clear_session():
+        with pipeline.tracer.start_as_current_span("child") as child:
+            pipeline.tracer.start_span("grandchild").end()
+        pipeline.tracer.start_span("lost", context=set_span_in_context(child, context.Context())).end()
+    assert [pipeline.attributes(name) for name in ("child", "grandchild", "lost")] == [{}, {}, {}]
+
+
+def test_openinference_context_keys_are_honoured_on_every_span(pipeline):
+    with using_session("oi"), using_user("ada"):
+        pipeline.tracer.start_span("span").end()
+    with using_session("x" * 300):
+        pipeline.tracer.start_span("long").end()
+    with using_user("ada"):
+        pipeline.tracer.start_span("user").end()
+    assert pipeline.attributes("span") == {"session.id": "oi", "user.id": "ada"}
+    assert pipeline.attributes("long")["session.id"].startswith("sha256-")
+    assert pipeline.attributes("user") == {"user.id": "ada"}
+
+
+@pytest.fixture
+def openinference():
+    """A pipeline whose tracer sets its own session once more, after the start."""
+    exporter = InMemorySpanExporter()
+    provider = OpenInferenceProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    provider.add_span_processor(SessionSpanProcessor())
+
+    def exported(**attributes):
+        with provider.get_tracer("oi").start_as_current_span("span") as span:
+            for key, value in attributes.items():
+                span.set_attribute(key.replace("__", "."), value)
+        return dict(exporter.get_finished_spans()[-1].attributes)
+
+    return exported
+
+
+def test_a_scope_wins_over_an_openinference_session_inside_it(openinference):
+    with set_session("ours"), using_session("theirs"), using_user("ada"):
+        assert openinference() == {"session.id": "ours", "session.displaced_id": "theirs", "user.id": "ada"}
+
+
+def test_what_code_sets_on_a_span_of_openinference_stays(openinference):
+    with set_session("ours"), using_session("theirs"):
+        assert openinference(session__id="later")["session.id"] == "later"
+
+
+def test_a_scope_wins_over_an_openinference_session_around_it(openinference):
+    with using_session("theirs"), using_user("ada"):
+        with set_session("ours"):
+            assert openinference() == {"session.id": "ours", "user.id": "ada"}
+        with clear_session():
+            assert openinference() == {}
+        assert openinference() == {"session.id": "theirs", "user.id": "ada"}
+
+
+def test_an_openinference_session_comes_back_when_scopes_are_left_in_the_wrong_order(openinference):
+    with using_session("theirs"):
+        first, second = set_session(session_id="a"), set_session(session_id="b")
+        first.__enter__()
+        second.__enter__()
+        first.__exit__(None, None, None)
+        second.__exit__(None, None, None)
+        assert openinference() == {"session.id": "theirs"}
+    assert get_session() is None
+
+
+def test_a_failure_never_reaches_the_end_of_a_span(openinference, monkeypatch, warnings):
+    def broken(*_):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("otel_sessions._span_processor.overwrite", broken)
+    with set_session("ours"), using_session("theirs"):
+        openinference()
+    assert warnings() == ["otel_sessions: ending a span raised ZeroDivisionError"]
+
+
+def test_langfuse_baggage_is_honoured_and_validated(pipeline, warnings):
+    ctx = baggage.set_baggage("langfuse_session_id", "lf", context.Context())
+    pipeline.tracer.start_span("span", context=baggage.set_baggage("langfuse_user_id", "ada", ctx)).end()
+    pipeline.tracer.start_span("long", context=baggage.set_baggage("langfuse_session_id", "x" * 3000, ctx)).end()
+    assert pipeline.attributes("span") == {"session.id": "lf", "user.id": "ada"}
+    assert pipeline.attributes("long") == {}
+    assert len(warnings()) == 1
+
+
+@pytest.mark.parametrize("limit", [8, 20, 64])
+def test_an_id_longer_than_the_value_limit_becomes_a_digest_that_fits(make_pipeline, limit, caplog):
+    pipeline = make_pipeline(span_limits=SpanLimits(max_span_attribute_length=limit))
+    for number in range(2):
+        with set_session(f"{'x' * 100}{number}", user_id="u", name="n" * 100, tags=["t" * 100]):
+            pipeline.tracer.start_span(f"span{number}").end()
+    first, second = (pipeline.attributes(f"span{number}") for number in range(2))
+    assert first["session.id"] != second["session.id"]
+    assert {len(first[key]) for key in ("session.id", "session.name")} == {limit}
+    assert (first["user.id"], first["session.tags"]) == ("u", ("t" * limit,))
+    assert [record.name for record in caplog.records] == ["otel_sessions"]
+
+
+def test_the_value_limit_of_the_environment_counts_too(make_pipeline, monkeypatch):
+    monkeypatch.setenv("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", "32")
+    pipeline = make_pipeline()
+    with set_session("x" * 36):
+        pipeline.tracer.start_span("span").end()
+    assert re.fullmatch("sha256-[0-9a-f]{25}", pipeline.attributes("span")["session.id"])
+
+
+def test_a_value_limit_of_nothing_stamps_nothing(make_pipeline):
+    pipeline = make_pipeline(span_limits=SpanLimits(max_span_attribute_length=0))
+    with set_session("a"):
+        pipeline.tracer.start_span("span").end()
+    assert pipeline.attributes("span") == {}
+
+
+def test_an_sdk_that_hides_its_attributes_degrades_with_one_warning(pipeline, monkeypatch, warnings):
+    def hidden(_span):
+        raise AttributeError
+
+    monkeypatch.setattr("otel_sessions._span_processor.store_of", hidden)
+    for _ in range(2):
+        with set_session("ours"):
+            pipeline.tracer.start_span("span", attributes={"session.id": "theirs"}).end()
+    assert pipeline.attributes("span") == {"session.id": "ours", "session.displaced_id": "theirs"}
+    assert len(warnings()) == 1
+
+
+def test_the_installed_sdk_shows_its_attributes(pipeline):
+    store = attribute_store.store_of(pipeline.tracer.start_span("span", attributes={"x": 1}))
+    assert (store.copy(), store.max_value_len) == ({"x": 1}, None)
+
+
+def test_a_processor_added_after_the_exporters_still_stamps_what_is_exported(make_pipeline):
+    pipeline = make_pipeline(SessionSpanProcessor(disabled=True))
+    pipeline.provider.add_span_processor(SessionSpanProcessor())
+    with set_session("a"):
+        pipeline.tracer.start_span("span").end()
+    assert pipeline.attributes("span") == {"session.id": "a"}
+
+
+def test_two_processors_stamp_once(make_pipeline):
+    pipeline = make_pipeline(SessionSpanProcessor(), SessionSpanProcessor())
+    with set_session("a", user_id="ada"):
+        pipeline.tracer.start_span("span").end()
+    assert list(pipeline.attributes("span").items()) == [("session.id", "a"), ("user.id", "ada")]
+
+
+def test_a_concurrent_processor_stamps_where_the_context_is_given(make_pipeline):
+    """It calls in a thread of its own, so that only an explicit context, or the parent, can be seen there."""
+    pipeline = make_pipeline(active_span_processor=ConcurrentMultiSpanProcessor())
+    with set_session("a"):
+        pipeline.tracer.start_span("span", context=context.get_current()).end()
+    pipeline.provider.shutdown()
+    assert pipeline.attributes("span") == {"session.id": "a"}
+
+
+class RecordOnly(Sampler):
+    def should_sample(self, *_, **__):
+        return SamplingResult(Decision.RECORD_ONLY)
+
+    def get_description(self):
+        return "RecordOnly"
+
+
+def test_spans_that_are_recorded_only_are_stamped_and_dropped_ones_left_alone():
+    with set_session("a"):
+        for sampler, attributes in ((RecordOnly(), {"session.id": "a"}), (ALWAYS_OFF, None)):
+            provider = TracerProvider(sampler=sampler, shutdown_on_exit=False)
+            provider.add_span_processor(SessionSpanProcessor())
+            span = provider.get_tracer("tests").start_span("span")
+            assert getattr(span, "attributes", None) == attributes
+
+
+def test_below_a_span_that_was_not_sampled_the_session_is_still_carried():
+    provider = TracerProvider(sampler=ALWAYS_OFF, shutdown_on_exit=False)
+    with set_session("a"), provider.get_tracer("tests").start_as_current_span("span"):
+        assert get_session().id == "a"
+        assert dict(baggage.get_all()) == {"session.id": "a"}
+
+
+def test_a_failure_never_reaches_start_span(pipeline, monkeypatch, warnings):
+    def broken(_context):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("otel_sessions._span_processor.state_in", broken)
+    for _ in range(2):
+        with set_session("a"), pipeline.tracer.start_as_current_span("span") as span:
+            assert isinstance(span, trace.Span)
+    assert warnings() == ["otel_sessions: stamping a span raised ZeroDivisionError"]
+
+
+def test_a_disabled_processor_stamps_nothing(make_pipeline, monkeypatch):
+    monkeypatch.setenv("OTEL_SESSION_DISABLED", "TRUE")
+    pipeline = make_pipeline()
+    with set_session("a"):
+        pipeline.tracer.start_span("span").end()
+    assert pipeline.attributes("span") == {}
+
+
+def test_an_argument_beats_the_environment_and_shows_in_the_repr(monkeypatch):
+    monkeypatch.setenv("OTEL_SESSION_DISABLED", "true")
+    monkeypatch.setenv("OTEL_SESSION_CONFLICT", "span")
+    processor = SessionSpanProcessor(conflict="scope", disabled=False)
+    assert repr(processor) == "SessionSpanProcessor(Settings(conflict='scope', disabled=False))"
+
+
+@pytest.mark.parametrize("value", ["sometimes", "scope,span", "1"])
+def test_an_unknown_setting_warns_and_is_the_default(monkeypatch, warnings, value):
+    monkeypatch.setenv("OTEL_SESSION_CONFLICT", value)
+    for _ in range(2):
+        assert SessionSpanProcessor().settings.conflict == "scope"
+    assert warnings() == [
+        f"otel_sessions: OTEL_SESSION_CONFLICT: '{value}' is none of scope, span, so it is taken as 'scope'"
+    ]
+
+
+def test_an_unknown_argument_names_the_argument(warnings):
+    assert SessionSpanProcessor(conflict=5).settings.conflict == "scope"
+    assert warnings() == ["otel_sessions: conflict: 5 is none of scope, span, so it is taken as 'scope'"]
