@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import functools
+import inspect
 import itertools
 import logging
 import re
@@ -209,6 +210,12 @@ def test_the_record_points_at_the_callers_line(caplog):
     assert f"{HERE}:{line}" in record.getMessage()
 
 
+def test_where_python_has_no_frames_it_is_a_warning_all_the_same(monkeypatch, warnings):
+    monkeypatch.setattr(inspect, "currentframe", lambda: None)
+    set_session(session_id="")
+    assert warnings()[0].endswith("(<unknown>:0)")
+
+
 def test_two_places_that_err_are_two_warnings_and_a_loop_is_one(warnings):
     set_session(session_id="")
     for _ in range(1000):
@@ -312,7 +319,9 @@ anything = st.one_of(
 
 
 @given(anything, anything, anything, anything, anything, anything, anything, anything)
-def test_no_argument_raises_and_no_invalid_id_is_carried(ctx, sid, user_id, name, path, previous_id, metadata, tags):
+def test_no_argument_raises_and_no_invalid_id_is_carried(  # noqa: PLR0913, PLR0917  # one for each argument
+    ctx, sid, user_id, name, path, previous_id, metadata, tags
+):
     scope = set_session(
         ctx, sid, user_id=user_id, name=name, path=path, previous_id=previous_id, metadata=metadata, tags=tags
     )

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from opentelemetry import baggage, context, trace
+from opentelemetry import context as context_api
 
 from otel_sessions import Session, SessionScope, get_session, set_session, step, update_session
 from otel_sessions import _context as context_module
@@ -96,9 +97,9 @@ def test_each_decorated_call_starts_a_session_of_its_own():
 def test_the_id_may_be_computed_from_the_arguments_of_the_call():
     @set_session(session_id=lambda request, **_: request["session"])
     def handle(request, *, verbose=False):
-        return verbose, get_session()
+        return verbose and request, get_session()
 
-    assert handle({"session": "a"}, verbose=True) == (True, Session("a"))
+    assert handle({"session": "a"}, verbose=True) == ({"session": "a"}, Session("a"))
     assert handle({"session": 7}) == (False, Session("7"))
     assert handle({"session": None})[1].id is not None
 
@@ -171,6 +172,26 @@ def test_scopes_left_in_the_wrong_order_bring_no_dead_session_back():
     second.__exit__(None, None, None)
     assert get_session() is None
     assert dict(baggage.get_all()) == {}
+
+
+def test_three_scopes_left_first_in_first_out():
+    scopes = [set_session(session_id=name) for name in "abc"]
+    for scope in scopes:
+        scope.__enter__()
+    for scope in scopes:
+        scope.__exit__(None, None, None)
+    assert get_session() is None
+
+
+def test_a_decorated_function_may_leave_its_scope_early():
+    scope = set_session(session_id="a")
+
+    @scope
+    def function():
+        scope.__exit__(None, None, None)
+        return get_session()
+
+    assert function() is None
 
 
 def test_what_was_below_both_comes_back_by_value():
@@ -363,3 +384,45 @@ def test_a_failure_on_leaving_never_reaches_the_application(monkeypatch, warning
 
     assert contextvars.copy_context().run(leave_both) == 5
     assert ["leaving a scope raised ZeroDivisionError" in message for message in warnings()] == [True, True]
+
+
+class ThreadLocalRuntime(context_api.context._RuntimeContext):
+    """A runtime context that is not made of contextvars, as ``OTEL_PYTHON_CONTEXT`` may name one."""
+
+    def __init__(self):
+        self._local = threading.local()
+
+    def attach(self, ctx):
+        before, self._local.current = self.get_current(), ctx
+        return before
+
+    def get_current(self):
+        return getattr(self._local, "current", context.Context())
+
+    def detach(self, token):
+        self._local.current = token
+
+
+class RuntimeWithoutDefault(context_api.ContextVarsRuntimeContext):
+    """A runtime context whose variable is unset at first."""
+
+    def __init__(self):
+        self._current_context = contextvars.ContextVar("current")
+
+    def get_current(self):
+        return self._current_context.get(context.Context())
+
+
+@pytest.mark.parametrize("runtime", [ThreadLocalRuntime, RuntimeWithoutDefault])
+def test_scopes_work_with_another_runtime_context(monkeypatch, runtime):
+    monkeypatch.setattr(context_api, "_RUNTIME_CONTEXT", runtime())
+    reader = context_module._reader()
+    assert reader is context_api.get_current
+    monkeypatch.setattr(context_module, "get_current", reader)
+    monkeypatch.setattr("otel_sessions._scope.get_current", reader)
+    monkeypatch.setattr("otel_sessions._api.get_current", reader)
+    with set_session("a", user_id="ada"):
+        with set_session("b"):
+            assert get_session() == Session("b", "ada")
+        assert get_session() == Session("a", "ada")
+    assert get_session() is None

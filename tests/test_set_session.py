@@ -72,7 +72,7 @@ def test_reading_the_session_of_a_scope_pins_its_generated_id():
     assert get_session(scope.context).id == pinned
 
 
-def test_the_given_context_becomes_current_inside(pipeline):
+def test_the_given_context_becomes_current_inside():
     ctx = context.set_value("mine", "value")
     with set_session(ctx, "conv-42"):
         assert context.get_value("mine") == "value"

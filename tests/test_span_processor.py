@@ -14,8 +14,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, Decision, Sampler, SamplingResult
 from opentelemetry.trace import set_span_in_context
 
-from otel_sessions import clear_session, get_session, set_session, step, update_session
 from otel_sessions import _attribute_store as attribute_store
+from otel_sessions import clear_session, get_session, set_session, step, update_session
 from otel_sessions.sdk import SessionSpanProcessor
 
 REMOTE = baggage.set_baggage("user.id", "mallory", baggage.set_baggage("session.id", "remote", context.Context()))
@@ -199,13 +199,19 @@ def test_a_scope_wins_over_an_openinference_session_around_it(openinference):
 
 def test_an_openinference_session_comes_back_when_scopes_are_left_in_the_wrong_order(openinference):
     with using_session("theirs"):
-        first, second = set_session(session_id="a"), set_session(session_id="b")
+        first, second = set_session(session_id="a"), clear_session()
         first.__enter__()
         second.__enter__()
         first.__exit__(None, None, None)
         second.__exit__(None, None, None)
         assert openinference() == {"session.id": "theirs"}
     assert get_session() is None
+
+
+def test_an_attribute_that_was_evicted_is_not_put_back_over_the_limit(pipeline):
+    span = pipeline.tracer.start_span("span", attributes={"x": 1})
+    attribute_store.overwrite(span, "session.id", "a")
+    assert dict(span.attributes) == {"x": 1}
 
 
 def test_a_failure_never_reaches_the_end_of_a_span(openinference, monkeypatch, warnings):
@@ -216,6 +222,25 @@ def test_a_failure_never_reaches_the_end_of_a_span(openinference, monkeypatch, w
     with set_session("ours"), using_session("theirs"):
         openinference()
     assert warnings() == ["otel_sessions: ending a span raised ZeroDivisionError"]
+
+
+def test_a_session_id_that_another_tool_knows_joins_a_scope_without_one(pipeline):
+    with update_session(user_id="ada"), using_session("oi"):
+        pipeline.tracer.start_span("span").end()
+    assert pipeline.attributes("span") == {"session.id": "oi", "user.id": "ada"}
+
+
+def test_of_several_sources_the_one_with_a_session_id_counts(pipeline):
+    remote_user = baggage.set_baggage("user.id", "mallory", context.Context())
+    langfuse = baggage.set_baggage("langfuse_session_id", "lf", remote_user)
+    with_oi = context.set_value("session.id", "oi", langfuse)
+    for name, ctx in (("user", remote_user), ("langfuse", langfuse), ("oi", with_oi)):
+        pipeline.tracer.start_span(name, context=ctx).end()
+    assert [pipeline.attributes(name) for name in ("user", "langfuse", "oi")] == [
+        {"user.id": "mallory"},
+        {"session.id": "lf"},
+        {"session.id": "oi"},
+    ]
 
 
 def test_langfuse_baggage_is_honoured_and_validated(pipeline, warnings):

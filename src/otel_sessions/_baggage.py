@@ -29,11 +29,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 # What Langfuse's own SDK leaves in baggage for other services (`propagate_attributes(as_baggage=True)`).
-_LANGFUSE_KEYS = ("langfuse_session_id", "langfuse_user_id")
+_LANGFUSE_SESSION = "langfuse_session_id"
+_LANGFUSE_USER = "langfuse_user_id"
 
 _OUR_KEYS = frozenset(WIRE_KEYS)
 _NO_ITEMS: Mapping[str, object] = {}
-_NO_VALUES = (None,) * len(WIRE_KEYS)
+_NO_VALUES = [None] * len(WIRE_KEYS)
 # Stands for what is too long or of another type; not printable, so never valid.
 _UNFIT = "\x00"
 
@@ -104,14 +105,16 @@ def _exchanged(current: object, ours: Mapping[str, object]) -> Mapping[str, obje
 
 def session_in(items: Mapping[str, object]) -> Session | None:
     """Return the session that baggage ``items`` tell of, ``None`` where none of them is valid."""
-    values = tuple(_clipped(items.get(key)) for key in WIRE_KEYS)
-    return None if values == _NO_VALUES else parsed(*values)
+    values = [items.get(key) for key in WIRE_KEYS]
+    return None if values == _NO_VALUES else parsed(*map(_clipped, values))
 
 
 def langfuse_session_in(items: Mapping[str, object]) -> Session | None:
     """Return the session that Langfuse's SDK left in baggage ``items``."""
-    session_id, user_id = (_clipped(items.get(key)) for key in _LANGFUSE_KEYS)
-    return None if session_id is user_id is None else parsed(session_id, user_id)
+    session_id, user_id = items.get(_LANGFUSE_SESSION), items.get(_LANGFUSE_USER)
+    if session_id is None and user_id is None:
+        return None
+    return parsed(_clipped(session_id), _clipped(user_id))
 
 
 def _clipped(value: object) -> str | None:

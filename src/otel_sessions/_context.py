@@ -12,7 +12,8 @@ and who reads the entry asks again.
 
 from __future__ import annotations
 
-from contextvars import ContextVar
+import contextlib
+import contextvars
 from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -35,15 +36,18 @@ def _reader() -> Callable[[], Context]:
     That is the ``get`` of the context variable behind the API, which a token names. With a runtime
     context of another make (``OTEL_PYTHON_CONTEXT``) it is the API's own function.
     """
-    token = attach(api_get_current())
-    var = getattr(token, "var", None)
+    var = contextvars.Context().run(_variable)
+    fresh = contextvars.Context()
+    with contextlib.suppress(LookupError):  # it has no default, so the API does more than to read it
+        if isinstance(var, contextvars.ContextVar) and fresh.run(var.get) is fresh.run(api_get_current):
+            return var.get
+    return api_get_current
+
+
+def _variable() -> object:
+    token = attach(Context())
     detach(token)
-    if not isinstance(var, ContextVar):
-        return api_get_current
-    try:
-        return var.get if var.get() is api_get_current() else api_get_current
-    except LookupError:
-        return api_get_current
+    return getattr(token, "var", None)
 
 
 get_current = _reader()
@@ -91,7 +95,7 @@ def context_with(state: State, base: Context) -> Context:
     entry.state = state
     entry.base = base
     entry.owner = entry.context = entry.token = None
-    return _baggage.with_session(_agreeing(base, state.session.id, state.session.user_id), ENTRY_KEY, entry, state.items)
+    return _baggage.with_session(_agreeing(base, state), ENTRY_KEY, entry, state.items)
 
 
 def enter(state: State, base: Context, owner: object) -> Entry:
@@ -101,7 +105,7 @@ def enter(state: State, base: Context, owner: object) -> Entry:
     entry.owner = owner
     entry.base = base
     if _OPENINFERENCE_SESSION in base or _OPENINFERENCE_USER in base:
-        base = _agreeing(base, state.session.id, state.session.user_id)
+        base = _agreeing(base, state)
     entry.context = context = _baggage.with_session(base, ENTRY_KEY, entry, state.items)
     entry.token = attach(context)
     return entry
@@ -170,7 +174,11 @@ def _found(context: Context) -> State | None:
     remote = _remote(_baggage.session_in(items))
     if remote is not None and remote.is_whole:
         return remote
-    return _of_parent(context) or remote or _of_openinference(context) or _remote(_baggage.langfuse_session_in(items))
+    local = _of_parent(context) or _of_openinference(context)
+    if local is not None and local.is_whole:
+        return local
+    langfuse = _remote(_baggage.langfuse_session_in(items))
+    return langfuse if langfuse is not None and langfuse.is_whole else remote or local or langfuse
 
 
 def _of_parent(context: Context) -> State | None:
@@ -189,17 +197,23 @@ def _of_openinference(context: Context) -> State | None:
     return state_of(Session(_ids.grouping_id(session_id), _ids.grouping_id(user_id)))
 
 
-def _agreeing(context: Context, session_id: object, user_id: object) -> Context:
-    """Return ``context`` with these ids where it has OpenInference's keys; ``None`` removes a key."""
+def _agreeing(base: Context, state: State) -> Context:
+    """Return ``base`` with the ids of ``state`` where OpenInference has left others."""
+    if _OPENINFERENCE_SESSION in base or _OPENINFERENCE_USER in base:
+        return _with_openinference(base, state.session.id, state.session.user_id)
+    return base
+
+
+def _with_openinference(context: Context, session_id: object, user_id: object) -> Context:
     ids = {_OPENINFERENCE_SESSION: session_id, _OPENINFERENCE_USER: user_id}
-    values = {key: ids.get(key, value) for key, value in context.items()}
-    return Context({key: value for key, value in values.items() if key not in ids or value is not None})
+    given = {key: value for key, value in ids.items() if value is not None}
+    return Context({**{key: value for key, value in context.items() if key not in ids}, **given})
 
 
 def _completed(state: State, context: Context) -> State:
     """Return ``state``, which has no session id, with what is known of the session elsewhere."""
     found = _found(context)
-    if found is None:
+    if found is None or not found.is_whole:
         return state
     return state_of(
         overlaid(found.session, state.session),
@@ -226,7 +240,7 @@ def _without(entry: Entry, context: Context) -> Context:
     while below is not None and _has_ended(below):
         entry, below = below, entry_in(below.base)
     items = _baggage.of_session_in(entry.base) if below is None else below.state.items
-    context = _agreeing(context, entry.base.get(_OPENINFERENCE_SESSION), entry.base.get(_OPENINFERENCE_USER))
+    context = _with_openinference(context, entry.base.get(_OPENINFERENCE_SESSION), entry.base.get(_OPENINFERENCE_USER))
     return _baggage.with_session(context, ENTRY_KEY, below, items)
 
 

@@ -29,9 +29,6 @@ MAX_ITEMS = 64
 class Absent:
     """The type of ABSENT, so that type checkers can tell it from a value."""
 
-    def __repr__(self) -> str:
-        return "ABSENT"
-
 
 ABSENT: Final = Absent()
 
