@@ -1,0 +1,79 @@
+# Two commands do everything on a fresh machine with Python 3.10 or newer: `make demo` and `make test`.
+
+PYTHON ?= python3
+VENV ?= .venv
+CONSTRAINTS ?= constraints/newest.txt
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+CORE := $(wildcard src/otel_sessions/_*.py src/otel_sessions/sdk.py)
+comma := ,
+space := $(subst ,, )
+
+.PHONY: demo test lint types imports examples package bench bench-quick constraints clean
+
+demo: $(VENV)/.demo  ## A multi-turn chat, exported by OTLP and shown by session
+	@$(BIN)/otel-sessions demo
+
+test: $(VENV)/.test  ## The tests, with branch coverage: all of the core, 95 % over all
+	@rm -f .coverage .coverage.*
+	$(BIN)/python -m coverage run -m pytest $(ARGS)
+	@$(BIN)/python -m coverage combine -q
+	$(BIN)/python -m coverage report --fail-under=95
+	$(BIN)/python -m coverage report --fail-under=100 --include=$(subst $(space),$(comma),$(CORE))
+
+lint: $(VENV)/.lint
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: $(VENV)/.lint
+	$(BIN)/mypy
+	$(BIN)/pyright --pythonpath $(BIN)/python
+
+imports: $(VENV)/.lint  ## The direction of imports (pyproject.toml, tool.importlinter)
+	$(BIN)/lint-imports
+
+package: $(VENV)/.package  ## Builds the wheel, and tries it alone, in an environment of its own
+	rm -rf dist $(VENV)-wheel
+	$(BIN)/python -m build --outdir dist .
+	$(BIN)/twine check --strict dist/*
+	$(PYTHON) -m venv $(VENV)-wheel
+	$(VENV)-wheel/bin/python -m pip --disable-pip-version-check -q install -c constraints/newest.txt dist/*.whl
+	$(VENV)-wheel/bin/python tests/packaging/core_alone.py
+	$(VENV)-wheel/bin/python -m pip --disable-pip-version-check -q install -c constraints/newest.txt "$$(echo dist/*.whl)[demo]"
+	$(VENV)-wheel/bin/otel-sessions demo > /dev/null
+
+bench bench-quick: export VENV := .venv-bench
+bench bench-quick: export CONSTRAINTS := constraints/bench.txt
+
+bench:  ## Ours beside the peers: writes benchmarks/results/
+	@$(MAKE) --no-print-directory $(VENV)/.bench
+	$(VENV)/bin/python -m benchmarks
+
+bench-quick:  ## The same in seconds, to see that it runs; writes nothing
+	@$(MAKE) --no-print-directory $(VENV)/.bench
+	$(VENV)/bin/python -m benchmarks --quick
+
+constraints:  ## Pins the newest and the lowest supported versions; needs uv
+	uv pip compile -q --universal --python-version 3.10 --no-header --no-annotate --no-emit-index-url --upgrade \
+	  --all-extras --group test --group lint --group package pyproject.toml -o constraints/newest.txt
+	uv pip compile -q --universal --python-version 3.10 --no-header --no-annotate --no-emit-index-url --upgrade \
+	  --all-extras --group bench pyproject.toml -o constraints/bench.txt
+	uv pip compile -q --universal --python-version 3.10 --no-header --no-annotate --no-emit-index-url --upgrade \
+	  --resolution lowest-direct --all-extras --group test pyproject.toml -o constraints/lowest.txt
+
+clean:
+	rm -rf .venv* dist build .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "otel-sessions needs Python 3.10 or newer: make PYTHON=python3.x")'
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --upgrade 'pip>=25.1'
+
+# What is installed: the package itself, editable, with the extra `demo`, and one dependency group.
+$(VENV)/.demo: $(BIN)/python pyproject.toml $(CONSTRAINTS)
+	$(PIP) install -c $(CONSTRAINTS) -e '.[demo]'
+	@touch $@
+
+$(VENV)/.test $(VENV)/.lint $(VENV)/.package $(VENV)/.bench: $(VENV)/.%: $(BIN)/python pyproject.toml $(CONSTRAINTS)
+	$(PIP) install -c $(CONSTRAINTS) -e '.[demo]' --group $*
+	@touch $@

@@ -1,0 +1,71 @@
+"""The command line, ``otel-sessions``: each command imports what it needs when it runs."""
+
+from __future__ import annotations
+
+import sys
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, NoReturn
+
+_REMEDY = "otel-sessions: this command needs more packages: pip install 'otel-sessions[demo]'\n"
+_USAGE_ERROR = 2
+
+_DEMO_NEEDS = (
+    "openai",
+    "openinference.instrumentation.openai",
+    "opentelemetry.exporter.otlp.proto.http",
+    "opentelemetry.sdk",
+    "rich",
+    "starlette",
+    "uvicorn",
+)
+
+
+def _refuse() -> NoReturn:
+    sys.stderr.write(_REMEDY)
+    raise SystemExit(_USAGE_ERROR)
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # a package above it
+        return False
+
+
+if TYPE_CHECKING or _is_installed("click"):
+    import click
+
+    @click.group(context_settings={"help_option_names": ["-h", "--help"]})
+    @click.version_option(package_name="otel-sessions", message="%(prog)s %(version)s")
+    def main() -> None:
+        """Sessions for every OpenTelemetry pipeline."""
+
+    @main.command()
+    def demo() -> None:
+        """Run a chat with several users and sessions, and show its spans.
+
+        The real openai client, instrumented by OpenInference, runs in two processes: two users, three
+        sessions, one of which the second process resumes. The spans go over OTLP to a receiver in this
+        command, and are shown by session, turn and span as they were received.
+
+        \b
+        Environment:
+          OPENAI_API_KEY               talk to the OpenAI API, not to a local stand-in
+          OPENAI_BASE_URL              another API of that kind (with OPENAI_API_KEY)
+          OTEL_SESSIONS_DEMO_MODEL     the model to ask for (default: gpt-4o-mini)
+          OTEL_EXPORTER_OTLP_ENDPOINT  send the spans there (http/protobuf) instead
+
+        Exits with status 1 if anything fails, or if a span arrives without session.id or user.id.
+        """  # noqa: D301  # \b is click's sign for lines to keep as they are
+        if not all(map(_is_installed, _DEMO_NEEDS)):
+            _refuse()
+        from .demo import run  # noqa: PLC0415
+
+        raise SystemExit(run())
+
+else:
+    main = _refuse
+
+
+if __name__ == "__main__":
+    main()

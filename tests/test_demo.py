@@ -1,0 +1,296 @@
+"""The demo as a user runs it: real processes, real sockets, and a view that comes from the bytes."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from otel_sessions.demo._environment import backend, for_processes, without_secrets
+from otel_sessions.demo._launch import ProcessError, launch
+from otel_sessions.demo._standin import StandIn
+from otel_sessions.viewer import LoopbackServer, OTLPReceiver, decode
+
+# Settings of a user that would break the demo, or send its telemetry or its requests elsewhere.
+HOSTILE = {
+    "ALL_PROXY": "socks5://127.0.0.1:9",
+    "HTTP_PROXY": "http://127.0.0.1:9",
+    "OPENAI_BASE_URL": "http://127.0.0.1:9",
+    "OPENINFERENCE_HIDE_INPUTS": "true",
+    "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT": "3",
+    "OTEL_PROPAGATORS": "none",
+    "OTEL_SDK_DISABLED": "true",
+    "OTEL_SESSION_DISABLED": "true",
+    "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT": "1",
+    "OTEL_TRACES_EXPORTER": "none",
+    "OTEL_TRACES_SAMPLER": "always_off",
+}
+
+
+def run_cli(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line, with an environment that has nothing of the developer's choices."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("OPENAI_", "OTEL_")) and not name.lower().endswith("_proxy")
+    }
+    return subprocess.run(
+        [sys.executable, "-m", "otel_sessions.cli", *arguments],
+        capture_output=True,
+        encoding="utf-8",
+        env=kept | {"PYTHONUTF8": "1", "COLUMNS": "100"} | environment,
+        timeout=100,
+        check=False,
+    )
+
+
+def run_without(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line as if ``module`` were not installed."""
+    code = f"import sys; sys.modules[{module!r}] = None; from otel_sessions.cli import main; main()"
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, encoding="utf-8", timeout=60, check=False
+    )
+
+
+@pytest.fixture(scope="module")
+def demo():
+    """A run by somebody with unfortunate settings, into a file."""
+    return run_cli("demo", **HOSTILE)
+
+
+@pytest.fixture(scope="module")
+def sent():
+    """A run that sends to a backend, and what the backend got."""
+    with OTLPReceiver() as receiver:
+        base_url = receiver.endpoint.removesuffix("/v1/traces")
+        done = run_cli("demo", OTEL_EXPORTER_OTLP_ENDPOINT=base_url)
+        return done, decode(receiver.bodies)
+
+
+# The view
+
+
+def test_the_demo_shows_every_span_with_both_ids(demo):
+    assert demo.returncode == 0, demo.stdout + demo.stderr
+    assert demo.stderr == ""
+    assert "17 spans received, 17 with session.id and user.id (100 %)" in demo.stdout
+
+
+def test_the_stand_in_is_labelled_as_one(demo):
+    assert "local stand-in for the OpenAI API; set OPENAI_API_KEY for the real one" in demo.stdout
+
+
+def test_the_view_has_the_sessions_with_users_turns_and_processes(demo):
+    titles = re.findall(r"^\S.* · user .* turns.*?(?=  )", demo.stdout, re.MULTILINE)
+
+    assert titles == [
+        "Trip planning · user ada · 3 turns · 2 processes",
+        "Course creation · user grace · 2 turns",
+        "Order support · user ada · 2 turns",
+    ]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        pytest.param(r"^  1  I have three days in Lisbon\. What should I see\? +\d+ +\d+ +\d+ ms$", id="turn"),
+        pytest.param(r"^     → Order 4711 is on its way and arrives on Thursday\.$", id="answer"),
+        pytest.param(r"^  2  /lesson/1  Write the opening", id="path"),
+        pytest.param(r"ChatCompletion · LLM · stand-in · streamed +\d+ +\d+ +\d+ ms$", id="streamed completion"),
+        pytest.param(r"Response · LLM · stand-in +\d+ +\d+ +\d+ ms$", id="response"),
+        pytest.param(r"├─ find_order · TOOL .*\n        │  └─ read orders table ", id="tool and nested span"),
+        pytest.param(r"^     resumed in another process \(pid \d+\)\n  3  Back again\.", id="resumed"),
+        pytest.param(r"^     → Day one: swap the castle for the Oceanarium", id="what the first process had said"),
+    ],
+)
+def test_the_view_has(demo, line):
+    assert re.search(line, demo.stdout, re.MULTILINE)
+
+
+def test_a_file_gets_no_control_codes_and_no_line_that_wraps(demo):
+    assert "\x1b" not in demo.stdout
+    assert max(map(len, demo.stdout.splitlines())) <= 100
+
+
+# A backend
+
+
+def test_a_backend_gets_the_spans_and_the_user_gets_the_ids_to_look_for(sent):
+    done, view = sent
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "17 spans; look there for these sessions" in done.stdout
+    listed = re.findall(r"user\.id=(\w+) +session\.id=(\S+)", done.stdout)
+    assert listed == [(session.users[0], session.id) for session in view.sessions]
+
+
+def test_all_spans_carry_both_ids(sent):
+    _, view = sent
+
+    assert len(view.spans) == view.complete_count == 17
+    assert len(view.sessions) == 3
+    assert {user for session in view.sessions for user in session.users} == {"ada", "grace"}
+
+
+def test_each_turn_is_a_trace_with_one_root_and_tokens(sent):
+    _, view = sent
+    traces = [trace for session in view.sessions for trace in session.traces]
+
+    assert [[node.span.name for node in trace.nodes if node.depth == 0] for trace in traces] == [["turn"]] * 7
+    assert all(trace.tokens.prompt and trace.tokens.completion and trace.question and trace.answer for trace in traces)
+
+
+def test_the_resumed_session_comes_from_two_processes(sent):
+    _, view = sent
+
+    assert [session.process_count for session in view.sessions] == [2, 1, 1]
+
+
+def test_spans_that_no_backend_takes_are_a_failure_with_a_reason():
+    done = run_cli("demo", OTEL_EXPORTER_OTLP_ENDPOINT="http://u:pw@127.0.0.1:9", OTEL_EXPORTER_OTLP_TIMEOUT="1")
+
+    assert done.returncode == 1
+    assert "OTLP http/protobuf to http://127.0.0.1:9\n" in done.stdout
+    assert "The first process of the chat failed (exit status 1):" in done.stdout
+    assert "15 spans could not be delivered by OTLP http/protobuf" in done.stdout
+    assert "u:pw" not in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+# The real API
+
+
+def test_with_a_key_it_talks_to_the_api_that_is_set():
+    with StandIn(seconds_per_word=0) as api:
+        done = run_cli("demo", OPENAI_API_KEY="sk-real", OPENAI_BASE_URL=api.base_url)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"the API at {api.base_url}" in done.stdout
+    assert "local stand-in" not in done.stdout
+    assert "(100 %)" in done.stdout
+
+
+def test_a_refused_key_is_a_failure_with_a_reason_that_does_not_print_the_key():
+    async def refuse(request):
+        key = request.headers["authorization"].removeprefix("Bearer ")
+        return JSONResponse({"error": {"message": f"bad key {key} for {await request.json()}"}}, status_code=401)
+
+    with LoopbackServer(Starlette(routes=[Route("/chat/completions", refuse, methods=["POST"])])) as server:
+        done = run_cli(
+            "demo", OPENAI_API_KEY="sk-secret-key", OPENAI_BASE_URL=server.url, OTEL_SESSIONS_DEMO_MODEL="m-7"
+        )
+
+    assert done.returncode == 1
+    assert "the model gave no answer: AuthenticationError: Error code: 401" in done.stdout
+    assert "bad key ***" in done.stdout
+    assert "'model': 'm-7'" in done.stdout
+    assert "sk-secret-key" not in done.stdout + done.stderr
+
+
+# The command line
+
+
+def test_the_help_names_the_command_and_its_environment():
+    assert "demo  Run a chat" in run_cli("--help").stdout
+    assert "OTEL_EXPORTER_OTLP_ENDPOINT  send the spans there" in run_cli("demo", "--help").stdout
+
+
+@pytest.mark.parametrize(
+    ("module", "arguments"),
+    [("click", ["--help"]), ("rich", ["demo"]), ("openinference", ["demo"]), ("opentelemetry.sdk", ["demo"])],
+)
+def test_without_the_extra_the_command_names_the_remedy(module, arguments):
+    done = run_without(module, *arguments)
+
+    assert done.returncode == 2
+    assert done.stderr == "otel-sessions: this command needs more packages: pip install 'otel-sessions[demo]'\n"
+
+
+@pytest.mark.parametrize("arguments", [["third"], ["first", "second"]])
+def test_the_module_refuses_arguments_that_it_does_not_know(arguments):
+    done = subprocess.run(
+        [sys.executable, "-m", "otel_sessions.demo", *arguments], capture_output=True, timeout=60, check=False
+    )
+
+    assert done.returncode == 2
+    assert done.stderr.startswith(b"usage:")
+
+
+def test_a_process_that_hangs_is_ended_with_a_reason():
+    with pytest.raises(ProcessError, match="The first process of the chat took more than 0 s"):
+        launch("first", None, os.environ, seconds=0.01)
+
+
+# The environment of the processes
+
+
+def test_on_this_machine_alone_nothing_of_the_users_pipeline_is_left():
+    environment = for_processes(
+        {"PATH": "/bin", "OPENAI_ORG_ID": "o", **HOSTILE}, stand_in="http://s/v1", receiver="http://r/v1/traces"
+    )
+
+    assert environment == {
+        "PATH": "/bin",
+        "NO_PROXY": "127.0.0.1,localhost,::1",
+        "no_proxy": "127.0.0.1,localhost,::1",
+        "OPENAI_API_KEY": "not-needed-by-the-stand-in",
+        "OPENAI_BASE_URL": "http://s/v1",
+        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://r/v1/traces",
+        "PYTHONSAFEPATH": "1",
+        "PYTHONUTF8": "1",
+    }
+
+
+def test_for_a_backend_what_hides_texts_stays():
+    hiding = {"OPENINFERENCE_HIDE_INPUTS": "true"}
+
+    assert hiding.items() <= for_processes(hiding, stand_in="http://s/v1").items()
+
+
+def test_for_a_backend_the_users_choices_stay_but_not_what_hides_spans():
+    kept = {
+        "https_proxy": "http://proxy",
+        "OPENAI_API_KEY": "k",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": "http://backend",
+        "OTEL_EXPORTER_OTLP_HEADERS": "h=1",
+        "OTEL_RESOURCE_ATTRIBUTES": "a=1",
+        "OTEL_SESSION_DIALECTS": "langfuse",
+        "OTEL_SESSIONS_DEMO_MODEL": "m",
+    }
+    dropped = {name: value for name, value in HOSTILE.items() if name.startswith("OTEL_")}
+
+    environment = for_processes({**kept, **dropped, "NO_PROXY": "corp"})
+
+    assert kept.items() <= environment.items()
+    assert dropped.keys().isdisjoint(environment)
+    assert environment["NO_PROXY"] == "corp,127.0.0.1,localhost,::1"
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({}, None),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": ""}, None),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://a:4318"}, "http://a:4318"),
+        (
+            {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://a", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://b/x"},
+            "http://b/x",
+        ),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "https://user:pass@a:1/p?key=k#f"}, "https://a:1/p"),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://[a"}, "an address that is not a URL"),
+    ],
+)
+def test_the_backend_is_named_without_credentials(environment, expected):
+    assert backend(environment) == expected
+
+
+def test_secrets_of_the_environment_are_not_repeated():
+    environment = {"OPENAI_API_KEY": "sk-123456", "OTEL_EXPORTER_OTLP_HEADERS": "x-key=hunter22,a=b", "HOME": "/home"}
+
+    assert without_secrets("sk-123456 hunter22 a=b /home", environment) == "*** *** a=b /home"
