@@ -32,15 +32,19 @@ types: $(VENV)/.lint
 imports: $(VENV)/.lint  ## The direction of imports (pyproject.toml, tool.importlinter)
 	$(BIN)/lint-imports
 
-package: $(VENV)/.package  ## Builds the wheel, and tries it alone, in an environment of its own
+package: export PIP_CONSTRAINT := constraints/newest.txt
+package: export PIP_FIND_LINKS := dist
+package: $(VENV)/.package $(VENV)/.test  ## Builds the wheel, and tries it in an environment of its own: alone, then as the README says
 	rm -rf dist $(VENV)-wheel
 	$(BIN)/python -m build --outdir dist .
 	$(BIN)/twine check --strict dist/*
 	$(PYTHON) -m venv $(VENV)-wheel
-	$(VENV)-wheel/bin/python -m pip --disable-pip-version-check -q install -c constraints/newest.txt dist/*.whl
+	$(VENV)-wheel/bin/pip --disable-pip-version-check -q install dist/*.whl
 	$(VENV)-wheel/bin/python tests/packaging/core_alone.py
-	$(VENV)-wheel/bin/python -m pip --disable-pip-version-check -q install -c constraints/newest.txt "$$(echo dist/*.whl)[demo]"
-	$(VENV)-wheel/bin/otel-sessions demo > /dev/null
+	$(BIN)/python tests/packaging/pip_commands.py | PATH="$(abspath $(VENV)-wheel/bin):$$PATH" sh -ex
+	$(VENV)-wheel/bin/python -c 'import otel_sessions.sdk'
+	$(VENV)-wheel/bin/pip --disable-pip-version-check -q install 'otel-sessions[demo]'
+	$(VENV)-wheel/bin/otel-sessions demo
 
 bench bench-quick: export VENV := .venv-bench
 bench bench-quick: export CONSTRAINTS := constraints/bench.txt
