@@ -121,6 +121,31 @@ def test_methods_can_be_decorated():
     assert Service("a").ask("why?") == ("why?", Session("a"))
 
 
+def test_static_and_class_methods_can_be_decorated():
+    class Service:
+        @set_session(session_id="a")
+        @staticmethod
+        def static(word):
+            return word, get_session()
+
+        @set_session(session_id="b")
+        @classmethod
+        def of_class(cls, word):
+            return cls, word, get_session()
+
+    assert Service().static("x") == ("x", Session("a"))
+    assert Service.of_class("x") == (Service, "x", Session("b"))
+
+
+def test_an_object_with_an_async_call_has_the_session_while_it_is_awaited():
+    class Agent:
+        async def __call__(self):
+            await asyncio.sleep(0)
+            return get_session()
+
+    assert asyncio.run(set_session(session_id="a")(Agent())()) == Session("a")
+
+
 def test_one_scope_shared_by_tasks_keeps_them_apart():
     scope = step("deeper")
 

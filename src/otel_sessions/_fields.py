@@ -55,20 +55,12 @@ def clean_id(argument: str, value: object) -> str | Absent:
 
     What the wire or a backend can't hold is replaced by its digest, with a warning.
     """
-    text = _text(argument, value)
-    if isinstance(text, str) and not _ids.is_plain_id(text):
-        _warn_digest(argument, "printable ASCII")
-        return _ids.digest(text)
-    return text
+    return _fitting(argument, value, _ids.is_plain_id, "printable ASCII")
 
 
 def clean_text(argument: str, value: object) -> str | Absent:
     """Return ``value`` as a printable text of at most 200 characters of any script, or ABSENT with a warning."""
-    text = _text(argument, value)
-    if isinstance(text, str) and not _ids.is_plain_text(text):
-        _warn_digest(argument, "printable text")
-        return _ids.digest(text)
-    return text
+    return _fitting(argument, value, _ids.is_plain_text, "printable text")
 
 
 def clean_path(argument: str, value: object) -> str | Absent:
@@ -135,6 +127,20 @@ def _unreadable(argument: str, error: Exception) -> Absent:
     return ABSENT
 
 
+def _fitting(argument: str, value: object, is_plain: Callable[[str], bool], form: str) -> str | Absent:
+    text = _text(argument, value)
+    if isinstance(text, Absent) or is_plain(text):
+        return text
+    _complain(
+        argument,
+        "digest",
+        "%s: not 1 to %d characters of %s, so a digest of it is used; equal values still group",
+        _ids.MAX_LENGTH,
+        form,
+    )
+    return _ids.digest(text)
+
+
 def _text(argument: str, value: object) -> str | Absent:
     try:
         text = _ids.text_of(value)
@@ -152,16 +158,6 @@ def _wrong_type(argument: str, value: object, expected: str) -> Absent:
     found = type(value).__name__
     _complain(argument, f"type {found}", "%s: expected %s and got %s, so it is left out", expected, found)
     return ABSENT
-
-
-def _warn_digest(argument: str, form: str) -> None:
-    _complain(
-        argument,
-        "digest",
-        "%s: not 1 to %d characters of %s, so a digest of it is used; equal values still group",
-        _ids.MAX_LENGTH,
-        form,
-    )
 
 
 def _first_items(argument: str, items: Iterable[_T]) -> list[_T]:

@@ -85,13 +85,15 @@ class SessionScope:
 
     def __call__(self, function: Callable[_P, _R]) -> Callable[_P, _R]:
         """Return ``function`` with every call of it inside a fresh entry of this scope."""
+        if isinstance(function, (staticmethod, classmethod)):
+            return type(function)(self(function.__func__))
         refusal = _why_not(function)
         if refusal is not None:
             _diagnostics.warn_caller(
                 f"decorator {refusal}", "the decorated object is %s: it is left without a session", refusal
             )
             return function
-        if inspect.iscoroutinefunction(function):
+        if _is_one(inspect.iscoroutinefunction, function):
             return self._around_coroutine(function)
         return self._around_function(function)
 
@@ -164,11 +166,16 @@ def _warn_not_left(error: Exception) -> None:
 
 def _why_not(function: object) -> str | None:
     """Return why ``function`` can't be decorated, ``None`` if it can."""
-    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+    if _is_one(inspect.isgeneratorfunction, function) or _is_one(inspect.isasyncgenfunction, function):
         return "a generator function, which this version does not support (enter the scope where it is consumed)"
     if inspect.isclass(function):
         return "a class (decorate its methods)"
     return None if callable(function) else f"a {type(function).__name__}, which can't be called"
+
+
+def _is_one(test: Callable[[object], bool], function: object) -> bool:
+    """Tell whether ``function``, or what is called of an object, passes ``test``."""
+    return test(function) or test(getattr(type(function), "__call__", None))  # noqa: B004  # not whether, but what
 
 
 def _warn_if_torn(context: Context, outer: State) -> None:
