@@ -14,6 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from opentelemetry import baggage, context, trace
 from opentelemetry import context as context_api
+from opentelemetry.context.context import _RuntimeContext
+from opentelemetry.context.contextvars_context import ContextVarsRuntimeContext
 
 from otel_sessions import Session, SessionScope, get_session, set_session, step, update_session
 from otel_sessions import _context as context_module
@@ -411,7 +413,7 @@ def test_a_failure_on_leaving_never_reaches_the_application(monkeypatch, warning
     assert ["leaving a scope raised ZeroDivisionError" in message for message in warnings()] == [True, True]
 
 
-class ThreadLocalRuntime(context_api.context._RuntimeContext):
+class ThreadLocalRuntime(_RuntimeContext):
     """A runtime context that is not made of contextvars, as ``OTEL_PYTHON_CONTEXT`` may name one."""
 
     def __init__(self):
@@ -428,7 +430,7 @@ class ThreadLocalRuntime(context_api.context._RuntimeContext):
         self._local.current = token
 
 
-class RuntimeWithoutDefault(context_api.ContextVarsRuntimeContext):
+class RuntimeWithoutDefault(ContextVarsRuntimeContext):
     """A runtime context whose variable is unset at first."""
 
     def __init__(self):
