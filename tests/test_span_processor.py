@@ -94,7 +94,7 @@ def test_a_child_of_a_lost_context_inherits_from_its_parent(pipeline, ended):
 
 
 def test_a_child_inherits_what_code_has_set_on_its_parent_by_hand(pipeline):
-    with pipeline.tracer.start_as_current_span("parent", attributes={"session.id": "hand", "session.tags": ["t", 1]}):
+    with pipeline.tracer.start_as_current_span("parent", attributes={"session.id": "hand", "session.tags": ["t", ""]}):
         pipeline.tracer.start_span("child").end()
     assert pipeline.attributes("child") == {"session.id": "hand", "session.tags": ("t",)}
 
@@ -303,6 +303,11 @@ def test_a_processor_added_after_the_exporters_still_stamps_what_is_exported(mak
     with set_session("a"):
         pipeline.tracer.start_span("span").end()
     assert pipeline.attributes("span") == {"session.id": "a"}
+
+
+def test_it_does_not_keep_the_processors_after_it_from_being_flushed():
+    """In SDKs before 1.42, one that answers nothing to ``force_flush`` ends the flush."""
+    assert SessionSpanProcessor().force_flush() is True
 
 
 def test_two_processors_stamp_once(make_pipeline):
