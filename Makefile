@@ -14,8 +14,9 @@ space := $(subst ,, )
 demo: $(VENV)/.demo  ## A multi-turn chat, exported by OTLP and shown by session
 	@$(BIN)/otel-sessions demo
 
+test: export COVERAGE_FILE := $(abspath $(VENV))/.coverage
 test: $(VENV)/.test  ## The tests, with branch coverage: all of the core, 95 % over all
-	@rm -f .coverage .coverage.*
+	@rm -f $$COVERAGE_FILE $$COVERAGE_FILE.*
 	$(BIN)/python -m coverage run -m pytest $(ARGS)
 	@$(BIN)/python -m coverage combine -q
 	$(BIN)/python -m coverage report --fail-under=95
@@ -66,7 +67,7 @@ constraints:  ## Pins the newest and the lowest supported versions; needs uv
 	  --resolution lowest-direct --all-extras --group test pyproject.toml -o constraints/lowest.txt
 
 clean:
-	rm -rf .venv* dist build .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf .venv* dist build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "otel-sessions needs Python 3.10 or newer: make PYTHON=python3.x")'
