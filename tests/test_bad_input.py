@@ -22,6 +22,7 @@ from otel_sessions import Session, clear_session, get_session, set_session, step
 from otel_sessions._ids import digest, is_plain_id, text_of
 
 HERE = Path(__file__).name
+HASH_OF_A = "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb"  # SHA-256, FIPS 180
 
 
 class Plan(str, enum.Enum):
@@ -137,6 +138,27 @@ def test_an_id_that_does_not_fit_becomes_a_stable_digest(unfit, warnings, pipeli
     assert pipeline.attributes("span") == {"session.id": session.id, "user.id": session.id}
     assert sorted(message.split(": ")[1] for message in warnings()) == ["session_id", "session_id", "user_id"]
     assert unfit not in "".join(warnings())
+
+
+@pytest.mark.parametrize(
+    ("limit", "expected"),
+    [
+        (200, "sha256-" + HASH_OF_A),
+        (64, "sha256-" + HASH_OF_A[:57]),
+        (23, "sha256-" + HASH_OF_A[:16]),
+        (22, HASH_OF_A[:22]),
+    ],
+)
+def test_a_digest_gives_its_prefix_up_where_too_little_of_the_hash_would_be_left(limit, expected):
+    assert digest("a", limit) == expected
+
+
+def test_a_text_of_200_characters_is_kept_and_a_longer_one_is_not(warnings):
+    with set_session("a", name="ç" * 200, tags=["t" * 200]) as session:
+        assert (session.name, session.tags) == ("ç" * 200, ("t" * 200,))
+    assert warnings() == []
+    with set_session("a", name="ç" * 201) as session:
+        assert session.name == digest("ç" * 201)
 
 
 def test_ids_with_the_same_beginning_stay_two():

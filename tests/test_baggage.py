@@ -84,6 +84,11 @@ def test_a_bad_entry_is_dropped_counted_and_warned_of_once_and_the_others_count(
     assert "baggage entry session.id is dropped" in message
 
 
+@pytest.mark.parametrize(("name", "kept"), [("n" * 200, "n" * 200), ("n" * 201, None), ("", None), ("a\x00", None)])
+def test_a_text_of_a_remote_caller_is_kept_as_it_is_or_dropped(name, kept):
+    assert get_session(in_baggage(session__id="a", session__name=name)) == Session("a", name=kept)
+
+
 def test_an_int_or_a_uuid_that_local_code_put_into_baggage_counts():
     assert get_session(in_baggage(session__id=42)) == Session("42")
 

@@ -271,6 +271,26 @@ def test_a_context_that_comes_back_after_the_scope_has_ended_carries_nothing():
         assert session == Session("b", name="n")
 
 
+def test_a_context_that_comes_back_carries_what_was_below_the_scope_that_has_ended():
+    scope = set_session(session_id="a")
+    with set_session("outer", user_id="ada", tags=["t"]):
+        scope.__enter__()
+        token = context.attach(context.set_value("mine", 1))
+        scope.__exit__(None, None, None)
+        context.detach(token)
+        assert get_session() == Session("outer", "ada", tags=("t",))
+
+
+def test_the_first_scope_of_a_context_is_left_without_a_word(warnings):
+    def enter_and_leave():
+        with set_session("a"):
+            pass
+        return get_session()
+
+    assert contextvars.Context().run(enter_and_leave) is None
+    assert warnings() == []
+
+
 def test_leaving_twice_or_without_entering_does_nothing():
     scope = set_session(session_id="a")
     scope.__exit__(None, None, None)

@@ -10,6 +10,7 @@ import pytest
 from opentelemetry import baggage, context, trace
 
 from otel_sessions import Session, clear_session, get_session, set_session, step, update_session
+from otel_sessions._ids import digest
 
 
 def test_every_span_below_carries_both_ids(pipeline):
@@ -104,6 +105,17 @@ def test_a_span_started_with_the_context_of_a_scope_carries_its_session(pipeline
     pipeline.tracer.start_span("explicit", context=scope.context).end()
     assert pipeline.attributes("explicit") == {"session.id": "conv-42", "user.id": "ada"}
     assert get_session() is None
+
+
+def test_the_context_of_a_scope_is_as_good_as_being_inside(pipeline):
+    ctx = context.set_value("session.id", "openinference")
+    scope = set_session(ctx, "a", user_id="ada", name="n", metadata={"k": "v"}, tags=["t"])
+    assert get_session(scope.context) == scope.session == Session("a", "ada", "n", metadata={"k": "v"}, tags=("t",))
+    assert context.get_value("session.id", scope.context) == "a"
+    with set_session(scope.context, "b") as other:
+        assert other == Session("b", "ada")
+    pipeline.tracer.start_span("span", context=scope.context, attributes={"session.id": "theirs"}).end()
+    assert pipeline.attributes("span")["session.displaced_id"] == "theirs"
 
 
 def test_all_fields_reach_the_span_the_two_ids_first(pipeline):
@@ -236,8 +248,7 @@ def test_a_path_that_gets_too_long_becomes_a_digest_that_still_fits():
         assert get_session().path == "/" + "p" * 199
         with step("deep"):
             path = get_session().path
-    assert path.startswith("/sha256-")
-    assert len(path) <= 200
+    assert path == "/" + digest("/" + "p" * 199 + "/deep", 199)
 
 
 def test_clear_session_leaves_no_session_and_no_user(pipeline):

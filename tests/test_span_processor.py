@@ -14,8 +14,9 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, Decision, Sampler, SamplingResult
 from opentelemetry.trace import set_span_in_context
 
+from otel_sessions import Session, clear_session, get_session, set_session, step, update_session
 from otel_sessions import _attribute_store as attribute_store
-from otel_sessions import clear_session, get_session, set_session, step, update_session
+from otel_sessions._ids import digest
 from otel_sessions.sdk import SessionSpanProcessor
 
 REMOTE = baggage.set_baggage("user.id", "mallory", baggage.set_baggage("session.id", "remote", context.Context()))
@@ -82,7 +83,7 @@ def test_a_user_alone_joins_a_session_that_the_span_starts_with(pipeline):
 
 @pytest.mark.parametrize("ended", [False, True])
 def test_a_child_of_a_lost_context_inherits_from_its_parent(pipeline, ended):
-    with set_session("a", user_id="ada", name="n", path="/p", metadata={"k": "v"}, tags=["t"]):
+    with set_session("a", user_id="ada", name="n", path="/p", previous_id="o", metadata={"k": "v"}, tags=["t"]):
         parent = pipeline.tracer.start_span("parent")
     if ended:
         parent.end()
@@ -123,6 +124,22 @@ def test_a_scope_with_a_user_alone_takes_the_session_from_the_parent(pipeline):
     ):
         pipeline.tracer.start_span("child").end()
     assert pipeline.attributes("child") == {"session.id": "hand", "user.id": "ada", "session.path": "/p"}
+
+
+def test_a_scope_without_an_id_adds_to_the_session_that_it_finds():
+    parent = {"session.id": "a", "session.name": "n", "session.previous_id": "o", "session.tags": ["t"]}
+    span = TracerProvider(shutdown_on_exit=False).get_tracer("tests").start_span("parent", attributes=parent)
+    with update_session(user_id="ada", tags=["u"], metadata={"k": "v"}):
+        found = get_session(set_span_in_context(span))
+    assert found == Session("a", "ada", "n", None, "o", {"k": "v"}, ("t", "u"))
+
+
+@pytest.mark.parametrize(("scope", "user"), [(step("p"), None), (update_session(user_id="ada"), "ada")])
+def test_a_remote_user_stays_remote_below_a_scope_without_an_id(scope, user):
+    with scope:
+        remote = baggage.set_baggage("user.id", "mallory", baggage.set_baggage("session.id", "remote"))
+        with set_session(remote, "ours") as session:
+            assert session.user_id == user
 
 
 def test_a_user_that_a_span_has_does_not_go_to_another_session(pipeline):
@@ -260,8 +277,8 @@ def test_an_id_longer_than_the_value_limit_becomes_a_digest_that_fits(make_pipel
             pipeline.tracer.start_span(f"span{number}").end()
     first, second = (pipeline.attributes(f"span{number}") for number in range(2))
     assert first["session.id"] != second["session.id"]
-    assert {len(first[key]) for key in ("session.id", "session.name")} == {limit}
-    assert (first["user.id"], first["session.tags"]) == ("u", ("t" * limit,))
+    assert first["session.id"] == digest("x" * 100 + "0", limit)
+    assert (first["user.id"], first["session.name"], first["session.tags"]) == ("u", "n" * limit, ("t" * limit,))
     assert [record.name for record in caplog.records] == ["otel_sessions"]
 
 
@@ -271,6 +288,13 @@ def test_the_value_limit_of_the_environment_counts_too(make_pipeline, monkeypatc
     with set_session("x" * 36):
         pipeline.tracer.start_span("span").end()
     assert re.fullmatch("sha256-[0-9a-f]{25}", pipeline.attributes("span")["session.id"])
+
+
+def test_an_id_of_just_the_value_limit_is_kept(make_pipeline):
+    pipeline = make_pipeline(span_limits=SpanLimits(max_span_attribute_length=1))
+    with set_session("a", user_id="bc"):
+        pipeline.tracer.start_span("span").end()
+    assert pipeline.attributes("span") == {"session.id": "a", "user.id": digest("bc", 1)}
 
 
 def test_a_value_limit_of_nothing_stamps_nothing(make_pipeline):
