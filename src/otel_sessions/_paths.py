@@ -11,7 +11,7 @@ from . import _ids
 def absolute(text: str) -> str:
     """Return ``text`` with one leading slash, none doubled and none at the end; a digest where it is too long."""
     path = "/" + "/".join(filter(None, (part.strip() for part in text.split("/"))))
-    return path if len(path) <= _ids.MAX_LENGTH else "/" + _ids.digest(path, _ids.MAX_LENGTH - 1)
+    return path if len(path) <= _ids.MAX_LENGTH else "/" + _ids.digest(path)
 
 
 def joined(base: str | None, name: str) -> str:
