@@ -308,7 +308,7 @@ def test_an_sdk_that_hides_its_attributes_degrades_with_one_warning(pipeline, mo
     def hidden(_span):
         raise AttributeError
 
-    monkeypatch.setattr("otel_sessions._span_processor.store_of", hidden)
+    monkeypatch.setattr("otel_sessions._span_processor.attributes_and_limit", hidden)
     for _ in range(2):
         with set_session("ours"):
             pipeline.tracer.start_span("span", attributes={"session.id": "theirs"}).end()
@@ -317,8 +317,8 @@ def test_an_sdk_that_hides_its_attributes_degrades_with_one_warning(pipeline, mo
 
 
 def test_the_installed_sdk_shows_its_attributes(pipeline):
-    store = attribute_store.store_of(pipeline.tracer.start_span("span", attributes={"x": 1}))
-    assert (store.copy(), store.max_value_len) == ({"x": 1}, None)
+    span = pipeline.tracer.start_span("span", attributes={"x": 1})
+    assert attribute_store.attributes_and_limit(span) == ({"x": 1}, None)
 
 
 def test_a_processor_added_after_the_exporters_still_stamps_what_is_exported(make_pipeline):
@@ -375,10 +375,10 @@ def test_below_a_span_that_was_not_sampled_the_session_is_still_carried():
 
 
 def test_a_failure_never_reaches_start_span(pipeline, monkeypatch, warnings):
-    def broken(_context):
+    def broken(_span):
         raise ZeroDivisionError
 
-    monkeypatch.setattr("otel_sessions._span_processor.state_in", broken)
+    monkeypatch.setattr("otel_sessions._span_processor.attributes_and_limit", broken)
     for _ in range(2):
         with set_session("a"), pipeline.tracer.start_as_current_span("span") as span:
             assert isinstance(span, trace.Span)

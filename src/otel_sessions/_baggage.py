@@ -6,8 +6,7 @@ validated here, once, and what is not a valid id or text is not there for anybod
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from opentelemetry import baggage
 from opentelemetry.context import Context
@@ -34,12 +33,9 @@ _LANGFUSE_USER = "langfuse_user_id"
 
 _OUR_KEYS = frozenset(WIRE_KEYS)
 _NO_ITEMS: Mapping[str, object] = {}
-_NO_VALUES = [None] * len(WIRE_KEYS)
+_NO_TEXTS = (None,) * len(WIRE_KEYS)
 # Stands for what is too long or of another type; not printable, so never valid.
 _UNFIT = "\x00"
-
-# Distinct sets of remote ids that are kept parsed; each is at most five texts of 200 characters.
-_PARSED = 256
 
 
 def context_key() -> str | None:
@@ -66,9 +62,9 @@ def entries(context: Context) -> Mapping[str, object]:
     return found if isinstance(found, dict) else _NO_ITEMS
 
 
-def of_session(session: Session) -> dict[str, object]:
+def of_session(session: Session) -> dict[str, str]:
     """Return what of ``session`` travels: ids, name and path. Metadata and tags stay in the process."""
-    return {key: value for key, value in zip(WIRE_KEYS, wire_values(session), strict=True) if value is not None}
+    return {key: value for key, value in zip(WIRE_KEYS, wire_values(session)) if value is not None}  # noqa: B905  # hot
 
 
 def of_session_in(context: Context) -> Mapping[str, object]:
@@ -103,18 +99,27 @@ def _exchanged(current: object, ours: Mapping[str, object]) -> Mapping[str, obje
     return {**ours, **{key: value for key, value in current.items() if key not in _OUR_KEYS}}
 
 
-def session_in(items: Mapping[str, object]) -> Session | None:
-    """Return the session that baggage ``items`` tell of, ``None`` where none of them is valid."""
-    values = [items.get(key) for key in WIRE_KEYS]
-    return None if values == _NO_VALUES else parsed(*map(_clipped, values))
+Texts: TypeAlias = tuple[str | None, str | None, str | None, str | None, str | None]
+"""What baggage holds under `WIRE_KEYS`, not looked at yet."""
 
 
-def langfuse_session_in(items: Mapping[str, object]) -> Session | None:
-    """Return the session that Langfuse's SDK left in baggage ``items``."""
-    session_id, user_id = items.get(_LANGFUSE_SESSION), items.get(_LANGFUSE_USER)
-    if session_id is None and user_id is None:
-        return None
-    return parsed(_clipped(session_id), _clipped(user_id))
+def texts_in(items: Mapping[str, object]) -> Texts | None:
+    """Return what baggage ``items`` hold of a session, each short enough to keep; ``None`` for nothing at all."""
+    get = items.get
+    texts = (
+        _clipped(get(SESSION_ID)),
+        _clipped(get(USER_ID)),
+        _clipped(get(NAME)),
+        _clipped(get(PATH)),
+        _clipped(get(PREVIOUS_ID)),
+    )
+    return None if texts == _NO_TEXTS else texts
+
+
+def langfuse_texts_in(items: Mapping[str, object]) -> Texts | None:
+    """Return what Langfuse's SDK left in baggage ``items``, in the same form."""
+    texts = (_clipped(items.get(_LANGFUSE_SESSION)), _clipped(items.get(_LANGFUSE_USER)), None, None, None)
+    return None if texts == _NO_TEXTS else texts
 
 
 def _clipped(value: object) -> str | None:
@@ -125,14 +130,9 @@ def _clipped(value: object) -> str | None:
     return _UNFIT if text is None or len(text) > _ids.MAX_LENGTH else text
 
 
-@lru_cache(maxsize=_PARSED)
-def parsed(
-    session_id: str | None,
-    user_id: str | None,
-    name: str | None = None,
-    path: str | None = None,
-    previous_id: str | None = None,
-) -> Session | None:
+def session_of(texts: Texts) -> Session | None:
+    """Return the session that ``texts`` tell of, ``None`` where none of them is valid."""
+    session_id, user_id, name, path, previous_id = texts
     route = _valid(PATH, path, _ids.is_plain_text)
     session = Session(
         _valid(SESSION_ID, session_id, _ids.is_plain_id),

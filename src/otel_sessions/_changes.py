@@ -36,7 +36,7 @@ class Change(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: see State
 class Start:
     """A session by its id, of ``set_session``. ABSENT stands for an id that can't be used."""
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+from dataclasses import replace
 from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -23,11 +24,11 @@ from opentelemetry.context import get_current as api_get_current
 from opentelemetry.trace import get_current_span
 
 from . import _baggage, _ids
-from ._session import Session, from_attributes, overlaid
+from ._session import SESSION_ID, Session, extras_in, overlaid, texts_in
 from ._state import State, state_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 
 def _reader() -> Callable[[], Context]:
@@ -60,6 +61,7 @@ _OPENINFERENCE_SESSION = "session.id"
 _OPENINFERENCE_USER = "user.id"
 
 _NOTHING_BELOW = Context()
+_MISSING = contextvars.Token.MISSING
 
 
 class Entry:
@@ -104,7 +106,7 @@ def enter(state: State, base: Context, owner: object) -> Entry:
     entry.state = state
     entry.owner = owner
     entry.base = base
-    if _OPENINFERENCE_SESSION in base or _OPENINFERENCE_USER in base:
+    if base:
         base = _agreeing(base, state)
     entry.context = context = _baggage.with_session(base, ENTRY_KEY, entry, state.items)
     entry.token = attach(context)
@@ -145,8 +147,9 @@ def _leave(entry: Entry, current: Context) -> None:
         # In order: nobody but this entry's own token held what is below.
         entry.token = None
         entry.base = _NOTHING_BELOW
-        if token.old_value and token.old_value is not token.MISSING:
-            _settle(token.old_value)
+        below = token.old_value
+        if below and below is not _MISSING:
+            _settle(below)
     else:
         entry.token = attach(current)
         _settle(current)
@@ -171,23 +174,46 @@ def _found(context: Context) -> State | None:
     items = _baggage.entries(context)
     if not items:
         return _of_parent(context) or _of_openinference(context)
-    remote = _remote(_baggage.session_in(items))
+    texts = _baggage.texts_in(items)
+    remote = None if texts is None else remote_state(texts)
     if remote is not None and remote.is_whole:
         return remote
     local = _of_parent(context) or _of_openinference(context)
     if local is not None and local.is_whole:
         return local
-    langfuse = _remote(_baggage.langfuse_session_in(items))
+    texts = _baggage.langfuse_texts_in(items)
+    langfuse = None if texts is None else remote_state(texts)
     return langfuse if langfuse is not None and langfuse.is_whole else remote or local or langfuse
 
 
 def _of_parent(context: Context) -> State | None:
-    """Return what the span of ``context`` carries. A remote parent has no attributes."""
-    attributes = getattr(get_current_span(context), "attributes", None)
-    # The copy of a view is quick; asking the view for a key that is not there is not.
-    session = from_attributes(attributes.copy()) if isinstance(attributes, MappingProxyType) else None
-    # Whether the user of that span came with a request is not known here, so it is taken to be.
-    return None if session is None else state_of(session, user_is_remote=True)
+    """Return what the span of ``context`` carries, as it is: who set it there has set it for the trace.
+
+    A remote parent has no attributes. Whether the user of a local one came with a request is not
+    known here, so it is taken to be.
+    """
+    view = getattr(get_current_span(context), "attributes", None)
+    if not isinstance(view, MappingProxyType):
+        return None
+    attributes = view.copy()  # quick; asking the view for a key that is not there is not
+    if not attributes.get(SESSION_ID):
+        return None
+    return _parent_state(texts_in(attributes), *extras_in(attributes))
+
+
+def _parent_state(texts: tuple[str | None, ...], metadata: Mapping[str, str], tags: tuple[str, ...]) -> State | None:
+    plain = _plain_parent_state(texts)
+    if plain is None or not (metadata or tags):
+        return plain
+    return state_of(replace(plain.session, metadata=metadata, tags=tags), user_is_remote=True)
+
+
+@lru_cache(maxsize=256)
+def _plain_parent_state(texts: tuple[str | None, ...]) -> State | None:
+    session_id, user_id, name, path, previous_id = texts
+    if session_id is None:
+        return None
+    return state_of(Session(session_id, user_id, name, path, previous_id), user_is_remote=True)
 
 
 def _of_openinference(context: Context) -> State | None:
@@ -222,8 +248,10 @@ def _completed(state: State, context: Context) -> State:
     )
 
 
-@lru_cache(maxsize=256)
-def _remote(session: Session | None) -> State | None:
+@lru_cache(maxsize=256)  # by distinct sets of remote ids, each at most five texts of 200 characters
+def remote_state(texts: _baggage.Texts) -> State | None:
+    """Return what the ``texts`` of a remote caller carry, ``None`` where none of them is valid."""
+    session = _baggage.session_of(texts)
     return None if session is None else state_of(session, id_is_remote=True, user_is_remote=True)
 
 

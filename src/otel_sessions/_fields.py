@@ -7,9 +7,8 @@ given (``None``), because what is not given may be inherited and what is unusabl
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias, TypeVar
 from uuid import UUID
 
 from . import _diagnostics, _ids, _paths
@@ -35,8 +34,7 @@ ABSENT: Final = Absent()
 Text: TypeAlias = str | Absent | None
 
 
-@dataclass(frozen=True, slots=True)
-class Fields:
+class Fields(NamedTuple):
     """The fields that a caller gave, other than the session id: clean, ABSENT, or ``None`` for not given."""
 
     user_id: Text = None

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
 # https://opentelemetry.io/docs/specs/semconv/registry/attributes/session/ (Development)
 SESSION_ID = "session.id"
@@ -75,15 +75,14 @@ def wire_values(session: Session) -> tuple[str | None, ...]:
     return (session.id, session.user_id, session.name, session.path, session.previous_id)
 
 
-def attributes_of(session: Session) -> Iterator[tuple[str, str | tuple[str, ...]]]:
-    """Yield the span attributes of ``session``, the two ids first."""
-    for key, value in zip(WIRE_KEYS, wire_values(session), strict=True):
-        if value is not None:
-            yield key, value
-    for name, value in session.metadata.items():
-        yield METADATA_PREFIX + name, value
+def local_attributes_of(session: Session) -> dict[str, str | tuple[str, ...]]:
+    """Return the span attributes of ``session`` that do not travel: metadata and tags."""
+    attributes: dict[str, str | tuple[str, ...]] = {
+        METADATA_PREFIX + name: value for name, value in session.metadata.items()
+    }
     if session.tags:
-        yield TAGS, session.tags
+        attributes[TAGS] = session.tags
+    return attributes
 
 
 def overlaid(below: Session, above: Session) -> Session:
@@ -96,26 +95,22 @@ def overlaid(below: Session, above: Session) -> Session:
     )
 
 
-def from_attributes(attributes: Mapping[str, Any]) -> Session | None:
-    """Return the session that a span's ``attributes`` tell of, ``None`` without a session id.
+def texts_in(attributes: Mapping[str, object]) -> tuple[str | None, ...]:
+    """Return what the ``attributes`` of a span hold under `WIRE_KEYS`: texts as they are, nothing else."""
+    return tuple(map(_text, map(attributes.get, WIRE_KEYS)))
 
-    The values are taken as they are: whoever set them on a local span has set them for the trace.
-    """
-    if not _is_text(attributes.get(SESSION_ID)):
-        return None
-    texts = {key: value for key, value in attributes.items() if _is_text(value)}
+
+def extras_in(attributes: Mapping[str, object]) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Return the metadata and the tags that the ``attributes`` of a span hold."""
     start = len(METADATA_PREFIX)
+    metadata = {
+        key[start:]: text
+        for key, value in attributes.items()
+        if key.startswith(METADATA_PREFIX) and (text := _text(value))
+    }
     tags = attributes.get(TAGS)
-    return Session(
-        texts[SESSION_ID],
-        texts.get(USER_ID),
-        texts.get(NAME),
-        texts.get(PATH),
-        texts.get(PREVIOUS_ID),
-        {key[start:]: value for key, value in texts.items() if key.startswith(METADATA_PREFIX)},
-        tuple(filter(_is_text, tags)) if isinstance(tags, (list, tuple)) else (),
-    )
+    return metadata, tuple(filter(_text, tags)) if isinstance(tags, (list, tuple)) else ()
 
 
-def _is_text(value: object) -> bool:
-    return isinstance(value, str) and bool(value)
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from opentelemetry.sdk.trace import SpanProcessor
 
 from . import _diagnostics, _ids
-from ._attribute_store import overwrite, public_view_of, store_of
-from ._context import get_current, state_in
+from ._attribute_store import attributes_and_limit, overwrite, public_attributes
+from ._context import ENTRY_KEY, get_current, state_in
 from ._session import DISPLACED_ID, ID_KEYS, SESSION_ID, USER_ID
 from ._settings import Settings
 
@@ -42,6 +42,7 @@ class SessionSpanProcessor(SpanProcessor):
     def __init__(self, *, conflict: str | None = None, disabled: bool | None = None) -> None:
         # Spans of now that have started with another id; few, as most instrumentations set none.
         self._displacing: WeakKeyDictionary[Span, str] = WeakKeyDictionary()
+        self._has_displaced = False
         self.apply(Settings.resolved(conflict=conflict, disabled=disabled))
 
     def __repr__(self) -> str:
@@ -52,16 +53,19 @@ class SessionSpanProcessor(SpanProcessor):
         """Stamp ``span``; without a ``parent_context`` it is a child of the current one (OTel spec, "OnStart")."""
         try:
             context = get_current() if parent_context is None else parent_context
-            state = state_in(context) if context and self._is_on else None
-            if state is None:
+            entry: Any = context.get(ENTRY_KEY)
+            if entry is not None and entry.context is not None and entry.state.is_whole:
+                state = entry.state  # as `state_in`, for what is inside a scope
+            else:
+                state = state_in(context) if context else None
+            if state is None or not self._is_on:
                 return
             try:
-                store = store_of(span)
-                limit, attributes = store.max_value_len, store.copy()
+                attributes, limit = attributes_and_limit(span)
             except AttributeError:
-                limit, attributes = public_view_of(span)
-            stamps: Stamps = state.attributes
-            if attributes and not state.keys.isdisjoint(attributes):
+                attributes, limit = public_attributes(span), None
+            stamps: Stamps = state.stamps
+            if attributes and not state.attributes.keys().isdisjoint(attributes):
                 stamps = self._settled(span, state, attributes)
             if limit is not None:
                 stamps = _fitted(stamps, limit)
@@ -74,7 +78,7 @@ class SessionSpanProcessor(SpanProcessor):
 
     def _on_ending(self, span: Span) -> None:
         """Displace again what an instrumentation has set once more right after the start, as OpenInference does."""
-        if not self._displacing:
+        if not self._has_displaced:
             return
         try:
             session_id = self._displacing.pop(span, None)
@@ -101,7 +105,7 @@ class SessionSpanProcessor(SpanProcessor):
         What it started with stays, but for a session id of its own, where somebody has to give way.
         """
         own_id, session_id = attributes.get(SESSION_ID), state.session.id
-        stamps: Stamps = [(key, value) for key, value in state.attributes if key not in attributes]
+        stamps: Stamps = [(key, value) for key, value in state.stamps if key not in attributes]
         if session_id is None or own_id == session_id or SESSION_ID not in attributes:
             return stamps
         if not own_id:
@@ -111,6 +115,7 @@ class SessionSpanProcessor(SpanProcessor):
         if self._span_wins:
             return [(key, value) for key, value in stamps if key == USER_ID] + [(DISPLACED_ID, session_id)]
         self._displacing[span] = session_id
+        self._has_displaced = True
         return [(SESSION_ID, session_id), *stamps, (DISPLACED_ID, str(own_id))]
 
 

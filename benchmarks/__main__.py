@@ -1,0 +1,114 @@
+"""The command ``python -m benchmarks``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .results import Results
+
+_T = TypeVar("_T")
+
+_ROOT = Path(__file__).parent.parent
+
+
+@dataclass(frozen=True, slots=True)
+class _Amounts:
+    """How much to run: rounds, and repetitions in each."""
+
+    spans: tuple[int, int]
+    scopes: tuple[int, int]
+    turns: tuple[int, int]
+    throughput: tuple[int, int]
+    open_things: int
+    imports: int
+
+    def __str__(self) -> str:
+        return (
+            f"Spans: {_times(self.spans)}; scopes: {_times(self.scopes)}; "
+            f"turns: {_times(self.turns)}; exported spans: {_times(self.throughput)}; imports: {self.imports}."
+        )
+
+
+def _times(amounts: tuple[int, int]) -> str:
+    rounds, repeats = amounts
+    return f"{rounds} rounds of {repeats}"
+
+
+_FULL = _Amounts(
+    spans=(600, 60), scopes=(200, 200), turns=(300, 30), throughput=(60, 1_000), open_things=10_000, imports=20
+)
+_QUICK = _Amounts(spans=(20, 20), scopes=(20, 50), turns=(20, 5), throughput=(4, 600), open_things=1_000, imports=4)
+
+
+def main() -> int:
+    """Measure everything and write the report."""
+    arguments = _parsed()
+    _isolate()
+    amounts = _QUICK if arguments.quick else _FULL
+    folder = arguments.output or _ROOT / ("build/benchmarks" if arguments.quick else "benchmarks/results")
+    results = _measured(amounts)
+
+    from . import report, tables
+
+    report.write(results, folder)
+    print(tables.promises(results))
+    print(f"written to {folder}")
+    return 0
+
+
+def _parsed() -> argparse.Namespace:
+    parser = argparse.ArgumentParser("python -m benchmarks", description="Measure what otel-sessions costs.")
+    parser.add_argument("--quick", action="store_true", help="see that it runs; the figures mean little")
+    parser.add_argument(
+        "--output", type=Path, help="folder for the report (benchmarks/results; with --quick, build/benchmarks)"
+    )
+    return parser.parse_args()
+
+
+def _isolate() -> None:
+    """Take the settings of the machine out of the measurement, and keep every tool from calling home."""
+    for name in [name for name in os.environ if name.startswith("OTEL_") or name.lower().endswith("_proxy")]:
+        del os.environ[name]
+    os.environ.update(TRACELOOP_TELEMETRY="false", LANGFUSE_TRACING_ENABLED="false", LOGFIRE_SEND_TO_LOGFIRE="false")
+
+
+def _measured(amounts: _Amounts) -> Results:
+    # Here and not above: the environment is read at import.
+    from . import imports, memory, scopes, spans, throughput, tools, turns
+    from .results import Results
+
+    loaded, missing = tools.load()
+    present = loaded.values()
+    return Results(
+        spans=_told("spans", lambda: spans.run(present, *amounts.spans)),
+        scopes=_told("scopes", lambda: scopes.run(*amounts.scopes)),
+        turns=_told("turns", lambda: turns.run(present, *amounts.turns)),
+        throughput=_told("throughput", lambda: throughput.run(loaded, *amounts.throughput)),
+        memory=_told("memory", lambda: memory.run(present, amounts.open_things)),
+        imports=_told("imports", lambda: imports.run(amounts.imports)),
+        loaded=imports.loaded(),
+        tools={tool.name: tool.how for tool in present},
+        missing=missing,
+        amounts=str(amounts),
+    )
+
+
+def _told(what: str, run: Callable[[], _T]) -> _T:
+    print(f"{what} …", end=" ", file=sys.stderr, flush=True)
+    start = time.monotonic()
+    found = run()
+    print(f"{time.monotonic() - start:.0f} s", file=sys.stderr)
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())

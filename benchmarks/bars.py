@@ -1,0 +1,77 @@
+"""What the project has promised, next to what was measured. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from . import scopes, spans, throughput, tools, workloads
+from ._interleaved import ratio
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from ._interleaved import Key, Samples, Spread
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One promise.
+
+    Attributes:
+        what: What is compared.
+        measured: The ratio; ``None`` where it was not measured.
+        limit: The least or the most that it may be.
+        is_floor: The limit is the least.
+    """
+
+    what: str
+    measured: Spread | None
+    limit: float
+    is_floor: bool = False
+
+    @property
+    def is_met(self) -> bool | None:
+        """Whether the measured ratio keeps the promise; ``None`` where it was not measured."""
+        if self.measured is None:
+            return None
+        value = self.measured.value
+        return value >= self.limit if self.is_floor else value <= self.limit
+
+
+def of_spans(found: Mapping[Key, Samples]) -> Iterator[Bar]:
+    """Return the promises on the cost of a span, all above a no-op processor."""
+
+    def against_contrib(situation: str, limit: float) -> Bar:
+        what = f"cost per span, {situation}: to `BaggageSpanProcessor`"
+        return Bar(what, _ratio(found, (situation, tools.OURS), (situation, tools.CONTRIB)), limit)
+
+    yield against_contrib(spans.TWO_IDS, 0.70)
+    yield against_contrib(spans.FOREIGN_10, 0.45)
+    own = _ratio(found, (spans.FOREIGN_10, tools.OURS), (spans.TWO_IDS, tools.OURS))
+    yield Bar(f"cost per span, {spans.FOREIGN_10}: to our own without them", own, 1.1)
+    yield against_contrib(spans.NOTHING, 1.0)
+    yield against_contrib(spans.BARE_PARENT, 3.0)
+    yield against_contrib(spans.PARENT_WITH_8, 3.0)
+
+
+def of_scopes(found: Mapping[Key, Samples]) -> Iterator[Bar]:
+    """Return the promises on entering and leaving a scope."""
+    measured = _ratio(found, (scopes.EMPTY, scopes.OURS), (scopes.EMPTY, scopes.USING_ATTRIBUTES))
+    yield Bar("enter and leave with two ids: to openinference `using_attributes`", measured, 1.0)
+
+
+def of_throughput(found: Mapping[Key, Samples]) -> Iterator[Bar]:
+    """Return the promises on the spans per second; a rate is the inverse of what a span takes."""
+    title = workloads.CHAT.title
+    without, with_us = (title, throughput.WITHOUT, throughput.WALL), (title, throughput.WITH, throughput.WALL)
+    yield Bar(
+        "spans per second through the batch OTLP exporter, chat turns: with to without",
+        _ratio(found, without, with_us),
+        0.95,
+        is_floor=True,
+    )
+
+
+def _ratio(found: Mapping[Key, Samples], above: Key, below: Key) -> Spread | None:
+    return ratio(found[above], found[below]) if above in found and below in found else None

@@ -1,0 +1,160 @@
+"""What it costs to enter a scope and to leave it again, without any span inside."""
+
+from __future__ import annotations
+
+from functools import partial
+from itertools import cycle, islice, repeat
+from typing import TYPE_CHECKING
+
+from opentelemetry import baggage
+from opentelemetry.context import Context, attach, detach, get_current
+
+from otel_sessions import set_session
+
+from ._interleaved import Case, measure
+from .spans import HTTP_CLIENT, context_of_span
+from .tools import IDS, SESSION_ID, USER_ID, attached
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from ._interleaved import Key
+
+    Burst = Callable[[int], object]
+
+OURS = "otel-sessions `set_session`"
+OURS_NEW_IDS = "otel-sessions `set_session`, ids not seen before"
+OURS_GENERATED = "otel-sessions `set_session()`, generated id"
+BY_HAND = "two baggage entries by hand"
+USING_ATTRIBUTES = "openinference `using_attributes`"
+LOGFIRE = "logfire `set_baggage`"
+LANGFUSE = "langfuse `propagate_attributes`"
+TRACELOOP = "traceloop `set_association_properties`"
+
+NOTES = {TRACELOOP: "enters only: it has nothing to leave with"}
+
+EMPTY = "empty context"
+IN_SPAN = "inside a span with 8 attributes"
+IN_SESSION = "inside another session"
+PLACES = (EMPTY, IN_SPAN, IN_SESSION)
+
+
+def _ours() -> Burst:
+    def burst(count: int) -> None:
+        for _ in repeat(None, count):
+            with set_session(SESSION_ID, user_id=USER_ID):
+                pass
+
+    return burst
+
+
+def _ours_with_new_ids() -> Burst:
+    # Far more than are kept ready, so that each is new when its turn comes again.
+    ids = cycle([f"{number:08}-7d0c-4a52-9a4e-6a1f7c1f6c55" for number in range(20_000)])
+
+    def burst(count: int) -> None:
+        for session_id in islice(ids, count):
+            with set_session(session_id, user_id=USER_ID):
+                pass
+
+    return burst
+
+
+def _ours_generated() -> Burst:
+    def burst(count: int) -> None:
+        for _ in repeat(None, count):
+            with set_session(user_id=USER_ID):
+                pass
+
+    return burst
+
+
+def _by_hand() -> Burst:
+    def burst(count: int) -> None:
+        for _ in repeat(None, count):
+            context = baggage.set_baggage("session.id", SESSION_ID)
+            token = attach(baggage.set_baggage("user.id", USER_ID, context))
+            detach(token)
+
+    return burst
+
+
+def _using_attributes() -> Burst:
+    from openinference.instrumentation import using_attributes
+
+    def burst(count: int) -> None:
+        for _ in repeat(None, count):
+            with using_attributes(session_id=SESSION_ID, user_id=USER_ID):
+                pass
+
+    return burst
+
+
+def _logfire() -> Burst:
+    from logfire import set_baggage
+
+    def burst(count: int) -> None:
+        for _ in repeat(None, count):
+            with set_baggage(**IDS):
+                pass
+
+    return burst
+
+
+def _langfuse() -> Burst:
+    from langfuse import propagate_attributes
+
+    def burst(count: int) -> None:
+        for _ in repeat(None, count):
+            with propagate_attributes(session_id=SESSION_ID, user_id=USER_ID):
+                pass
+
+    return burst
+
+
+def _traceloop() -> Burst:
+    from traceloop.sdk.tracing.tracing import set_association_properties
+
+    def burst(count: int) -> None:
+        token = attach(get_current())
+        for _ in repeat(None, count):
+            set_association_properties({"session_id": SESSION_ID, "user_id": USER_ID})
+        detach(token)
+
+    return burst
+
+
+_BURSTS = {
+    OURS: _ours,
+    OURS_NEW_IDS: _ours_with_new_ids,
+    OURS_GENERATED: _ours_generated,
+    BY_HAND: _by_hand,
+    USING_ATTRIBUTES: _using_attributes,
+    LOGFIRE: _logfire,
+    LANGFUSE: _langfuse,
+    TRACELOOP: _traceloop,
+}
+
+
+def run(rounds: int, repeats: int) -> dict[Key, list[float]]:
+    """Return the nanoseconds of one entry and exit, by place and scope; peers that are not installed are left out."""
+    return measure(list(_cases()), rounds, repeats)
+
+
+def _cases() -> Iterator[Case]:
+    for name, make in _BURSTS.items():
+        try:
+            burst = make()
+        except ImportError:
+            continue
+        for place, context in _places().items():
+            yield Case((place, name), burst, partial(attached, context))
+
+
+def _places() -> dict[str, Context]:
+    # Made anew for each tool, as some of them write on the span.
+    return {
+        EMPTY: Context(),
+        IN_SPAN: context_of_span(HTTP_CLIENT),
+        IN_SESSION: set_session(Context(), "another-session", user_id=USER_ID).context,
+    }
