@@ -13,6 +13,7 @@ import uuid
 import warnings as python_warnings
 from collections.abc import Mapping
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import given
@@ -203,11 +204,13 @@ def test_get_session_with_a_wrong_context(warnings):
     assert len(warnings()) == 1
 
 
-def test_two_ids_the_second_counts(warnings):
-    with set_session("first", "second") as session:
-        assert session == Session("second")
-    assert len(warnings()) == 1
-    assert "first" not in warnings()[0].partition("(")[0]
+def test_of_two_ids_in_a_row_the_first_is_the_session(warnings):
+    """The second is likely to be a user, who must not become the session of all conversations."""
+    with set_session("conv-42", "ada") as session:
+        assert session == Session("conv-42")
+    (message,) = warnings()
+    assert "user_id= is by name" in message
+    assert "conv-42" not in message
 
 
 @pytest.mark.parametrize("bad", ["", None, 3.5])
@@ -276,7 +279,7 @@ def test_a_callable_that_raises_leaves_the_id_absent(warnings):
         return get_session()
 
     assert function() is None
-    assert "the callable raised ZeroDivisionError" in warnings()[0]
+    assert "the callable of this scope raised ZeroDivisionError" in warnings()[0]
 
 
 def test_a_callable_that_returns_a_coroutine_is_an_unusable_id(warnings):
@@ -288,15 +291,59 @@ def test_a_callable_that_returns_a_coroutine_is_an_unusable_id(warnings):
     assert "got coroutine" in warnings()[0]
 
 
-def test_a_bare_decorator_still_leaves_a_working_function(warnings):
-    @set_session
+@pytest.mark.parametrize("decorator", [set_session, clear_session, step])
+def test_a_bare_decorator_still_leaves_a_working_function(decorator, warnings):
+    @decorator
     def function(word):
         return word, get_session()
 
     word, session = function("hello")
     assert word == "hello"
-    assert uuid.UUID(session.id)
-    assert "with parentheses" in warnings()[0]
+    if decorator is set_session:
+        assert uuid.UUID(session.id)
+    else:
+        assert session == {clear_session: None, step: Session(path="/function")}[decorator]
+    assert "to decorate a function, write @" in warnings()[0]
+
+
+@pytest.mark.parametrize("odd", [lambda: "a", Mock(return_value="a"), functools.partial(str, "a")])
+def test_anything_else_that_can_be_called_computes_the_id_in_first_place_too(odd, warnings):
+    with set_session(odd) as session:
+        assert session == Session("a")
+    assert warnings() == []
+
+
+@pytest.mark.parametrize("odd", [Mock(), object, Session])
+def test_what_computes_no_id_is_a_warning_and_no_error(odd, warnings):
+    with set_session(odd) as session:
+        assert session == Session()
+    assert len(warnings()) == 1
+
+
+def test_something_hostile_that_can_be_called_is_a_warning_and_no_error(warnings):
+    class Hostile(Raising):
+        def __call__(self):
+            raise KeyError
+
+    with set_session(session_id=Hostile()) as session:
+        assert session == Session()
+    assert "the callable of this scope raised KeyError" in warnings()[0]
+
+
+def test_a_proxy_of_a_string_is_an_id():
+    """As werkzeug's ``LocalProxy`` is, which can be called, too."""
+
+    class Proxy:
+        __class__ = str
+
+        def __call__(self):
+            raise AssertionError
+
+        def __str__(self):
+            return " a "
+
+    with set_session(Proxy(), user_id=Proxy()) as session:
+        assert session == Session("a", "a")
 
 
 @pytest.mark.parametrize("kind", ["a class", "a int"])

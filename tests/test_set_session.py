@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import pickle
 import uuid
 
@@ -119,7 +120,7 @@ def test_the_context_of_a_scope_is_as_good_as_being_inside(pipeline):
     assert pipeline.attributes("span")["session.displaced_id"] == "theirs"
 
 
-def test_all_fields_reach_the_span_the_two_ids_first(pipeline):
+def test_all_fields_reach_the_span_the_two_ids_last_to_be_dropped_last(pipeline):
     with set_session(
         None,
         "conv-42",
@@ -132,15 +133,26 @@ def test_all_fields_reach_the_span_the_two_ids_first(pipeline):
     ):
         pipeline.tracer.start_span("span").end()
     assert list(pipeline.attributes("span").items()) == [
-        ("session.id", "conv-42"),
-        ("user.id", "ada"),
-        ("session.name", "Course Creation"),
-        ("session.path", "/outline"),
-        ("session.previous_id", "conv-41"),
-        ("session.metadata.tier", "gold"),
-        ("session.metadata.seats", "3"),
         ("session.tags", ("beta", "eu")),
+        ("session.metadata.seats", "3"),
+        ("session.metadata.tier", "gold"),
+        ("session.previous_id", "conv-41"),
+        ("session.path", "/outline"),
+        ("session.name", "Course Creation"),
+        ("user.id", "ada"),
+        ("session.id", "conv-42"),
     ]
+
+
+def test_metadata_and_tags_that_add_up_stay_bounded_and_never_cost_a_span_its_ids(pipeline, warnings):
+    with set_session("a", user_id="ada"):
+        scope = update_session(metadata={f"{n}": "v" for n in range(60)}, tags=map(str, range(60)))
+        more = update_session(metadata={f"more {n}": "v" for n in range(60)}, tags=[f"more {n}" for n in range(60)])
+        with scope, more as session:
+            pipeline.tracer.start_span("span").end()
+    assert (len(session.metadata), len(session.tags)) == (64, 64)
+    assert pipeline.attributes("span").items() >= {"session.id": "a", "user.id": "ada"}.items()
+    assert len(warnings()) == 2
 
 
 def test_ids_name_and_path_travel_in_baggage_first_and_metadata_and_tags_do_not():
@@ -305,8 +317,10 @@ def test_a_session_is_a_value_that_cannot_be_changed():
     session = Session("a", metadata={"k": "v"}, tags=("t",))
     with pytest.raises(AttributeError):
         session.id = "b"
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match="update_session"):
         session.metadata["k"] = "w"
+    with pytest.raises(TypeError, match="update_session"):
+        session.metadata.update(k="w")
     assert hash(session) == hash(Session("a", metadata={"k": "v"}, tags=("t",)))
 
 
@@ -316,6 +330,7 @@ def test_a_session_is_a_value_that_cannot_be_changed():
         pytest.param(lambda session: pickle.loads(pickle.dumps(session)), id="pickle"),  # noqa: S301  # our own bytes
         pytest.param(copy.copy, id="copy"),
         pytest.param(copy.deepcopy, id="deepcopy"),
+        pytest.param(lambda session: Session(**dataclasses.asdict(session)), id="asdict"),
     ],
 )
 def test_a_session_can_be_copied_and_sent_to_another_process(copied):

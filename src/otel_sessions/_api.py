@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import FunctionType
 from typing import TYPE_CHECKING, TypeAlias, TypeGuard, overload
 
 from opentelemetry.context import Context
@@ -9,7 +10,7 @@ from opentelemetry.context import Context
 from . import _diagnostics
 from ._changes import Clear, Descend, Start, StartComputed, StartNew, Update, plain_start
 from ._context import get_current, state_in
-from ._fields import SessionId, clean_id, clean_text, given
+from ._fields import SessionId, clean_id, clean_text, given, is_id
 from ._scope import SessionScope
 from ._session import EMPTY, Session
 
@@ -39,7 +40,7 @@ def set_session(
 
 @overload
 def set_session(
-    ctx: SessionId,
+    session_id: Id | Callable[..., Id],
     /,
     *,
     user_id: Id = None,
@@ -52,7 +53,7 @@ def set_session(
 
 
 def set_session(  # noqa: PLR0913  # what a session holds
-    ctx: Context | SessionId | None = None,
+    ctx: Context | Id | Callable[..., Id] = None,
     session_id: Id | Callable[..., Id] = None,
     *,
     user_id: Id = None,
@@ -66,15 +67,15 @@ def set_session(  # noqa: PLR0913  # what a session holds
 
     ::
 
-        with set_session(ctx, "conv-42", user_id="ada"):
+        with set_session(session_id="conv-42", user_id="ada"):
             ...
 
     Inside a scope with the same id, what is not given is inherited; with another id only the user
     is, and never one that came from a remote caller.
 
     Args:
-        ctx: The OTel Context to start from; ``None`` is the current one at each entry. A `str`,
-            `int` or `uuid.UUID` in this place is the session id.
+        ctx: The OTel Context to start from; ``None`` is the current one at each entry. What else
+            stands in this place is the session id.
         session_id: An id resumes that session, in any process. ``None`` starts a new one, with a
             random id (UUID 4), at each entry. A callable is called with the arguments of the
             decorated function.
@@ -99,7 +100,7 @@ def set_session(  # noqa: PLR0913  # what a session holds
     is_plain = name is None and path is None and previous_id is None and metadata is None and tags is None
     if is_plain and type(session_id) is str and (user_id is None or type(user_id) is str):
         start = plain_start(session_id, user_id)  # the common call, and the hot one
-        if start is not None and (ctx is None or type(ctx) is Context):
+        if start is not None and (ctx is None or _is_context(ctx)):
             return SessionScope(start, ctx)
     fields = given(user_id=user_id, name=name, path=path, previous_id=previous_id, metadata=metadata, tags=tags)
     return _scope(ctx, session_id, fields)
@@ -126,6 +127,9 @@ def clear_session(ctx: Context | None = None) -> SessionScope:
     Args:
         ctx: The OTel Context to start from; ``None`` is the current one at each entry.
     """
+    function = _named_function(ctx)
+    if function is not None:
+        return _bare(SessionScope(Clear()), function, "clear_session()")
     return SessionScope(Clear(), _checked(ctx))
 
 
@@ -141,6 +145,9 @@ def step(name: str) -> SessionScope:
         name: 1 to 200 printable characters; slashes in it make several steps. A path that gets
             longer than 200 characters becomes its digest.
     """
+    function = _named_function(name)
+    if function is not None:
+        return _bare(SessionScope(Descend(clean_text("name", function.__name__))), function, "step(name)")
     return SessionScope(Descend(clean_text("name", name)))
 
 
@@ -158,20 +165,35 @@ def get_session(ctx: Context | None = None) -> Session | None:
 def _scope(ctx: object, session_id: object, fields: Fields) -> SessionScope:
     if _is_context(ctx):
         return SessionScope(_start(session_id, fields), ctx)
-    if session_id is not None:
+    if session_id is not None and issubclass(type(ctx), str):
+        _diagnostics.warn_caller(
+            "two ids", "set_session: two ids were given, and the first is taken; user_id= is by name"
+        )
+    elif session_id is not None:
         _wrong_context(ctx)
         return SessionScope(_start(session_id, fields))
-    if callable(ctx):
-        _diagnostics.warn_caller("bare", "set_session: write @set_session() with parentheses to decorate a function")
-        return SessionScope(StartNew(fields))(ctx)  # type: ignore[return-value]  # it is the function that was decorated
-    return SessionScope(Start(clean_id("session_id", ctx), fields))
+    function = _named_function(ctx)
+    if function is not None:
+        return _bare(SessionScope(StartNew(fields)), function, "set_session()")
+    return SessionScope(_start(ctx, fields))
+
+
+def _named_function(value: object) -> FunctionType | None:
+    """Return ``value`` if it is a function by ``def``; a lambda in its place computes an id."""
+    return value if type(value) is FunctionType and value.__name__ != "<lambda>" else None
+
+
+def _bare(scope: SessionScope, function: FunctionType, call: str) -> SessionScope:
+    """Return ``function`` decorated, where a decorator was written without its parentheses."""
+    _diagnostics.warn_caller("bare", "to decorate a function, write @%s", call)
+    return scope(function)  # type: ignore[return-value]  # the application goes on with a function
 
 
 def _start(session_id: object, fields: Fields) -> Change:
     if session_id is None:
         return StartNew(fields)
-    if callable(session_id):
-        return StartComputed(session_id, fields)
+    if callable(session_id) and not is_id(session_id):
+        return StartComputed(session_id, fields, _diagnostics.place())
     return Start(clean_id("session_id", session_id), fields)
 
 

@@ -6,14 +6,15 @@ A change is made once, by the call, and applied at each entry.
 from __future__ import annotations
 
 import inspect
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from . import _diagnostics, _ids, _paths
-from ._fields import ABSENT, NO_FIELDS, Absent, Fields, clean_id
+from ._fields import ABSENT, NO_FIELDS, Absent, Fields, clean_id, first_items
 from ._session import EMPTY, Session
 from ._state import CLEARED, State, state_of
 
@@ -28,16 +29,21 @@ Kwargs: TypeAlias = Mapping[str, Any]
 NO_KWARGS: Kwargs = MappingProxyType({})
 
 
-class Change(Protocol):
+class Change(ABC):
     """Makes the state inside a scope from the one outside."""
 
+    __slots__ = ()
+
+    alone: State | None = None
+    """The state inside where there is nothing outside, if it is the same each time and known."""
+
+    @abstractmethod
     def applied(self, outer: State | None, args: Args = (), kwargs: Kwargs = NO_KWARGS, /) -> State:
         """Return the state inside, given the one outside and the arguments of the decorated function."""
-        ...
 
 
 @dataclass(slots=True)  # not frozen: see State
-class Start:
+class Start(Change):
     """A session by its id, of ``set_session``. ABSENT stands for an id that can't be used."""
 
     session_id: str | Absent
@@ -46,13 +52,11 @@ class Start:
 
     def applied(self, outer: State | None, _args: Args = (), _kwargs: Kwargs = NO_KWARGS, /) -> State:
         """Inherit from the same session what is not given; from another one its user."""
-        if outer is None and self.alone is not None:
-            return self.alone
         return _started(self.session_id, self.fields, outer)
 
 
 @dataclass(frozen=True, slots=True)
-class StartNew:
+class StartNew(Change):
     """A new session with a generated id, another one at each entry."""
 
     fields: Fields = NO_FIELDS
@@ -67,11 +71,12 @@ class StartNew:
 
 
 @dataclass(frozen=True, slots=True)
-class StartComputed:
+class StartComputed(Change):
     """A session whose id is computed from the arguments of the decorated function."""
 
     compute: Callable[..., object]
-    fields: Fields = NO_FIELDS
+    fields: Fields
+    made_at: _diagnostics.Place
 
     def applied(self, outer: State | None, args: Args = (), kwargs: Kwargs = NO_KWARGS, /) -> State:
         """Start the session that the function names; ``None`` from it is a new one."""
@@ -82,7 +87,8 @@ class StartComputed:
             value = self.compute(*args, **kwargs)
         except Exception as error:  # noqa: BLE001  # the application's function; its failure must not be ours
             found = type(error).__name__
-            _diagnostics.warn_caller("session_id raised", "session_id: the callable raised %s: no session id", found)
+            message = "session_id: the callable of this scope raised %s, so there is no session id"
+            _diagnostics.warn_at(self.made_at, "session_id raised", message, found)
             return ABSENT
         if inspect.iscoroutine(value):
             value.close()  # else Python warns that it was never awaited
@@ -90,7 +96,7 @@ class StartComputed:
 
 
 @dataclass(frozen=True, slots=True)
-class Update:
+class Update(Change):
     """The same session with more fields, of ``update_session``."""
 
     fields: Fields
@@ -102,7 +108,7 @@ class Update:
 
 
 @dataclass(frozen=True, slots=True)
-class Descend:
+class Descend(Change):
     """The same session one step deeper, of ``step``."""
 
     name: str | Absent
@@ -117,7 +123,7 @@ class Descend:
 
 
 @dataclass(frozen=True, slots=True)
-class Clear:
+class Clear(Change):
     """No session and no user, of ``clear_session``."""
 
     def applied(self, _outer: State | None, _args: Args = (), _kwargs: Kwargs = NO_KWARGS, /) -> State:
@@ -172,14 +178,17 @@ def _filled(base: Session, fields: Fields, session_id: str | None, *, adding: bo
     """Return ``base`` with another id and with the ``fields`` that are given, ``adding`` to collections or not."""
     metadata = _chosen(fields.metadata, base.metadata) or {}
     tags = _chosen(fields.tags, base.tags) or ()
+    if adding:
+        metadata = dict(first_items("metadata", {**base.metadata, **metadata}.items()))
+        tags = tuple(first_items("tags", dict.fromkeys(base.tags + tags)))
     return Session(
         session_id,
         _chosen(fields.user_id, base.user_id),
         _chosen(fields.name, base.name),
         _chosen(fields.path, base.path),
         _previous_id(_chosen(fields.previous_id, base.previous_id), session_id),
-        {**base.metadata, **metadata} if adding else metadata,
-        tuple(dict.fromkeys(base.tags + tags)) if adding else tags,
+        metadata,
+        tags,
     )
 
 

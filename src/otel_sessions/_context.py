@@ -69,7 +69,8 @@ class Entry:
 
     Attributes:
         state: What is carried inside.
-        owner: The scope that was entered; ``None`` for a Context that nobody attached.
+        opened: The list of its scope's open entries, that this one is in; ``None`` where whoever
+            entered keeps the entry, and for a Context that nobody attached.
         base: The Context below this one.
         context: The Context that was attached, as long as this entry is not left.
         token: What attaching it returned. After the entry was left: an unused token of the place
@@ -77,10 +78,10 @@ class Entry:
     """
 
     # Filled in by `enter` and `context_with`, without an `__init__`: it would be a tenth of the cost of a scope.
-    __slots__ = ("base", "context", "owner", "state", "token")
+    __slots__ = ("base", "context", "opened", "state", "token")
 
     state: State
-    owner: object
+    opened: list[Entry] | None
     base: Context
     context: Context | None
     token: Any  # a contextvars.Token[Context], or what another runtime context has for one; or None
@@ -96,43 +97,52 @@ def context_with(state: State, base: Context) -> Context:
     entry = Entry()
     entry.state = state
     entry.base = base
-    entry.owner = entry.context = entry.token = None
+    entry.opened = entry.context = entry.token = None
     return _baggage.with_session(_agreeing(base, state), ENTRY_KEY, entry, state.items)
 
 
-def enter(state: State, base: Context, owner: object) -> Entry:
+def enter(state: State, base: Context, opened: list[Entry] | None) -> Entry:
     """Make ``base`` with the session of ``state`` the current Context."""
     entry = Entry()
     entry.state = state
-    entry.owner = owner
+    entry.opened = opened
     entry.base = base
     if base:
         base = _agreeing(base, state)
     entry.context = context = _baggage.with_session(base, ENTRY_KEY, entry, state.items)
     entry.token = attach(context)
+    if opened is not None:
+        opened.append(entry)
     return entry
 
 
 def leave(entry: Entry) -> None:
-    """End ``entry``: quietly, wherever this is called, and without bringing back what has ended before."""
-    if entry.context is not None:
-        _leave(entry, get_current())
+    """End ``entry``, once: quietly, wherever this is called, and without bringing back what has ended before."""
+    _leave(entry, get_current())
 
 
-def leave_innermost(owner: object) -> None:
-    """End the innermost entry of the current Context that ``owner`` made and has not left."""
+def leave_one_of(opened: list[Entry]) -> None:
+    """End the entry among ``opened`` that is innermost in the current Context.
+
+    Where none of them is there (a generator that another thread closes), and only one is open, that
+    one ends: else its session would stay in the place that entered, for whatever runs there next.
+    """
     current = get_current()
     entry: Entry | None = current.get(ENTRY_KEY)  # type: ignore[assignment]  # as `entry_in`, on the hot path
     while entry is not None:
-        if entry.owner is owner and entry.context is not None:
+        if entry.opened is opened and entry.context is not None:
             _leave(entry, current)
             return
         entry = entry_in(entry.base)
+    if len(opened) == 1:
+        _leave(opened[0], current)
 
 
 def _leave(entry: Entry, current: Context) -> None:
     context, token = entry.context, entry.token
     entry.context = None  # it holds the entry: a cycle
+    if entry.opened is not None:
+        entry.opened.remove(entry)
     try:
         # Not `opentelemetry.context.detach`: elsewhere than where the token was made, that logs an
         # ERROR with a traceback (opentelemetry-python#2606), and we want to know.
@@ -151,7 +161,8 @@ def _leave(entry: Entry, current: Context) -> None:
         if below and below is not _MISSING:
             _settle(below)
     else:
-        entry.token = attach(current)
+        entry.token = _unused_token(current)
+        _forget_ended_below(entry)
         _settle(current)
 
 
@@ -163,8 +174,11 @@ def state_in(context: Context) -> State | None:
     """
     entry: Any = context.get(ENTRY_KEY)  # as `entry_in`, on the hot path
     if entry is not None and entry.context is None and _has_ended(entry):
+        is_current = context is get_current()
         context = _without(entry, context)
         entry = entry_in(context)
+        if is_current:
+            attach(context)  # else its baggage would still be sent
     if entry is None:
         return _found(context) if context else None
     return entry.state if entry.state.is_whole else _completed(entry.state, context)
@@ -187,9 +201,9 @@ def _found(context: Context) -> State | None:
 
 
 def _of_parent(context: Context) -> State | None:
-    """Return what the span of ``context`` carries, as it is: who set it there has set it for the trace.
+    """Return what the span of ``context`` carries: who set it there has set it for the trace.
 
-    A remote parent has no attributes. Whether the user of a local one came with a request is not
+    A remote parent has no attributes. Ids that do not fit become digests, as anywhere. Whether the user of a local one came with a request is not
     known here, so it is taken to be.
     """
     view = getattr(get_current_span(context), "attributes", None)
@@ -213,6 +227,7 @@ def _plain_parent_state(texts: tuple[str | None, ...]) -> State | None:
     session_id, user_id, name, path, previous_id = texts
     if session_id is None:
         return None
+    session_id, user_id, previous_id = map(_ids.grouping_id, (session_id, user_id, previous_id))
     return state_of(Session(session_id, user_id, name, path, previous_id), user_is_remote=True)
 
 
@@ -264,12 +279,19 @@ def _settle(context: Context) -> None:
 
 def _without(entry: Entry, context: Context) -> Context:
     """Return ``context`` with what is below the ended ``entry`` in its place."""
+    _forget_ended_below(entry)
     below = entry_in(entry.base)
-    while below is not None and _has_ended(below):
-        entry, below = below, entry_in(below.base)
     items = _baggage.of_session_in(entry.base) if below is None else below.state.items
     context = _with_openinference(context, entry.base.get(_OPENINFERENCE_SESSION), entry.base.get(_OPENINFERENCE_USER))
     return _baggage.with_session(context, ENTRY_KEY, below, items)
+
+
+def _forget_ended_below(entry: Entry) -> None:
+    """Let ``entry`` stand on the first that has not ended: else scopes that overlap would all be kept."""
+    below = entry_in(entry.base)
+    while below is not None and _has_ended(below):
+        entry.base = below.base
+        below = entry_in(entry.base)
 
 
 def _has_ended(entry: Entry) -> bool:
@@ -281,5 +303,11 @@ def _has_ended(entry: Entry) -> bool:
         entry.token.var.reset(entry.token)
     except (ValueError, RuntimeError):
         return False
-    entry.token = attach(current)
+    entry.token = _unused_token(current)
     return True
+
+
+def _unused_token(current: Context) -> object:
+    """Make ``current`` current, and return a token of this place that holds no Context but that one."""
+    attach(current)
+    return attach(current)

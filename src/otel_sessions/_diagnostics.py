@@ -11,7 +11,7 @@ import inspect
 import logging
 import threading
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -22,7 +22,12 @@ logger = logging.getLogger("otel_sessions")
 # A program has a bounded number of places that can complain; generated code has not.
 _MAX_PLACES = 1024
 
-_PACKAGE = __name__.partition(".")[0]
+# Not the application either: what runs a scope for it, such as an ExitStack or a task.
+_PASSED_OVER = frozenset({__name__.partition(".")[0], "asyncio", "concurrent", "contextlib", "functools", "threading"})
+
+Place: TypeAlias = tuple[str, int]
+
+_PLACED = "otel_sessions: {} (%s:%d)"
 
 _said: set[Hashable] = set()
 _counts: Counter[str] = Counter()
@@ -49,7 +54,17 @@ def warn_caller(problem: str, message: str, *args: object) -> None:
         args: Its arguments.
     """
     filename, line, depth = _application_frame()
-    warn_once((problem, filename, line), f"otel_sessions: {message} (%s:%d)", *args, filename, line, stacklevel=depth)
+    warn_once((problem, filename, line), _PLACED.format(message), *args, filename, line, stacklevel=depth)
+
+
+def place() -> Place:
+    """Return the file and line of the application's call, for a complaint that may come up later."""
+    return _application_frame()[:2]
+
+
+def warn_at(where: Place, problem: str, message: str, *args: object) -> None:
+    """Log as `warn_caller` does, about the call that was made at ``where``."""
+    warn_once((problem, *where), _PLACED.format(message), *args, *where)
 
 
 def count(name: str) -> None:
@@ -72,10 +87,10 @@ def reset() -> None:
 
 
 def _application_frame() -> tuple[str, int, int]:
-    """Return file, line and ``stacklevel`` (from `warn_caller`) of the nearest frame outside this package."""
+    """Return file, line and ``stacklevel`` (from `warn_caller`) of the nearest frame of the application."""
     frame = inspect.currentframe()
     depth = 0
-    while frame is not None and _is_ours(frame):
+    while frame is not None and _is_passed_over(frame):
         frame = frame.f_back
         depth += 1
     if frame is None:
@@ -83,5 +98,5 @@ def _application_frame() -> tuple[str, int, int]:
     return frame.f_code.co_filename, frame.f_lineno, depth
 
 
-def _is_ours(frame: FrameType) -> bool:
-    return str(frame.f_globals.get("__name__", "")).partition(".")[0] == _PACKAGE
+def _is_passed_over(frame: FrameType) -> bool:
+    return str(frame.f_globals.get("__name__", "")).partition(".")[0] in _PASSED_OVER

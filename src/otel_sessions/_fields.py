@@ -72,7 +72,7 @@ def clean_metadata(argument: str, value: object) -> dict[str, str] | Absent:
     if not isinstance(value, Mapping):
         return _wrong_type(argument, value, "a mapping of strings")
     kept: dict[str, str] = {}
-    for key, item in _first_items(argument, value.items()):
+    for key, item in first_items(argument, value.items()):
         name = clean_text(f"{argument} key", key)
         text = clean_text(f"{argument} value", item)
         if isinstance(name, str) and isinstance(text, str):
@@ -87,8 +87,16 @@ def clean_tags(argument: str, value: object) -> tuple[str, ...] | Absent:
         value = (value,)
     if not isinstance(value, Iterable) or isinstance(value, (bytes, bytearray, Mapping)):
         return _wrong_type(argument, value, "a list of strings")
-    texts = (clean_text(argument, item) for item in _first_items(argument, value))
+    texts = (clean_text(argument, item) for item in first_items(argument, value))
     return tuple(dict.fromkeys(text for text in texts if isinstance(text, str)))
+
+
+def is_id(value: object) -> bool:
+    """Tell whether ``value`` has the type of an id; a proxy of one, which can be called too, counts."""
+    try:
+        return _ids.text_of(value) is not None
+    except Exception:  # noqa: BLE001  # a type check may run code of the value
+        return False
 
 
 def given(  # noqa: PLR0913  # what a session holds
@@ -145,7 +153,7 @@ def _text(argument: str, value: object) -> str | Absent:
     except Exception as error:  # noqa: BLE001  # a type check may run code of the value
         return _unreadable(argument, error)
     if text is None:
-        return _wrong_type(argument, value, "a str, an int or a uuid.UUID")
+        return _wrong_type(argument, value, "a str, an int of at most 4300 digits or a uuid.UUID")
     if not text:
         _complain(argument, "empty", "%s: an empty string was given, so it is left out; pass None for no value")
         return ABSENT
@@ -158,7 +166,7 @@ def _wrong_type(argument: str, value: object, expected: str) -> Absent:
     return ABSENT
 
 
-def _first_items(argument: str, items: Iterable[_T]) -> list[_T]:
+def first_items(argument: str, items: Iterable[_T]) -> list[_T]:
     """Return the first 64 of ``items``, with a warning where there are more. Reads no further: they may be endless."""
     first = list(islice(items, MAX_ITEMS + 1))
     if len(first) > MAX_ITEMS:

@@ -31,8 +31,10 @@ def text_of(value: object) -> str | None:
         value: A `str`, an `int` (not `bool`) or a `uuid.UUID` is accepted.
     """
     # The unbound methods give an exact ``str`` for subclasses too, and run no code of theirs.
-    if isinstance(value, str):
-        return str.strip(value)
+    if issubclass(type(value), str):
+        return str.strip(value)  # type: ignore[arg-type]  # it is one
+    if isinstance(value, str):  # it says so: a proxy, such as werkzeug's
+        return str(value).strip()
     if isinstance(value, int) and not isinstance(value, bool):
         return _digits_of(value)
     if isinstance(value, UUID):

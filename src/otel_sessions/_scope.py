@@ -5,13 +5,14 @@ from __future__ import annotations
 import functools
 import inspect
 import threading
+from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from opentelemetry.trace import get_current_span
 
 from . import _diagnostics
 from ._changes import NO_KWARGS, StartNew
-from ._context import Entry, context_with, enter, get_current, leave, leave_innermost, state_in
+from ._context import Entry, context_with, enter, get_current, leave, leave_one_of, state_in
 from ._session import EMPTY, Session
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ _R = TypeVar("_R")
 
 _pinning = threading.Lock()
 
+_RUNS_LATER = frozenset({CoroutineType, GeneratorType, AsyncGeneratorType})
+
 
 class SessionScope:
     """A session to be entered: ``with``, ``async with``, a decorator, or through `context`.
@@ -38,12 +41,14 @@ class SessionScope:
     As a decorator it holds for each call of a function or of a coroutine function.
     """
 
-    __slots__ = ("_base", "_change")
+    __slots__ = ("_base", "_change", "_opened")
 
     def __init__(self, change: Change, base: Context | None = None) -> None:
         """Take the ``change`` to apply, and the Context to apply it to: ``None`` for the current one at each entry."""
         self._change = change
         self._base = base
+        # Only for leaving where the Context of an entry is not at hand; all else of an entry is in its Context.
+        self._opened: list[Entry] = []
 
     @property
     def session(self) -> Session:
@@ -59,7 +64,7 @@ class SessionScope:
     def __enter__(self) -> Session:
         """Make the session current, and return it."""
         try:
-            return self._entered((), NO_KWARGS).state.session
+            return self._entered((), NO_KWARGS, self._opened).state.session
         except Exception as error:  # noqa: BLE001  # telemetry must not break the application
             _warn_not_entered(error)
             return EMPTY
@@ -69,7 +74,7 @@ class SessionScope:
     ) -> None:
         """Restore what was current before."""
         try:
-            leave_innermost(self)
+            leave_one_of(self._opened)
         except Exception as error:  # noqa: BLE001  # telemetry must not break the application
             _warn_not_left(error)
 
@@ -86,7 +91,7 @@ class SessionScope:
     def __call__(self, function: Callable[_P, _R]) -> Callable[_P, _R]:
         """Return ``function`` with every call of it inside a fresh entry of this scope."""
         if isinstance(function, (staticmethod, classmethod)):
-            return type(function)(self(function.__func__))
+            return type(function)(self(function.__func__))  # pyright: ignore[reportReturnType]
         refusal = _why_not(function)
         if refusal is not None:
             _diagnostics.warn_caller(
@@ -106,9 +111,12 @@ class SessionScope:
         def inside(*args: _P.args, **kwargs: _P.kwargs) -> _R:
             entry = self._enter(args, kwargs)
             try:
-                return function(*args, **kwargs)
+                result = function(*args, **kwargs)
             finally:
                 _leave(entry)
+            if type(result) in _RUNS_LATER:
+                _warn_runs_later(function, type(result).__name__)
+            return result
 
         return inside
 
@@ -125,17 +133,19 @@ class SessionScope:
 
     def _enter(self, args: Args, kwargs: Kwargs) -> Entry | None:
         try:
-            return self._entered(args, kwargs)
+            return self._entered(args, kwargs, None)
         except Exception as error:  # noqa: BLE001  # telemetry must not break the application
             _warn_not_entered(error)
             return None
 
-    def _entered(self, args: Args, kwargs: Kwargs) -> Entry:
+    def _entered(self, args: Args, kwargs: Kwargs, opened: list[Entry] | None) -> Entry:
         base = get_current() if self._base is None else self._base
         outer = state_in(base) if base else None
+        if outer is None and self._change.alone is not None:
+            return enter(self._change.alone, base, opened)
         if outer is not None and type(self._change) is StartNew:
             _warn_if_torn(base, outer)
-        return enter(self._change.applied(outer, args, kwargs), base, self)
+        return enter(self._change.applied(outer, args, kwargs), base, opened)
 
     def _outer_context(self) -> Context:
         return get_current() if self._base is None else self._base
@@ -158,6 +168,15 @@ def _leave(entry: Entry | None) -> None:
 def _warn_not_entered(error: Exception) -> None:
     found = type(error).__name__
     _diagnostics.warn_caller("enter", "entering a scope raised %s: there is no session inside", found)
+
+
+def _warn_runs_later(function: object, kind: str) -> None:
+    _diagnostics.warn_caller(
+        "runs later",
+        "%s returned a %s, whose body runs outside the session; decorate the function that has the body",
+        getattr(function, "__qualname__", type(function).__name__),
+        kind,
+    )
 
 
 def _warn_not_left(error: Exception) -> None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,11 +27,28 @@ WIRE_KEYS = (SESSION_ID, USER_ID, NAME, PATH, PREVIOUS_ID)
 ID_KEYS = frozenset({SESSION_ID, USER_ID, PREVIOUS_ID, DISPLACED_ID})
 """Keys whose value groups spans: it may be replaced by a digest, and is never cut."""
 
-_NOTHING: Mapping[str, str] = MappingProxyType({})
+
+class Metadata(dict[str, str]):
+    """A dict of strings that can't be changed; it can be copied, compared and pickled as any other."""
+
+    __slots__ = ()
+
+    def _refuse(self, *_args: object, **_kwargs: object) -> NoReturn:
+        message = "the metadata of a session can't be changed; use update_session(metadata=...)"
+        raise TypeError(message)
+
+    __setitem__ = __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _refuse  # pyright: ignore[reportAssignmentType]
+
+    def __reduce__(self) -> tuple[type[Metadata], tuple[dict[str, str]]]:
+        """Pickle and copy by value."""
+        return Metadata, (dict(self),)
+
+
+_NO_METADATA = Metadata()
 
 
 def _no_metadata() -> Mapping[str, str]:
-    return _NOTHING
+    return _NO_METADATA
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +75,8 @@ class Session:
 
     def __post_init__(self) -> None:
         """Make the metadata read-only, as everything else is."""
-        if type(self.metadata) is not MappingProxyType:
-            object.__setattr__(self, "metadata", MappingProxyType(dict(self.metadata)))
-
-    def __reduce__(self) -> tuple[type[Session], tuple[object, ...]]:
-        """Pickle and copy by value: a `MappingProxyType` can be neither pickled nor copied."""
-        return Session, (*wire_values(self), dict(self.metadata), self.tags)
+        if type(self.metadata) is not Metadata:
+            object.__setattr__(self, "metadata", Metadata(self.metadata))
 
 
 EMPTY = Session()

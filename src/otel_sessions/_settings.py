@@ -43,12 +43,6 @@ def _choice(argument: str, given: object, variable: str, allowed: tuple[str, ...
     if word in allowed:
         return str(word)
     if word != "":
-        _diagnostics.warn_once(
-            ("setting", name, word),
-            "otel_sessions: %s: %r is none of %s, so it is taken as %r",
-            name,
-            value,
-            ", ".join(allowed),
-            allowed[0],
-        )
+        message = "%s: %r is none of %s, so it is taken as %r"
+        _diagnostics.warn_caller(f"{name} {word}", message, name, value, ", ".join(allowed), allowed[0])
     return allowed[0]

@@ -19,8 +19,8 @@ class State:
     Attributes:
         session: The session; without an id where only other fields are known.
         items: Its baggage entries, the two ids first.
-        attributes: Its span attributes, the two ids first.
-        stamps: The same as pairs, which is quicker to go through.
+        attributes: Its span attributes.
+        stamps: The same as pairs, the two ids last: a full span loses its oldest attributes first.
         is_whole: Nothing of it is looked for elsewhere (parent span, other tools): it has an id,
             or was cleared, or was given an id that can't be used.
         id_is_remote: The session id came with a request, and was not set in this process.
@@ -43,12 +43,12 @@ def state_of(
     items = _baggage.of_session(session)
     attributes: Mapping[str, str | tuple[str, ...]] = items
     if session.metadata or session.tags:
-        attributes = items | local_attributes_of(session)
+        attributes = {**items, **local_attributes_of(session)}
     return State(
         session,
         items,
         attributes,
-        tuple(attributes.items()),
+        tuple(attributes.items())[::-1],
         is_whole or session.id is not None,
         id_is_remote,
         user_is_remote,

@@ -53,6 +53,8 @@ def launch(name: str, given: object, environment: Mapping[str, str], seconds: fl
         raise ProcessError(message) from error
     complaints = without_secrets(done.stderr.decode(errors="replace"), environment)
     if done.returncode != 0:
-        message = f"The {name} process of the chat failed (exit status {done.returncode}):\n{complaints}"
-        raise ProcessError(message)
+        # What the process says itself comes last there, after what its libraries have logged.
+        *logged, reason = complaints.strip().splitlines() or ["it says nothing"]
+        lines = [f"The {name} process of the chat failed (exit status {done.returncode}): {reason}", *logged]
+        raise ProcessError("\n".join(lines))
     return Finished(json.loads(done.stdout.splitlines()[-1]), complaints)
