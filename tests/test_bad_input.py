@@ -18,8 +18,10 @@ from unittest.mock import Mock
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from opentelemetry import context
 
 from otel_sessions import Session, clear_session, get_session, set_session, step, update_session
+from otel_sessions._changes import plain_start
 from otel_sessions._ids import digest, is_plain_id, text_of
 
 HERE = Path(__file__).name
@@ -246,6 +248,20 @@ def test_two_places_that_err_are_two_warnings_and_a_loop_is_one(warnings):
     for _ in range(1000):
         set_session(session_id="")
     assert len(warnings()) == 2
+
+
+def test_nothing_long_is_kept_of_what_is_refused():
+    plain_start.cache_clear()
+    for number in range(10):
+        set_session("x" * 100_000 + str(number), user_id="ada")
+    assert plain_start.cache_info().currsize == 0
+
+
+def test_a_context_with_hostile_values_carries_nothing(warnings):
+    ctx = context.set_value("session.id", Raising())
+    assert get_session(ctx) is None
+    assert set_session(ctx, "a").session == Session("a")
+    assert warnings() == ["otel_sessions: looking for a session raised ZeroDivisionError: there is none"]
 
 
 def test_python_warnings_are_not_used():

@@ -171,7 +171,7 @@ def test_a_decorated_function_whose_result_runs_later_says_so(kind, warnings):
         if kind == "coroutine":
             result.close()
     assert len(warnings()) == 1
-    assert f"wrapper returned a {kind}, whose body runs outside the session" in warnings()[0]
+    assert f"<locals>.wrapper returned a {kind}, whose body runs outside the session" in warnings()[0]
 
 
 def test_one_scope_shared_by_tasks_keeps_them_apart():

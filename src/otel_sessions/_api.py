@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias, TypeGuard, overload
 from opentelemetry.context import Context
 
 from . import _diagnostics
-from ._changes import Clear, Descend, Start, StartComputed, StartNew, Update, plain_start
+from ._changes import Clear, Descend, NotPlainError, Start, StartComputed, StartNew, Update, plain_start
 from ._context import get_current, state_in
 from ._fields import SessionId, clean_id, clean_text, given, is_id
 from ._scope import SessionScope
@@ -98,10 +98,16 @@ def set_session(  # noqa: PLR0913  # what a session holds
     if session_id is None and type(ctx) is str:
         ctx, session_id = None, ctx
     is_plain = name is None and path is None and previous_id is None and metadata is None and tags is None
-    if is_plain and type(session_id) is str and (user_id is None or type(user_id) is str):
-        start = plain_start(session_id, user_id)  # the common call, and the hot one
-        if start is not None and (ctx is None or _is_context(ctx)):
-            return SessionScope(start, ctx)
+    if (
+        is_plain
+        and type(session_id) is str
+        and (user_id is None or type(user_id) is str)
+        and (ctx is None or _is_context(ctx))
+    ):
+        try:
+            return SessionScope(plain_start(session_id, user_id), ctx)  # the common call, and the hot one
+        except NotPlainError:
+            pass
     fields = given(user_id=user_id, name=name, path=path, previous_id=previous_id, metadata=metadata, tags=tags)
     return _scope(ctx, session_id, fields)
 

@@ -132,14 +132,18 @@ class Clear(Change):
 
 
 @lru_cache(maxsize=256)
-def plain_start(session_id: str, user_id: str | None) -> Start | None:
-    """Return the start of a session with these ids and nothing else, ``None`` where one of them is not plain.
+def plain_start(session_id: str, user_id: str | None) -> Start:
+    """Return the start of a session with these ids and nothing else; this is the hot case, and its state is made once.
 
-    This is the common case, and the hot one: its state is made once.
+    Raises `NotPlainError` where an id has to be cleaned; errors are not cached, so nothing long is kept.
     """
     if not (_is_clean(session_id) and (user_id is None or _is_clean(user_id))):
-        return None
+        raise NotPlainError
     return Start(session_id, Fields(user_id), state_of(Session(session_id, user_id)))
+
+
+class NotPlainError(ValueError):
+    """An id is not 1 to 200 characters of printable ASCII, stripped."""
 
 
 def _is_clean(text: str) -> bool:

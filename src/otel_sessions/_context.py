@@ -23,7 +23,7 @@ from opentelemetry.context import Context, attach, create_key, detach
 from opentelemetry.context import get_current as api_get_current
 from opentelemetry.trace import get_current_span
 
-from . import _baggage, _ids
+from . import _baggage, _diagnostics, _ids
 from ._session import SESSION_ID, Session, extras_in, overlaid, texts_in
 from ._state import State, state_of
 
@@ -185,6 +185,15 @@ def state_in(context: Context) -> State | None:
 
 
 def _found(context: Context) -> State | None:
+    try:
+        return _looked_for(context)
+    except Exception as error:  # noqa: BLE001  # the values of other tools, and the spans, are not ours
+        found = type(error).__name__
+        _diagnostics.warn_once(("found", found), "otel_sessions: looking for a session raised %s: there is none", found)
+        return None
+
+
+def _looked_for(context: Context) -> State | None:
     items = _baggage.entries(context)
     if not items:
         return _of_parent(context) or _of_openinference(context)

@@ -170,13 +170,10 @@ def _warn_not_entered(error: Exception) -> None:
     _diagnostics.warn_caller("enter", "entering a scope raised %s: there is no session inside", found)
 
 
-def _warn_runs_later(function: object, kind: str) -> None:
-    _diagnostics.warn_caller(
-        "runs later",
-        "%s returned a %s, whose body runs outside the session; decorate the function that has the body",
-        getattr(function, "__qualname__", type(function).__name__),
-        kind,
-    )
+def _warn_runs_later(function: Callable[..., object], kind: str) -> None:
+    name = f"{function.__module__}.{getattr(function, '__qualname__', type(function).__name__)}"
+    message = "otel_sessions: %s returned a %s, whose body runs outside the session; decorate the one that has the body"
+    _diagnostics.warn_once(("runs later", name), message, name, kind)
 
 
 def _warn_not_left(error: Exception) -> None:
