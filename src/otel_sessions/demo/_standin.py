@@ -16,10 +16,8 @@ from . import _script, _wire
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
-    from types import TracebackType
 
     from starlette.requests import Request
-    from typing_extensions import Self
 
     from ._script import Reply
     from ._wire import Json
@@ -28,7 +26,7 @@ if TYPE_CHECKING:
 SECONDS_PER_WORD = 0.008
 
 
-class StandIn:
+class StandIn(LoopbackServer):
     """Answers like the OpenAI API at `base_url` while its ``with`` block lasts.
 
     ::
@@ -48,23 +46,12 @@ class StandIn:
             Route("/v1/models", _models),
         ]
         app = Starlette(routes=routes, exception_handlers={_wire.BadRequestError: _refuse})
-        self._server = LoopbackServer(app)
+        super().__init__(app)
 
     @property
     def base_url(self) -> str:
         """The base URL for a client."""
-        return f"{self._server.url}/v1"
-
-    def __enter__(self) -> Self:
-        """Start to answer."""
-        self._server.__enter__()
-        return self
-
-    def __exit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Stop."""
-        self._server.__exit__(exc_type, exc, traceback)
+        return f"{self.url}/v1"
 
     async def _chat(self, request: Request) -> Response:
         body = await _json(request)

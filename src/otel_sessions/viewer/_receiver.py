@@ -17,10 +17,7 @@ from ._decode import InvalidOTLPError, decode_spans
 from ._loopback import LoopbackServer
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from starlette.requests import Request
-    from typing_extensions import Self
 
 # The limit of the exporter (max_request_size of OTLPSpanExporter); larger is not telemetry.
 MAX_BODY_BYTES = 64 * 2**20
@@ -29,7 +26,7 @@ _PROTOBUF = "application/x-protobuf"
 _TRACES_PATH = "/v1/traces"
 
 
-class OTLPReceiver:
+class OTLPReceiver(LoopbackServer):
     """Receives OTLP over HTTP on this machine while its ``with`` block lasts.
 
     ::
@@ -52,28 +49,17 @@ class OTLPReceiver:
             Route("/v1/logs", self._ignore, methods=["POST"]),
             Route("/v1/metrics", self._ignore, methods=["POST"]),
         ]
-        self._server = LoopbackServer(Starlette(routes=routes))
+        super().__init__(Starlette(routes=routes))
 
     @property
     def endpoint(self) -> str:
         """The URL of the traces signal, as ``OTLPSpanExporter(endpoint=...)`` takes it."""
-        return self._server.url + _TRACES_PATH
+        return self.url + _TRACES_PATH
 
     @property
     def bodies(self) -> list[bytes]:
         """The accepted trace requests so far, as protobuf bytes, in the order of arrival."""
         return list(self._bodies)
-
-    def __enter__(self) -> Self:
-        """Start to receive."""
-        self._server.__enter__()
-        return self
-
-    def __exit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Stop; what was received stays."""
-        self._server.__exit__(exc_type, exc, traceback)
 
     async def _receive_traces(self, request: Request) -> Response:
         try:
