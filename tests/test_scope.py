@@ -29,6 +29,20 @@ def _no_error_is_logged(caplog):
     assert get_session() is None
 
 
+@pytest.fixture
+def entries_alive(monkeypatch):
+    alive = weakref.WeakSet()
+
+    class Watched(context_module.Entry):
+        __slots__ = ("__weakref__",)
+
+        def __init__(self):
+            alive.add(self)
+
+    monkeypatch.setattr(context_module, "Entry", Watched)
+    return alive
+
+
 def test_a_scope_may_be_entered_again():
     scope = set_session(session_id="a")
     for _ in range(2):
@@ -400,20 +414,11 @@ def test_what_ends_inside_a_current_span_is_sent_no_more_once_the_span_is_over(p
     assert (pipeline.attributes("next"), carrier) == ({}, {})
 
 
-def test_scopes_that_overlap_for_ever_are_not_kept(monkeypatch):
-    alive = weakref.WeakSet()
-
-    class Watched(context_module.Entry):
-        __slots__ = ("__weakref__",)
-
-        def __init__(self):
-            alive.add(self)
-
+def test_scopes_that_overlap_for_ever_are_not_kept(entries_alive):
     def conversation(number):
         with set_session(f"s{number}"):
             yield
 
-    monkeypatch.setattr(context_module, "Entry", Watched)
     previous = conversation(-1)
     next(previous)
     for number in range(200):
@@ -422,7 +427,7 @@ def test_scopes_that_overlap_for_ever_are_not_kept(monkeypatch):
         previous.close()
         previous = current
     gc.collect()
-    assert len(alive) <= 3
+    assert len(entries_alive) <= 3
     previous.close()
 
 
@@ -472,26 +477,17 @@ def test_a_task_keeps_its_session_too_when_the_scope_was_left_out_of_order():
     assert asyncio.run(main()) == (None, Session("a"))
 
 
-def test_tasks_that_start_each_other_for_ever_do_not_keep_the_scopes_before(monkeypatch):
-    alive = weakref.WeakSet()
-
-    class Watched(context_module.Entry):
-        __slots__ = ("__weakref__",)
-
-        def __init__(self):
-            alive.add(self)
-
+def test_tasks_that_start_each_other_for_ever_do_not_keep_the_scopes_before(entries_alive):
     def work(number):
         with set_session(f"s{number}"):
             return contextvars.copy_context()  # what a task that is started here runs in
 
-    monkeypatch.setattr(context_module, "Entry", Watched)
     following = contextvars.copy_context()
     for number in range(200):
         following = following.run(work, number)
     gc.collect()
     assert following.run(get_session) == Session("s199")
-    assert len(alive) == 1
+    assert len(entries_alive) == 1
 
 
 def test_a_new_session_in_the_middle_of_a_trace_warns_once(pipeline, warnings):

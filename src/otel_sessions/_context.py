@@ -28,7 +28,7 @@ from ._session import SESSION_ID, Session, extras_in, overlaid, texts_in
 from ._state import State, state_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
 
 def _reader() -> Callable[[], Context]:
@@ -212,8 +212,7 @@ def _looked_for(context: Context) -> State | None:
 def _of_parent(context: Context) -> State | None:
     """Return what the span of ``context`` carries: who set it there has set it for the trace.
 
-    A remote parent has no attributes. Ids that do not fit become digests, as anywhere. Whether the user of a local one came with a request is not
-    known here, so it is taken to be.
+    A remote parent has no attributes. What does not fit becomes a digest, as anywhere.
     """
     view = getattr(get_current_span(context), "attributes", None)
     if not isinstance(view, MappingProxyType):
@@ -221,22 +220,30 @@ def _of_parent(context: Context) -> State | None:
     attributes = view.copy()  # quick; asking the view for a key that is not there is not
     if not attributes.get(SESSION_ID):
         return None
-    return _parent_state(texts_in(attributes), *extras_in(attributes))
-
-
-def _parent_state(texts: tuple[str | None, ...], metadata: Mapping[str, str], tags: tuple[str, ...]) -> State | None:
-    plain = _plain_parent_state(texts)
+    session_id, user_id, name, path, previous_id = texts_in(attributes)
+    plain = _parent_state(
+        _ids.grouping_id(session_id),
+        _ids.grouping_id(user_id),
+        _ids.grouping_text(name),
+        _ids.grouping_text(path),
+        _ids.grouping_id(previous_id),
+    )
+    metadata, tags = extras_in(attributes)
     if plain is None or not (metadata or tags):
         return plain
     return state_of(replace(plain.session, metadata=metadata, tags=tags), user_is_remote=True)
 
 
-@lru_cache(maxsize=256)
-def _plain_parent_state(texts: tuple[str | None, ...]) -> State | None:
-    session_id, user_id, name, path, previous_id = texts
+@lru_cache(maxsize=256)  # by distinct sets of texts of at most 200 characters
+def _parent_state(
+    session_id: str | None, user_id: str | None, name: str | None, path: str | None, previous_id: str | None
+) -> State | None:
+    """Return the state of a session that was found on a span.
+
+    Whether its user came with a request is not known there, so it is taken to be.
+    """
     if session_id is None:
         return None
-    session_id, user_id, previous_id = map(_ids.grouping_id, (session_id, user_id, previous_id))
     return state_of(Session(session_id, user_id, name, path, previous_id), user_is_remote=True)
 
 

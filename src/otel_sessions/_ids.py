@@ -70,6 +70,11 @@ def grouping_id(value: object) -> str | None:
     return text if is_plain_id(text) else digest(text)
 
 
+def grouping_text(text: str | None) -> str | None:
+    """Return ``text``, or its digest where it is too long or not printable."""
+    return text if text is None or is_plain_text(text) else digest(text)
+
+
 def _digits_of(value: int) -> str | None:
     try:
         return int.__repr__(value)

@@ -171,7 +171,7 @@ def _warn_not_entered(error: Exception) -> None:
 
 
 def _warn_runs_later(function: Callable[..., object], kind: str) -> None:
-    name = f"{function.__module__}.{getattr(function, '__qualname__', type(function).__name__)}"
+    name = f"{getattr(function, '__module__', '')}.{getattr(function, '__qualname__', type(function).__name__)}"
     message = "otel_sessions: %s returned a %s, whose body runs outside the session; decorate the one that has the body"
     _diagnostics.warn_once(("runs later", name), message, name, kind)
 
