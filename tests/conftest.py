@@ -10,7 +10,7 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from otel_sessions import _context, _diagnostics, _span_processor
+from otel_sessions import _diagnostics, _resolution, _span_processor
 from otel_sessions.sdk import SessionSpanProcessor
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def make_pipeline() -> Callable[..., Pipeline]:
 @pytest.fixture(autouse=True)
 def _clean_slate() -> Iterator[None]:
     _diagnostics.reset()
-    _context.remote_state.cache_clear()
+    _resolution.remote_state.cache_clear()
     _span_processor._fitted_id.cache_clear()
     yield
     _diagnostics.reset()

@@ -3,13 +3,14 @@
 This package needs ``opentelemetry-api`` alone; what needs the SDK is in `otel_sessions.sdk`.
 """
 
-from ._api import clear_session, get_session, set_session, step, update_session
+from ._api import bind_session, clear_session, get_session, set_session, step, update_session
 from ._scope import SessionScope
 from ._session import Session
 
 __all__ = [
     "Session",
     "SessionScope",
+    "bind_session",
     "clear_session",
     "get_session",
     "set_session",

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, TypeAlias, TypeGuard, overload
 from opentelemetry.context import Context
 
 from . import _diagnostics
+from ._binding import bound
 from ._changes import Clear, Descend, NotPlainError, Start, StartComputed, StartNew, Update, plain_start
-from ._context import get_current, state_in
+from ._context import get_current
 from ._fields import SessionId, clean_id, clean_text, given, is_id
+from ._resolution import state_in
 from ._scope import SessionScope
 from ._session import EMPTY, Session
 
@@ -125,6 +127,45 @@ def update_session(
     spans carry what is given and no ``session.id``. Arguments and errors as in `set_session`.
     """
     return SessionScope(Update(given(user_id=user_id, name=name, metadata=metadata, tags=tags)))
+
+
+def bind_session(  # noqa: PLR0913  # what a session holds
+    session_id: Id = None,
+    *,
+    user_id: Id = None,
+    name: str | None = None,
+    path: str | None = None,
+    previous_id: Id = None,
+    metadata: Mapping[str, SessionId] | None = None,
+    tags: Iterable[str] | None = None,
+) -> Session:
+    """Bind the whole current trace in this process to a session, and return the session.
+
+    For an id that is known late, when the root span of the trace has long been open::
+
+        @app.post("/chat")
+        def chat(message: Message):  # a framework has opened the server span
+            bind_session(message.conversation, user_id=message.user)
+
+    The spans of the trace that are open get the session now, the current one, its ancestors and
+    their other children; those that start later get it when they start, in any task or thread. It
+    attaches nothing, so it ends with the trace: below the same local root span, as long as
+    anything holds one of its spans. Bound again, the last one counts. It goes before scopes that
+    were entered earlier, and behind those that are entered later and `clear_session`.
+
+    Args:
+        session_id: As in `set_session`; ``None`` is the current session, or else a new one.
+        user_id: As all that follows, as in `set_session`.
+        name: The kind of workflow.
+        path: Where in the workflow.
+        previous_id: The session that this one continues.
+        metadata: A small map of strings.
+        tags: Short strings.
+
+    Outside of any span there is nothing to bind: then it only warns, and returns the session.
+    """
+    fields = given(user_id=user_id, name=name, path=path, previous_id=previous_id, metadata=metadata, tags=tags)
+    return bound(None if session_id is None else clean_id("session_id", session_id), fields)
 
 
 def clear_session(ctx: Context | None = None) -> SessionScope:

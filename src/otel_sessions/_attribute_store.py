@@ -3,10 +3,11 @@
 That store, an `opentelemetry.attributes.BoundedAttributes`, is the only thing that knows the
 longest value that a span takes (``SpanLimits`` given in code are nowhere to be read; and setting a
 value to see whether it is cut makes the SDK log a warning for every span). It also tells what a
-span has started with at a fifth of what ``span.attributes`` costs.
+span has started with at a fifth of what ``span.attributes`` costs. And it is the only way to put
+an attribute on a span that is ending: the SDK has frozen it by then (opentelemetry-python#5614).
 
 An SDK that keeps its attributes elsewhere one day degrades to the public API, with one warning:
-then all works but the value limit.
+then all works but the value limit, and what is mended when a span ends.
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ from typing import TYPE_CHECKING, Any
 from . import _diagnostics
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from opentelemetry.sdk.trace import ReadableSpan
+
+    Value = str | tuple[str, ...]
 
 attributes_and_limit: Callable[[ReadableSpan], tuple[Mapping[str, Any], int | None]] = attrgetter(
     "_attributes._dict", "_attributes.max_value_len"
@@ -29,23 +32,54 @@ attributes_and_limit: Callable[[ReadableSpan], tuple[Mapping[str, Any], int | No
 Raises `AttributeError` where the SDK keeps them otherwise.
 """
 
+dropped: Callable[[ReadableSpan], int] = attrgetter("_attributes.dropped")
+"""Returns how many attributes a span has lost to its limit, at a third of what ``span.dropped_attributes`` costs."""
+
+_MIN_LIMIT = 2
+"""A span that holds fewer attributes than there are ids is left as the SDK makes it."""
+
 
 def public_attributes(span: ReadableSpan) -> Mapping[str, Any]:
     """Return the attributes of a span through the public API, which tells no limit."""
     _diagnostics.warn_once(
         "attribute store",
         "otel_sessions: this version of opentelemetry-sdk does not show the limits of a span; an id that is "
-        "longer than the attribute value limit will be cut by the SDK",
+        "longer than the attribute value limit will be cut by the SDK, and a span with too many attributes may lose its ids",
     )
     return span.attributes or {}
 
 
 def overwrite(span: ReadableSpan, key: str, value: str) -> None:
-    """Change an attribute of a span that is ending, if the span has it.
-
-    At that moment the SDK has frozen its attributes already (opentelemetry-python#5614).
-    """
+    """Change an attribute of a span that is ending, if the span has it."""
     store: Any = span._attributes  # noqa: SLF001  # see above
     with store._lock:  # noqa: SLF001
         if key in store._dict:  # noqa: SLF001
             store._dict[key] = value  # noqa: SLF001
+
+
+def discard(span: ReadableSpan, items: Iterable[tuple[str, Value]]) -> None:
+    """Take ``items`` off a span, where they are as they were put there; the public API can only overwrite."""
+    store: Any = span._attributes  # noqa: SLF001  # see above
+    with store._lock:  # noqa: SLF001
+        for key, value in items:
+            if store._dict.get(key) == value:  # noqa: SLF001
+                del store._dict[key]  # noqa: SLF001
+
+
+def restore(span: ReadableSpan, kept: Mapping[str, Any]) -> int:
+    """Put ``kept`` back on a span that is ending and has lost them to its limit; return how many were lost.
+
+    The oldest others give way, so that it has no more than the limit. How many it has dropped stays the same.
+    """
+    store: Any = span._attributes  # noqa: SLF001  # see above
+    with store._lock:  # noqa: SLF001
+        attributes, limit = store._dict, store.maxlen  # noqa: SLF001
+        lost = {key: value for key, value in kept.items() if key not in attributes}
+        if limit is not None and limit < _MIN_LIMIT:
+            return 0
+        others = [key for key in attributes if key not in kept]
+        surplus = 0 if limit is None else len(attributes) + len(lost) - limit
+        for key in others[: max(surplus, 0)]:
+            del attributes[key]
+        attributes.update(lost)
+    return len(lost)

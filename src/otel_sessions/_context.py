@@ -1,4 +1,4 @@
-"""The session in OpenTelemetry Context: entering, leaving, and reading what is there.
+"""The session in OpenTelemetry Context: entering and leaving.
 
 Each entry into a scope puts an `Entry` of its own into the Context, next to the baggage, so that
 scopes can be entered again, and shared by tasks and threads: nothing of an entry is on the scope.
@@ -14,21 +14,18 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
-from dataclasses import replace
-from functools import lru_cache
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.context import Context, attach, create_key, detach
 from opentelemetry.context import get_current as api_get_current
-from opentelemetry.trace import get_current_span
 
-from . import _baggage, _diagnostics, _ids
-from ._session import SESSION_ID, Session, extras_in, overlaid, texts_in
-from ._state import State, state_of
+from . import _baggage
+from ._local_trace import CLOCK
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from ._state import State
 
 
 def _reader() -> Callable[[], Context]:
@@ -57,8 +54,8 @@ ENTRY_KEY = create_key("otel-sessions")
 
 # Plain context keys, set by `openinference.instrumentation.using_session` and `using_user`.
 # Its tracers set them on their spans after the start, so a scope has to agree with them inside.
-_OPENINFERENCE_SESSION = "session.id"
-_OPENINFERENCE_USER = "user.id"
+OPENINFERENCE_SESSION = "session.id"
+OPENINFERENCE_USER = "user.id"
 
 _NOTHING_BELOW = Context()
 _MISSING = contextvars.Token.MISSING
@@ -69,6 +66,8 @@ class Entry:
 
     Attributes:
         state: What is carried inside.
+        is_plain: It has not been left, and nothing of the session is looked for elsewhere.
+        binds: How many sessions had been bound late in this process when it was made.
         opened: The list of its scope's open entries, that this one is in; ``None`` where whoever
             entered keeps the entry, and for a Context that nobody attached.
         base: The Context below this one.
@@ -78,9 +77,11 @@ class Entry:
     """
 
     # Filled in by `enter` and `context_with`, without an `__init__`: it would be a tenth of the cost of a scope.
-    __slots__ = ("base", "context", "opened", "state", "token")
+    __slots__ = ("base", "binds", "context", "is_plain", "opened", "state", "token")
 
     state: State
+    is_plain: bool
+    binds: int
     opened: list[Entry] | None
     base: Context
     context: Context | None
@@ -96,6 +97,8 @@ def context_with(state: State, base: Context) -> Context:
     """Return ``base`` with the session of ``state``, for a caller to attach or to pass on."""
     entry = Entry()
     entry.state = state
+    entry.is_plain = state.is_whole
+    entry.binds = CLOCK.binds
     entry.base = base
     entry.opened = entry.context = entry.token = None
     return _baggage.with_session(_agreeing(base, state), ENTRY_KEY, entry, state.items)
@@ -105,6 +108,8 @@ def enter(state: State, base: Context, opened: list[Entry] | None) -> Entry:
     """Make ``base`` with the session of ``state`` the current Context."""
     entry = Entry()
     entry.state = state
+    entry.is_plain = state.is_whole
+    entry.binds = CLOCK.binds
     entry.opened = opened
     entry.base = base
     if base:
@@ -140,6 +145,7 @@ def leave_one_of(opened: list[Entry]) -> None:
 
 def _leave(entry: Entry, current: Context) -> None:
     context, token = entry.context, entry.token
+    entry.is_plain = False
     entry.context = None  # it holds the entry: a cycle
     if entry.opened is not None:
         entry.opened.remove(entry)
@@ -166,124 +172,29 @@ def _leave(entry: Entry, current: Context) -> None:
         _settle(current)
 
 
-def state_in(context: Context) -> State | None:
-    """Return what a span that starts in ``context`` carries, ``None`` for nothing.
-
-    The first that has one of: the innermost scope, the baggage, the span of ``context`` if it is a
-    local one (a lost context), what OpenInference or Langfuse left there.
-    """
-    entry: Any = context.get(ENTRY_KEY)  # as `entry_in`, on the hot path
-    if entry is not None and entry.context is None and _has_ended(entry):
-        is_current = context is get_current()
-        context = _without(entry, context)
-        entry = entry_in(context)
-        if is_current:
-            attach(context)  # else its baggage would still be sent
-    if entry is None:
-        return _found(context) if context else None
-    return entry.state if entry.state.is_whole else _completed(entry.state, context)
-
-
-def _found(context: Context) -> State | None:
-    try:
-        return _looked_for(context)
-    except Exception as error:  # noqa: BLE001  # the values of other tools, and the spans, are not ours
-        found = type(error).__name__
-        _diagnostics.warn_once(("found", found), "otel_sessions: looking for a session raised %s: there is none", found)
-        return None
-
-
-def _looked_for(context: Context) -> State | None:
-    items = _baggage.entries(context)
-    if not items:
-        return _of_parent(context) or _of_openinference(context)
-    texts = _baggage.texts_in(items)
-    remote = None if texts is None else remote_state(texts)
-    if remote is not None and remote.is_whole:
-        return remote
-    local = _of_parent(context) or _of_openinference(context)
-    if local is not None and local.is_whole:
-        return local
-    texts = _baggage.langfuse_texts_in(items)
-    langfuse = None if texts is None else remote_state(texts)
-    return langfuse if langfuse is not None and langfuse.is_whole else remote or local or langfuse
-
-
-def _of_parent(context: Context) -> State | None:
-    """Return what the span of ``context`` carries: who set it there has set it for the trace.
-
-    A remote parent has no attributes. What does not fit becomes a digest, as anywhere.
-    """
-    view = getattr(get_current_span(context), "attributes", None)
-    if not isinstance(view, MappingProxyType):
-        return None
-    attributes = view.copy()  # quick; asking the view for a key that is not there is not
-    if not attributes.get(SESSION_ID):
-        return None
-    session_id, user_id, name, path, previous_id = texts_in(attributes)
-    plain = _parent_state(
-        _ids.grouping_id(session_id),
-        _ids.grouping_id(user_id),
-        _ids.grouping_text(name),
-        _ids.grouping_text(path),
-        _ids.grouping_id(previous_id),
-    )
-    metadata, tags = extras_in(attributes)
-    if plain is None or not (metadata or tags):
-        return plain
-    return state_of(replace(plain.session, metadata=metadata, tags=tags), user_is_remote=True)
-
-
-@lru_cache(maxsize=256)  # by distinct sets of texts of at most 200 characters
-def _parent_state(
-    session_id: str | None, user_id: str | None, name: str | None, path: str | None, previous_id: str | None
-) -> State | None:
-    """Return the state of a session that was found on a span.
-
-    Whether its user came with a request is not known there, so it is taken to be.
-    """
-    if session_id is None:
-        return None
-    return state_of(Session(session_id, user_id, name, path, previous_id), user_is_remote=True)
-
-
-def _of_openinference(context: Context) -> State | None:
-    session_id, user_id = context.get(_OPENINFERENCE_SESSION), context.get(_OPENINFERENCE_USER)
-    if session_id is None and user_id is None:
-        return None
-    return state_of(Session(_ids.grouping_id(session_id), _ids.grouping_id(user_id)))
+def live_entry_in(context: Context) -> tuple[Entry | None, Context]:
+    """Return the innermost entry in ``context`` that has not ended here, and ``context`` without those that have."""
+    entry = entry_in(context)
+    if entry is None or entry.context is not None or not _has_ended(entry):
+        return entry, context
+    is_current = context is get_current()
+    context = _without(entry, context)
+    if is_current:
+        attach(context)  # else its baggage would still be sent
+    return entry_in(context), context
 
 
 def _agreeing(base: Context, state: State) -> Context:
     """Return ``base`` with the ids of ``state`` where OpenInference has left others."""
-    if _OPENINFERENCE_SESSION in base or _OPENINFERENCE_USER in base:
+    if OPENINFERENCE_SESSION in base or OPENINFERENCE_USER in base:
         return _with_openinference(base, state.session.id, state.session.user_id)
     return base
 
 
 def _with_openinference(context: Context, session_id: object, user_id: object) -> Context:
-    ids = {_OPENINFERENCE_SESSION: session_id, _OPENINFERENCE_USER: user_id}
+    ids = {OPENINFERENCE_SESSION: session_id, OPENINFERENCE_USER: user_id}
     given = {key: value for key, value in ids.items() if value is not None}
     return Context({**{key: value for key, value in context.items() if key not in ids}, **given})
-
-
-def _completed(state: State, context: Context) -> State:
-    """Return ``state``, which has no session id, with what is known of the session elsewhere."""
-    found = _found(context)
-    if found is None or not found.is_whole:
-        return state
-    return state_of(
-        overlaid(found.session, state.session),
-        id_is_remote=found.id_is_remote,
-        user_is_remote=found.user_is_remote and state.session.user_id is None,
-    )
-
-
-@lru_cache(maxsize=256)  # by distinct sets of remote ids, each at most five texts of 200 characters
-def remote_state(texts: _baggage.Texts) -> State | None:
-    """Return what the ``texts`` of a remote caller carry, ``None`` where none of them is valid."""
-    session = _baggage.session_of(texts)
-    return None if session is None else state_of(session, id_is_remote=True, user_is_remote=True)
 
 
 def _settle(context: Context) -> None:
@@ -298,7 +209,7 @@ def _without(entry: Entry, context: Context) -> Context:
     _forget_ended_below(entry)
     below = entry_in(entry.base)
     items = _baggage.of_session_in(entry.base) if below is None else below.state.items
-    context = _with_openinference(context, entry.base.get(_OPENINFERENCE_SESSION), entry.base.get(_OPENINFERENCE_USER))
+    context = _with_openinference(context, entry.base.get(OPENINFERENCE_SESSION), entry.base.get(OPENINFERENCE_USER))
     return _baggage.with_session(context, ENTRY_KEY, below, items)
 
 

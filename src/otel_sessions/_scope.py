@@ -12,7 +12,8 @@ from opentelemetry.trace import get_current_span
 
 from . import _diagnostics
 from ._changes import NO_KWARGS, StartNew
-from ._context import Entry, context_with, enter, get_current, leave, leave_one_of, state_in
+from ._context import Entry, context_with, enter, get_current, leave, leave_one_of
+from ._resolution import state_in
 from ._session import EMPTY, Session
 
 if TYPE_CHECKING:

@@ -1,29 +1,37 @@
-"""Stamps every span with the session of the context in which it starts."""
+"""Stamps every span with the session of the context in which it starts, and sees that the span keeps it."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 from opentelemetry.sdk.trace import SpanProcessor
 
 from . import _diagnostics, _ids
-from ._attribute_store import attributes_and_limit, overwrite, public_attributes
-from ._context import ENTRY_KEY, get_current, state_in
+from ._attribute_store import attributes_and_limit, discard, dropped, overwrite, public_attributes, restore
+from ._context import ENTRY_KEY, get_current
+from ._local_trace import SPAN_KEY, Note, joined, note_of
+from ._resolution import state_in
 from ._session import DISPLACED_ID, ID_KEYS, SESSION_ID, USER_ID
 from ._settings import Settings
+from ._state import CLEARED
+from ._stats import Stats, observe
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from opentelemetry.context import Context
+    from opentelemetry.metrics import MeterProvider
     from opentelemetry.sdk.trace import Span
 
+    from ._local_trace import LocalTrace
     from ._state import State
 
     Value = str | tuple[str, ...]
     Stamps = Iterable[tuple[str, Value]]
+
+_KEPT = (SESSION_ID, USER_ID)
 
 
 class SessionSpanProcessor(SpanProcessor):
@@ -37,54 +45,76 @@ class SessionSpanProcessor(SpanProcessor):
             ``"scope"`` (the default) or ``"span"``. The loser is kept as ``session.displaced_id``.
             The environment variable is ``OTEL_SESSION_CONFLICT``.
         disabled: Stamp nothing. The environment variable is ``OTEL_SESSION_DISABLED``.
+        meter_provider: Where to make the metric ``otel_sessions.spans`` of what `stats` tells;
+            ``None`` (the default) makes none.
     """
 
-    def __init__(self, *, conflict: str | None = None, disabled: bool | None = None) -> None:
-        # Spans of now that have started with another id; few, as most instrumentations set none.
-        self._displacing: WeakKeyDictionary[Span, str] = WeakKeyDictionary()
+    def __init__(
+        self,
+        *,
+        conflict: str | None = None,
+        disabled: bool | None = None,
+        meter_provider: MeterProvider | None = None,
+    ) -> None:
+        self._counts = Stats()
+        self._restamp = self._restamped  # one bound method for all spans
         self._has_displaced = False
         self.apply(Settings.resolved(conflict=conflict, disabled=disabled))
+        if meter_provider is not None:
+            observe(self, meter_provider)
 
     def __repr__(self) -> str:
         """Show the settings."""
         return f"{type(self).__name__}({self.settings})"
 
-    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
+    def stats(self) -> Stats:
+        """Return what was done so far, as a copy: numbers of spans, without any id."""
+        return replace(self._counts)
+
+    def on_start(self, span: Any, parent_context: Context | None = None) -> None:  # noqa: ANN401  # hot
         """Stamp ``span``; without a ``parent_context`` it is a child of the current one (OTel spec, "OnStart")."""
         try:
+            if not self._is_on:
+                return
+            span._otel_sessions = note = Note()  # noqa: SLF001  # ours: see `NOTE`
+            note.stamp, note.stamps, note.trace = self._restamp, (), None
             context = get_current() if parent_context is None else parent_context
+            if not context:
+                self._counts.without_session += 1
+                return
+            trace = binding = None
+            parent: Any = context.get(SPAN_KEY)
+            if parent is not None:
+                trace = joined(span, note, parent)
+                binding = None if trace is None else trace.binding
             entry: Any = context.get(ENTRY_KEY)
-            if entry is not None and entry.context is not None and entry.state.is_whole:
+            if entry is not None and entry.is_plain and (binding is None or entry.binds >= binding.number):
                 state = entry.state  # as `state_in`, for what is inside a scope
             else:
-                state = state_in(context) if context else None
-            if state is None or not self._is_on:
-                return
-            try:
-                attributes, limit = attributes_and_limit(span)
-            except AttributeError:
-                attributes, limit = public_attributes(span), None
-            stamps: Stamps = state.stamps
-            if attributes and not state.attributes.keys().isdisjoint(attributes):
-                stamps = self._settled(span, state, attributes)
-            if limit is not None:
-                stamps = _fitted(stamps, limit)
-            set_attribute = span.set_attribute
-            for key, value in stamps:
-                set_attribute(key, value)
+                state = state_in(context)
+            if state is None:
+                self._counts.without_session += 1
+            elif state is CLEARED:
+                self._withdraw(span, note)
+            else:
+                self._counts.stamped += 1
+                self._stamp(span, note, state)
+            if trace is not None and trace.binding is not binding:
+                self._rebound(span, note, trace)
         except Exception as error:  # noqa: BLE001  # it would reach the application's start_span
             found = type(error).__name__
             _diagnostics.warn_once(("on_start", found), "otel_sessions: stamping a span raised %s", found)
 
-    def _on_ending(self, span: Span) -> None:
-        """Displace again what an instrumentation has set once more right after the start, as OpenInference does."""
-        if not self._has_displaced:
-            return
+    def _on_ending(self, span: Any) -> None:  # noqa: ANN401
+        """Mend what the span has lost since; public attributes are frozen by now (opentelemetry-python#5614)."""
         try:
-            session_id = self._displacing.pop(span, None)
-            attributes = span.attributes or {}
-            if session_id is not None and attributes.get(SESSION_ID) == attributes.get(DISPLACED_ID):
-                overwrite(span, SESSION_ID, session_id)
+            note = span._otel_sessions  # noqa: SLF001
+            if note.trace is not None:
+                note.trace.open.pop(span, None)
+            if note.stamps and (self._has_displaced or dropped(span)):
+                self._mend(span, note)
+        except AttributeError:
+            pass
         except Exception as error:  # noqa: BLE001  # it would reach the application's span.end
             found = type(error).__name__
             _diagnostics.warn_once(("on_ending", found), "otel_sessions: ending a span raised %s", found)
@@ -99,12 +129,31 @@ class SessionSpanProcessor(SpanProcessor):
         self._span_wins = settings.conflict == "span"
         self._is_on = not settings.disabled
 
-    def _settled(self, span: Span, state: State, attributes: Mapping[str, object]) -> Stamps:
+    def _stamp(self, span: Span, note: Note, state: State, own: Mapping[str, object] | None = None) -> None:
+        """Put ``state`` on ``span``, which has ``own`` attributes: all that it has, unless given."""
+        try:
+            attributes, limit = attributes_and_limit(span)
+        except AttributeError:
+            attributes, limit = public_attributes(span), None
+        if own is not None:
+            attributes = own
+        stamps: Stamps = state.stamps
+        if attributes and not state.attributes.keys().isdisjoint(attributes):
+            stamps = self._settled(note, state, attributes)
+        if limit is not None:
+            stamps = _fitted(stamps, limit)
+        note.stamps = stamps
+        set_attribute = span.set_attribute
+        for key, value in stamps:
+            set_attribute(key, value)
+
+    def _settled(self, note: Note, state: State, attributes: Mapping[str, object]) -> Stamps:
         """Return what to stamp on a span that has started with attributes of a session itself.
 
         What it started with stays, but for a session id of its own, where somebody has to give way.
         """
         own_id, session_id = attributes.get(SESSION_ID), state.session.id
+        note.own = {key: attributes[key] for key in _KEPT if key in attributes}
         stamps: Stamps = [(key, value) for key, value in state.stamps if key not in attributes]
         if session_id is None or own_id == session_id or SESSION_ID not in attributes:
             return stamps
@@ -113,10 +162,51 @@ class SessionSpanProcessor(SpanProcessor):
         if state.id_is_remote:
             return ()  # nothing of another's session belongs on this span
         if self._span_wins:
+            self._counts.displaced += 1
             return [(key, value) for key, value in stamps if key == USER_ID] + [(DISPLACED_ID, session_id)]
-        self._displacing[span] = session_id
         self._has_displaced = True
+        self._counts.displaced += 1
         return [(SESSION_ID, session_id), *stamps, (DISPLACED_ID, str(own_id))]
+
+    def _restamped(self, span: Span, state: State) -> None:
+        """Put another session on a span that is open: its trace was bound to it."""
+        note = note_of(span)
+        if note is None or not (self._is_on and span.is_recording()):
+            return
+        before, stamped = note.stamps, dict(note.stamps)
+        attributes = dict(span.attributes or {})
+        self._stamp(span, note, state, {key: value for key, value in attributes.items() if stamped.get(key) != value})
+        discard(span, [item for item in before if item[0] not in state.attributes])
+        self._counts.bound_late += 1
+        if not stamped:
+            self._counts.stamped += 1
+            self._counts.without_session -= 1
+
+    def _rebound(self, span: Span, note: Note, trace: LocalTrace) -> None:
+        """Make good for a bind that came after the session of ``span`` was looked up, and before it was stamped."""
+        if trace.binding is not None and note.stamp is not None:
+            discard(span, note.stamps)
+            self._restamped(span, trace.binding.state)
+
+    def _withdraw(self, span: Span, note: Note) -> None:
+        """Leave ``span`` without a session for good: it has started where there is none on purpose."""
+        note.stamp = None
+        if note.trace is not None:
+            note.trace.open.pop(span, None)
+        discard(span, note.stamps)  # of a bind in the meantime
+        self._counts.without_session += 1
+
+    def _mend(self, span: Span, note: Note) -> None:
+        """Put the ids back that a span has lost to its attribute limit, or that somebody has set over."""
+        stamps = dict(note.stamps)
+        if dropped(span):
+            kept = {**getattr(note, "own", {}), **stamps}
+            self._counts.evicted += bool(restore(span, {key: kept[key] for key in _KEPT if key in kept}))
+        session_id, displaced_id = stamps.get(SESSION_ID), stamps.get(DISPLACED_ID)
+        attributes = span.attributes or {}
+        if isinstance(session_id, str) and displaced_id and attributes.get(SESSION_ID) == displaced_id:
+            overwrite(span, SESSION_ID, session_id)
+            self._counts.overwritten += 1
 
 
 def _fitted(stamps: Stamps, limit: int) -> Stamps:

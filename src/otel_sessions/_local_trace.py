@@ -1,0 +1,173 @@
+"""What this process knows of a trace: its spans that are open here, and the session that it was bound to.
+
+The record of a trace is kept on its spans, in a note of our own on each of them. So it lives for
+as long as the application holds one of those spans (a background task holds the one it was started
+in), two calls of one service in one distributed trace have two records, and there is no registry
+that could grow, be torn by a fork, or has to be cleared.
+
+A span that is alone has no record: that begins with the first child, or with the first bind.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any, NamedTuple
+from weakref import WeakValueDictionary
+
+from opentelemetry.context import Context
+from opentelemetry.trace import INVALID_SPAN, NonRecordingSpan, set_span_in_context
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from ._state import State
+
+    Stamps = Iterable[tuple[str, str | tuple[str, ...]]]
+
+    Stamp = Callable[[Any, State], None]
+
+NOTE = "_otel_sessions"
+"""The attribute of a span that holds its note.
+
+One attribute and not several: CPython has room for one more beside those of an SDK span; a second
+makes it build a dict for each span, which costs 500 ns.
+"""
+
+MAX_OPEN = 1024
+"""Most open spans of one trace that are remembered; a span that is never ended stays among them."""
+
+(SPAN_KEY,) = set_span_in_context(INVALID_SPAN, Context())
+"""The Context key of the current span, which the API's own function shows us here.
+
+`opentelemetry.trace.get_current_span` costs five times a look into the Context.
+"""
+
+
+class Binding(NamedTuple):
+    """A session for a whole trace, and how many had been bound in this process then, itself included."""
+
+    state: State
+    number: int
+
+
+class LocalTrace:
+    """The record of one trace below one local root span.
+
+    Attributes:
+        open: The spans that have not ended, each with what puts another session on it.
+        binding: The session that the trace was bound to last.
+        is_only: No other record of the same trace id has been bound while nothing was recorded.
+    """
+
+    __slots__ = ("__weakref__", "binding", "is_only", "open")
+
+    def __init__(self) -> None:
+        self.open: dict[Any, Stamp] = {}
+        self.binding: Binding | None = None
+        self.is_only = True
+
+
+class Note:
+    """What is noted on a span; made without an ``__init__``, as there is one for each span.
+
+    Attributes:
+        stamp: What its processor offers to put another session on it; ``None`` for none.
+        stamps: Pairs of key and value: what was put on it.
+        trace: The record of its trace, if it has one yet.
+        own: Not always there: the ids that it has started with itself, and that stay.
+    """
+
+    __slots__ = ("own", "stamp", "stamps", "trace")
+
+    stamp: Stamp | None
+    stamps: Stamps
+    trace: LocalTrace | None
+    own: Mapping[str, Any]
+
+
+class _Clock:
+    """Counts the sessions that were bound, to tell whether a scope was opened before or after."""
+
+    __slots__ = ("binds",)
+
+    def __init__(self) -> None:
+        self.binds = 0
+
+
+CLOCK = _Clock()
+
+_beginning = threading.Lock()  # two children may start at the same time
+
+# Where a trace is not sampled, each of its spans is an object that knows of no other: they find
+# each other by the trace id. The record is held by the span that was bound.
+_unrecorded: WeakValueDictionary[int, LocalTrace] = WeakValueDictionary()
+
+
+def note_of(span: object) -> Note | None:
+    """Return the note on ``span``, ``None`` where there is none."""
+    note = getattr(span, NOTE, None)
+    return note if type(note) is Note else None  # of a mock, it is another mock
+
+
+def joined(span: object, note: Note, parent: object) -> LocalTrace | None:
+    """Enter ``span`` into the record of its ``parent``, and return that; ``None`` for a parent that is not local."""
+    above = note_of(parent)
+    trace = None if above is None else above.trace
+    if trace is None:
+        if isinstance(parent, NonRecordingSpan):  # a remote parent, or one that is not sampled
+            return None
+        trace = _record_of(parent)
+    note.trace = trace
+    if note.stamp is not None and len(trace.open) < MAX_OPEN:
+        trace.open[span] = note.stamp
+    return trace
+
+
+def binding_in(context: Context) -> Binding | None:
+    """Return what the trace of the span in ``context`` is bound to, ``None`` for nothing."""
+    span = context.get(SPAN_KEY)
+    if span is None:
+        return None
+    note = note_of(span)
+    if note is not None:
+        return None if note.trace is None else note.trace.binding
+    if _unrecorded and isinstance(span, NonRecordingSpan):
+        trace = _unrecorded.get(span.get_span_context().trace_id)
+        return trace.binding if trace is not None and trace.is_only else None
+    return None
+
+
+def bind(context: Context, state: State) -> bool:
+    """Bind the trace of the span in ``context``, and put ``state`` on its open spans; tell whether there is one."""
+    span: Any = context.get(SPAN_KEY)
+    if span is None or not span.get_span_context().is_valid:
+        return False
+    trace = _record_of(span)
+    if isinstance(span, NonRecordingSpan):
+        _remember_unrecorded(span.get_span_context().trace_id, trace)
+    CLOCK.binds += 1
+    trace.binding = Binding(state, CLOCK.binds)
+    for open_span, stamp in list(trace.open.items()):
+        stamp(open_span, state)
+    return True
+
+
+def _record_of(span: Any) -> LocalTrace:  # noqa: ANN401  # a span of any SDK
+    """Return the record of ``span``; a new one begins with it."""
+    note = note_of(span)
+    if note is None:
+        note = Note()
+        note.stamp, note.stamps, note.trace = None, (), None
+        setattr(span, NOTE, note)
+    with _beginning:
+        if note.trace is None:
+            note.trace = LocalTrace()
+            if note.stamp is not None and span.is_recording():
+                note.trace.open[span] = note.stamp
+        return note.trace
+
+
+def _remember_unrecorded(trace_id: int, trace: LocalTrace) -> None:
+    known = _unrecorded.setdefault(trace_id, trace)
+    if known is not trace:
+        known.is_only = trace.is_only = False  # two calls in one trace: better no session than another's

@@ -1,0 +1,132 @@
+"""Which session a span that starts in a Context carries: who wins of all that may name one.
+
+Highest first: a scope that clears · a scope opened after the trace was bound · what the trace was
+bound to · any other scope · baggage · the local span of the Context, where the rest got lost ·
+what other tools left.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from . import _baggage, _diagnostics, _ids
+from ._context import OPENINFERENCE_SESSION, OPENINFERENCE_USER, live_entry_in
+from ._local_trace import SPAN_KEY, binding_in
+from ._session import SESSION_ID, Session, extras_in, overlaid, texts_in
+from ._state import CLEARED, State, state_of
+
+if TYPE_CHECKING:
+    from opentelemetry.context import Context
+
+
+def state_in(context: Context) -> State | None:
+    """Return what a span that starts in ``context`` carries, ``None`` for nothing."""
+    entry, context = live_entry_in(context)
+    if entry is None:
+        return _found(context) if context else None
+    if entry.state is CLEARED:
+        return CLEARED
+    binding = binding_in(context)
+    if binding is not None and entry.binds < binding.number:
+        return binding.state if entry.state.is_whole else _overlaid(entry.state, binding.state)
+    return entry.state if entry.state.is_whole else _completed(entry.state, _found(context))
+
+
+def _found(context: Context) -> State | None:
+    try:
+        return _looked_for(context)
+    except Exception as error:  # noqa: BLE001  # the values of other tools, and the spans, are not ours
+        found = type(error).__name__
+        _diagnostics.warn_once(("found", found), "otel_sessions: looking for a session raised %s: there is none", found)
+        return None
+
+
+def _looked_for(context: Context) -> State | None:
+    binding = binding_in(context)
+    if binding is not None:
+        return binding.state
+    items = _baggage.entries(context)
+    if not items:
+        return _of_parent(context) or _of_openinference(context)
+    texts = _baggage.texts_in(items)
+    remote = None if texts is None else remote_state(texts)
+    if remote is not None and remote.is_whole:
+        return remote
+    local = _of_parent(context) or _of_openinference(context)
+    if local is not None and local.is_whole:
+        return local
+    texts = _baggage.langfuse_texts_in(items)
+    langfuse = None if texts is None else remote_state(texts)
+    return langfuse if langfuse is not None and langfuse.is_whole else remote or local or langfuse
+
+
+def _of_parent(context: Context) -> State | None:
+    """Return what the span of ``context`` carries: who set it there has set it for the trace.
+
+    A remote parent has no attributes. What does not fit becomes a digest, as anywhere.
+    """
+    span: Any = context.get(SPAN_KEY)
+    view = getattr(span, "attributes", None)
+    if not isinstance(view, MappingProxyType):
+        return None
+    attributes = view.copy()  # quick; asking the view for a key that is not there is not
+    if not attributes.get(SESSION_ID):
+        return None
+    session_id, user_id, name, path, previous_id = texts_in(attributes)
+    plain = _parent_state(
+        _ids.grouping_id(session_id),
+        _ids.grouping_id(user_id),
+        _ids.grouping_text(name),
+        _ids.grouping_text(path),
+        _ids.grouping_id(previous_id),
+    )
+    metadata, tags = extras_in(attributes)
+    if plain is None or not (metadata or tags):
+        return plain
+    return state_of(replace(plain.session, metadata=metadata, tags=tags), user_is_remote=True)
+
+
+@lru_cache(maxsize=256)  # by distinct sets of texts of at most 200 characters
+def _parent_state(
+    session_id: str | None, user_id: str | None, name: str | None, path: str | None, previous_id: str | None
+) -> State | None:
+    """Return the state of a session that was found on a span.
+
+    Whether its user came with a request is not known there, so it is taken to be.
+    """
+    if session_id is None:
+        return None
+    return state_of(Session(session_id, user_id, name, path, previous_id), user_is_remote=True)
+
+
+def _of_openinference(context: Context) -> State | None:
+    session_id, user_id = context.get(OPENINFERENCE_SESSION), context.get(OPENINFERENCE_USER)
+    if session_id is None and user_id is None:
+        return None
+    return state_of(Session(_ids.grouping_id(session_id), _ids.grouping_id(user_id)))
+
+
+def _completed(state: State, found: State | None) -> State:
+    """Return ``state``, which has no session id, with what was ``found`` of the session elsewhere."""
+    return state if found is None or not found.is_whole else _overlaid(found, state)
+
+
+def _overlaid(below: State, above: State) -> State:
+    """Return the session of ``above``, and of ``below`` what it lacks."""
+    has_id, has_user = above.session.id is not None, above.session.user_id is not None
+    return state_of(
+        overlaid(below.session, above.session),
+        is_whole=below.is_whole or above.is_whole,
+        id_is_remote=(above if has_id else below).id_is_remote,
+        user_is_remote=(above if has_user else below).user_is_remote,
+    )
+
+
+@lru_cache(maxsize=256)  # by distinct sets of remote ids, each at most five texts of 200 characters
+def remote_state(texts: _baggage.Texts) -> State | None:
+    """Return what the ``texts`` of a remote caller carry, ``None`` where none of them is valid."""
+    session = _baggage.session_of(texts)
+    return None if session is None else state_of(session, id_is_remote=True, user_is_remote=True)
