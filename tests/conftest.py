@@ -58,6 +58,20 @@ def _clean_slate() -> Iterator[None]:
     _diagnostics.reset()
 
 
+@pytest.fixture(autouse=True)
+def _nothing_is_detached_where_it_was_not_attached(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Whatever a test does with scopes, OpenTelemetry logs no "Failed to detach context"."""
+    yield
+    errors = [
+        record.getMessage() for when in ("setup", "call") for record in caplog.get_records(when) if _is_error(record)
+    ]
+    assert errors == []
+
+
+def _is_error(record: logging.LogRecord) -> bool:
+    return record.levelno >= logging.ERROR and record.name.startswith(("opentelemetry", "otel_sessions"))
+
+
 @pytest.fixture
 def warnings(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
     """Return a function that tells what the package has warned of so far."""

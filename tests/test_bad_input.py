@@ -372,19 +372,6 @@ def test_what_cannot_be_decorated_is_left_as_it_is(kind, warnings):
     assert kind in warnings()[0]
 
 
-def test_decorating_a_generator_function_says_that_it_is_not_supported(warnings):
-    def numbers():
-        yield get_session()
-
-    async def async_numbers():
-        yield get_session()
-
-    scope = set_session(session_id="a")
-    assert (scope(numbers), scope(async_numbers)) == (numbers, async_numbers)
-    assert list(numbers()) == [None]
-    assert "a generator function" in warnings()[0]
-
-
 def test_partial_functions_can_be_decorated():
     assert set_session(session_id="a")(functools.partial(get_session))() == Session("a")
 

@@ -4,6 +4,7 @@ This package needs ``opentelemetry-api`` alone; what needs the SDK is in `otel_s
 """
 
 from ._api import bind_session, clear_session, get_session, set_session, step, update_session
+from ._carriers import from_carrier, to_carrier
 from ._scope import SessionScope
 from ._session import Session
 
@@ -12,8 +13,10 @@ __all__ = [
     "SessionScope",
     "bind_session",
     "clear_session",
+    "from_carrier",
     "get_session",
     "set_session",
     "step",
+    "to_carrier",
     "update_session",
 ]

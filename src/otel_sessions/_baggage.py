@@ -91,6 +91,13 @@ def with_session(context: Context, key: str, value: object, ours: Mapping[str, o
     return result
 
 
+def with_entries(context: Context, items: Mapping[str, object]) -> Context:
+    """Return ``context`` with ``items`` in its baggage, over what is there under the same keys."""
+    for name, item in items.items():
+        context = baggage.set_baggage(name, item, context)
+    return context
+
+
 def _exchanged(current: object, ours: Mapping[str, object]) -> Mapping[str, object]:
     if not isinstance(current, dict):
         return ours

@@ -122,6 +122,17 @@ class Descend(Change):
         return _continued(outer, _filled(session, fields, session.id), fields)
 
 
+@dataclass(slots=True)  # not frozen: see State
+class Carry(Change):
+    """The session of a carrier, of ``from_carrier``; nothing of the one outside."""
+
+    alone: State  # pyright: ignore[reportIncompatibleVariableOverride]  # always known
+
+    def applied(self, _outer: State | None, _args: Args = (), _kwargs: Kwargs = NO_KWARGS, /) -> State:
+        """Carry what the carrier had."""
+        return self.alone
+
+
 @dataclass(frozen=True, slots=True)
 class Clear(Change):
     """No session and no user, of ``clear_session``."""

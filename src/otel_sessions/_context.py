@@ -154,6 +154,8 @@ def _leave(entry: Entry, current: Context) -> None:
         # ERROR with a traceback (opentelemetry-python#2606), and we want to know.
         token.var.reset(token)
     except (ValueError, RuntimeError):
+        if entry_in(current) is entry:  # a copy of its context, or a stream that goes from thread to thread
+            attach(_without(entry, current))
         return
     except AttributeError:  # not a contextvars.Token: see `_reader`
         entry.token = None

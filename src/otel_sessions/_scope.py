@@ -5,8 +5,9 @@ from __future__ import annotations
 import functools
 import inspect
 import threading
+from functools import partial
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
 from opentelemetry.trace import get_current_span
 
@@ -15,9 +16,10 @@ from ._changes import NO_KWARGS, StartNew
 from ._context import Entry, context_with, enter, get_current, leave, leave_one_of
 from ._resolution import state_in
 from ._session import EMPTY, Session
+from ._streams import Source, async_generator_function, generator_function, wrapped
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
     from types import TracebackType
 
     from opentelemetry.context import Context
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
+_T = TypeVar("_T")
+_S = TypeVar("_S", bound="Iterator[Any] | AsyncIterator[Any]")
 
 _pinning = threading.Lock()
 
@@ -39,13 +43,17 @@ class SessionScope:
     Nothing is attached before it is entered. A scope may be entered again, inside itself too, and
     may be shared by threads and tasks. Leaving never raises and never suppresses an exception.
 
-    As a decorator it holds for each call of a function or of a coroutine function.
+    As a decorator it holds for each call of a function or a coroutine function, and for the body of
+    a generator function or an async generator function, at every step; whoever consumes that does not see it.
     """
 
     __slots__ = ("_base", "_change", "_opened")
 
-    def __init__(self, change: Change, base: Context | None = None) -> None:
-        """Take the ``change`` to apply, and the Context to apply it to: ``None`` for the current one at each entry."""
+    def __init__(self, change: Change, base: Context | Callable[[Context], Context] | None = None) -> None:
+        """Take the ``change`` to apply, and the Context to apply it to: ``None`` for the current one at each entry.
+
+        A function makes that from the current one.
+        """
         self._change = change
         self._base = base
         # Only for leaving where the Context of an entry is not at hand; all else of an entry is in its Context.
@@ -99,9 +107,46 @@ class SessionScope:
                 f"decorator {refusal}", "the decorated object is %s: it is left without a session", refusal
             )
             return function
+        if _is_one(inspect.isgeneratorfunction, function):
+            return functools.wraps(function)(generator_function(partial(self._source, function)))  # type: ignore[return-value]
+        if _is_one(inspect.isasyncgenfunction, function):
+            return functools.wraps(function)(async_generator_function(partial(self._source, function)))  # type: ignore[return-value]
         if _is_one(inspect.iscoroutinefunction, function):
             return self._around_coroutine(function)
         return self._around_function(function)
+
+    @overload
+    def wrap(self, stream: _S) -> _S: ...  # type: ignore[overload-overlap]  # the type of an iterator stays
+
+    @overload
+    def wrap(self, stream: Iterable[_T]) -> Iterator[_T]: ...
+
+    @overload
+    def wrap(self, stream: AsyncIterable[_T]) -> AsyncIterator[_T]: ...
+
+    def wrap(self, stream: Any) -> Any:  # as it comes, it goes
+        """Return ``stream`` with every step of it in the session, for one that outlives the block.
+
+        ::
+
+            return scope.wrap(client.chat.completions.create(..., stream=True))
+
+        Whoever consumes it never sees the session. Steps are taken in the Context of this call, with
+        its current span. Use what is returned in place of ``stream`` from here on: a generator is
+        closed with it; of any other iterator all attributes are there, ``close()`` among them.
+
+        Args:
+            stream: An iterator or iterable, async or not. Anything else is returned as it is, with a warning.
+        """
+        base = self._outer_context()
+        try:
+            return wrapped(stream, context_with(self._inside(base), base))
+        except Exception:  # noqa: BLE001  # telemetry must not break the application
+            found = type(stream).__name__
+            _diagnostics.warn_caller(
+                f"wrap {found}", "wrap: expected an iterator and got %s: it is left without a session", found
+            )
+            return stream
 
     def __repr__(self) -> str:
         """Tell what the scope does, without the ids."""
@@ -140,16 +185,33 @@ class SessionScope:
             return None
 
     def _entered(self, args: Args, kwargs: Kwargs, opened: list[Entry] | None) -> Entry:
-        base = get_current() if self._base is None else self._base
+        base = get_current() if self._base is None else self._outer_context()
+        if not base and self._change.alone is not None:
+            return enter(self._change.alone, base, opened)
+        return enter(self._inside(base, args, kwargs), base, opened)
+
+    def _inside(self, base: Context, args: Args = (), kwargs: Kwargs = NO_KWARGS) -> State:
         outer = state_in(base) if base else None
         if outer is None and self._change.alone is not None:
-            return enter(self._change.alone, base, opened)
+            return self._change.alone
         if outer is not None and type(self._change) is StartNew:
             _warn_if_torn(base, outer)
-        return enter(self._change.applied(outer, args, kwargs), base, opened)
+        return self._change.applied(outer, args, kwargs)
+
+    def _source(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Source:  # noqa: ANN401
+        """Return the body of a decorated generator function, as it is at the first step."""
+        base = self._outer_context()
+        try:
+            context = context_with(self._inside(base, args, kwargs), base)
+        except Exception as error:  # noqa: BLE001  # telemetry must not break the application
+            _warn_not_entered(error)
+            context = base
+        return Source(context, partial(function, *args, **kwargs))
 
     def _outer_context(self) -> Context:
-        return get_current() if self._base is None else self._base
+        if self._base is None:
+            return get_current()
+        return self._base(get_current()) if callable(self._base) else self._base
 
     def _pinned_state(self, base: Context) -> State:
         with _pinning:
@@ -183,8 +245,6 @@ def _warn_not_left(error: Exception) -> None:
 
 def _why_not(function: object) -> str | None:
     """Return why ``function`` can't be decorated, ``None`` if it can."""
-    if _is_one(inspect.isgeneratorfunction, function) or _is_one(inspect.isasyncgenfunction, function):
-        return "a generator function, which this version does not support (enter the scope where it is consumed)"
     if inspect.isclass(function):
         return "a class (decorate its methods)"
     return None if callable(function) else f"a {type(function).__name__}, which can't be called"

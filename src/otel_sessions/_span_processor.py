@@ -92,10 +92,10 @@ class SessionSpanProcessor(SpanProcessor):
                 state = entry.state  # as `state_in`, for what is inside a scope
             else:
                 state = state_in(context)
-            if state is None:
-                self._counts.without_session += 1
-            elif state is CLEARED:
+            if state is CLEARED:
                 self._withdraw(span, note)
+            elif state is None or not state.stamps:
+                self._counts.without_session += 1
             else:
                 self._counts.stamped += 1
                 self._stamp(span, note, state)
