@@ -389,16 +389,40 @@ def test_a_generator_that_is_collected_in_another_thread_leaves_no_session_behin
         assert worker.submit(get_session).result() is None
 
 
-def test_of_several_open_entries_elsewhere_none_is_ended_by_chance():
+def test_of_several_open_entries_each_place_ends_its_own():
     scope = set_session(session_id="a")
     with ThreadPoolExecutor(1) as first, ThreadPoolExecutor(1) as second:
-        first.submit(scope.__enter__).result()
-        second.submit(scope.__enter__).result()
-        scope.__exit__(None, None, None)
+        for worker in (first, second):
+            worker.submit(scope.__enter__).result()
         for worker in (first, second):
             assert worker.submit(get_session).result() == Session("a")
             worker.submit(scope.__exit__, None, None, None).result()
             assert worker.submit(get_session).result() is None
+
+
+@pytest.mark.parametrize("opened_first", ["the generator", "the closer"])
+def test_a_generator_closed_inside_an_entry_of_another_thread_into_its_scope_ends_its_own(opened_first):
+    scope = set_session(session_id="a")
+
+    def body():
+        with scope:
+            yield
+
+    numbers = body()
+
+    def close_inside():
+        with scope:
+            if opened_first == "the closer":
+                worker.submit(next, numbers).result()
+            numbers.close()
+            return get_session()
+
+    with ThreadPoolExecutor(1) as worker:
+        if opened_first == "the generator":
+            worker.submit(next, numbers).result()
+        assert close_inside() == Session("a")
+        assert get_session() is None
+        assert worker.submit(get_session).result() is None
 
 
 def test_what_ends_inside_a_current_span_is_sent_no_more_once_the_span_is_over(pipeline):

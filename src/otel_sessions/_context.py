@@ -24,6 +24,7 @@ from ._local_trace import CLOCK
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import FrameType
 
     from ._state import State
 
@@ -70,6 +71,7 @@ class Entry:
         binds: How many sessions had been bound late in this process when it was made.
         opened: The list of its scope's open entries, that this one is in; ``None`` where whoever
             entered keeps the entry, and for a Context that nobody attached.
+        owner: The frame that entered, where the scope was open already; ``None`` where it was not, or has left.
         base: The Context below this one.
         context: The Context that was attached, as long as this entry is not left.
         token: What attaching it returned. After the entry was left: an unused token of the place
@@ -77,12 +79,13 @@ class Entry:
     """
 
     # Filled in by `enter` and `context_with`, without an `__init__`: it would be a tenth of the cost of a scope.
-    __slots__ = ("base", "binds", "context", "is_plain", "opened", "state", "token")
+    __slots__ = ("base", "binds", "context", "is_plain", "opened", "owner", "state", "token")
 
     state: State
     is_plain: bool
     binds: int
     opened: list[Entry] | None
+    owner: FrameType | None
     base: Context
     context: Context | None
     token: Any  # a contextvars.Token[Context], or what another runtime context has for one; or None
@@ -100,17 +103,18 @@ def context_with(state: State, base: Context) -> Context:
     entry.is_plain = state.is_whole
     entry.binds = CLOCK.binds
     entry.base = base
-    entry.opened = entry.context = entry.token = None
+    entry.opened = entry.owner = entry.context = entry.token = None
     return _baggage.with_session(_agreeing(base, state), ENTRY_KEY, entry, state.items)
 
 
-def enter(state: State, base: Context, opened: list[Entry] | None) -> Entry:
+def enter(state: State, base: Context, opened: list[Entry] | None, owner: FrameType | None) -> Entry:
     """Make ``base`` with the session of ``state`` the current Context."""
     entry = Entry()
     entry.state = state
     entry.is_plain = state.is_whole
     entry.binds = CLOCK.binds
     entry.opened = opened
+    entry.owner = owner
     entry.base = base
     if base:
         base = _agreeing(base, state)
@@ -126,27 +130,30 @@ def leave(entry: Entry) -> None:
     _leave(entry, get_current())
 
 
-def leave_one_of(opened: list[Entry]) -> None:
-    """End the entry among ``opened`` that is innermost in the current Context.
+def leave_one_of(opened: list[Entry], owner: FrameType | None) -> None:
+    """End the entry among ``opened`` that the frame ``owner`` has made; where that can't be told, the innermost here.
 
-    Where none of them is there (a generator that another thread closes), and only one is open, that
-    one ends: else its session would stay in the place that entered, for whatever runs there next.
+    A scope that is shared may be open in many places, and be left in another than it was entered
+    in: a generator that another thread closes, inside that thread's own entry into the same scope.
     """
     current = get_current()
-    entry: Entry | None = current.get(ENTRY_KEY)  # type: ignore[assignment]  # as `entry_in`, on the hot path
-    while entry is not None:
-        if entry.opened is opened and entry.context is not None:
-            _leave(entry, current)
-            return
-        entry = entry_in(entry.base)
     if len(opened) == 1:
         _leave(opened[0], current)
+        return
+    made = [entry for entry in opened if entry.owner is owner] or [entry for entry in opened if entry.owner is None]
+    candidates = made or opened
+    entry = entry_in(current)
+    while entry is not None and not (entry.context is not None and entry in candidates):
+        entry = entry_in(entry.base)
+    if entry is not None or len(made) == 1:
+        _leave(entry or made[0], current)
 
 
 def _leave(entry: Entry, current: Context) -> None:
     context, token = entry.context, entry.token
     entry.is_plain = False
     entry.context = None  # it holds the entry: a cycle
+    entry.owner = None
     if entry.opened is not None:
         entry.opened.remove(entry)
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
 import threading
 from functools import partial
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
@@ -20,7 +21,7 @@ from ._streams import Source, async_generator_function, generator_function, wrap
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
-    from types import TracebackType
+    from types import FrameType, TracebackType
 
     from opentelemetry.context import Context
 
@@ -33,6 +34,9 @@ _T = TypeVar("_T")
 _S = TypeVar("_S", bound="Iterator[Any] | AsyncIterator[Any]")
 
 _pinning = threading.Lock()
+
+# As `inspect.currentframe`, of the caller.
+_frame = sys._getframe  # noqa: SLF001
 
 _RUNS_LATER = frozenset({CoroutineType, GeneratorType, AsyncGeneratorType})
 
@@ -72,30 +76,29 @@ class SessionScope:
 
     def __enter__(self) -> Session:
         """Make the session current, and return it."""
-        try:
-            return self._entered((), NO_KWARGS, self._opened).state.session
-        except Exception as error:  # noqa: BLE001  # telemetry must not break the application
-            _warn_not_entered(error)
-            return EMPTY
+        return self._open(_frame(1) if self._opened else None)
 
     def __exit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Restore what was current before."""
         try:
-            leave_one_of(self._opened)
+            leave_one_of(self._opened, _frame(1) if len(self._opened) > 1 else None)
         except Exception as error:  # noqa: BLE001  # telemetry must not break the application
             _warn_not_left(error)
 
     async def __aenter__(self) -> Session:
         """Make the session current in this task, and return it."""
-        return self.__enter__()
+        return self._open(_frame(1) if self._opened else None)
 
     async def __aexit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Restore what was current in this task before."""
-        self.__exit__(exc_type, exc, traceback)
+        try:
+            leave_one_of(self._opened, _frame(1) if len(self._opened) > 1 else None)
+        except Exception as error:  # noqa: BLE001  # telemetry must not break the application
+            _warn_not_left(error)
 
     def __call__(self, function: Callable[_P, _R]) -> Callable[_P, _R]:
         """Return ``function`` with every call of it inside a fresh entry of this scope."""
@@ -177,18 +180,24 @@ class SessionScope:
 
         return inside
 
+    def _open(self, owner: FrameType | None) -> Session:
+        try:
+            base = get_current() if self._base is None else self._outer_context()
+            alone = self._change.alone
+            state = self._inside(base) if base or alone is None else alone
+            enter(state, base, self._opened, owner)
+        except Exception as error:  # noqa: BLE001  # telemetry must not break the application
+            _warn_not_entered(error)
+            return EMPTY
+        return state.session
+
     def _enter(self, args: Args, kwargs: Kwargs) -> Entry | None:
         try:
-            return self._entered(args, kwargs, None)
+            base = self._outer_context()
+            return enter(self._inside(base, args, kwargs), base, None, None)
         except Exception as error:  # noqa: BLE001  # telemetry must not break the application
             _warn_not_entered(error)
             return None
-
-    def _entered(self, args: Args, kwargs: Kwargs, opened: list[Entry] | None) -> Entry:
-        base = get_current() if self._base is None else self._outer_context()
-        if not base and self._change.alone is not None:
-            return enter(self._change.alone, base, opened)
-        return enter(self._inside(base, args, kwargs), base, opened)
 
     def _inside(self, base: Context, args: Args = (), kwargs: Kwargs = NO_KWARGS) -> State:
         outer = state_in(base) if base else None
