@@ -73,8 +73,10 @@ def generator_function(source: Callable[..., Source]) -> Callable[..., Generator
                     item = step()
                 try:
                     sent = yield item
-                except BaseException as error:  # noqa: BLE001  # the body decides
-                    step = partial(_throw, iterator, error)
+                except BaseException as error:
+                    if not hasattr(iterator, "throw"):
+                        raise
+                    step = partial(iterator.throw, error)
                 else:
                     step = partial(next, iterator) if sent is None else partial(iterator.send, sent)
         except StopIteration as stop:
@@ -100,8 +102,10 @@ def async_generator_function(source: Callable[..., Source]) -> Callable[..., Asy
                     item = await step()
                 try:
                     sent = yield item
-                except BaseException as error:  # noqa: BLE001  # the body decides
-                    step = partial(_athrow, iterator, error)
+                except BaseException as error:
+                    if not hasattr(iterator, "athrow"):
+                        raise
+                    step = partial(iterator.athrow, error)
                 else:
                     step = iterator.__anext__ if sent is None else partial(iterator.asend, sent)
         except StopAsyncIteration:
@@ -163,28 +167,14 @@ class AsyncStream:
 def wrapped(stream: Any, context: Context) -> Any:  # noqa: ANN401  # as it comes, it goes
     """Return ``stream`` with its steps taken in ``context``; `TypeError` if it can't be iterated over."""
     kind = type(stream)
-    if hasattr(kind, "__iter__"):
+    if getattr(kind, "__iter__", None):
         steps = generator_function(lambda: Source(context, partial(iter, stream)))()
         return steps if isinstance(stream, Generator) or not hasattr(kind, "__next__") else Stream(stream, steps)
-    if hasattr(kind, "__aiter__"):
+    if getattr(kind, "__aiter__", None):
         async_steps = async_generator_function(lambda: Source(context, stream.__aiter__))()
         is_plain = isinstance(stream, AsyncGenerator) or not hasattr(kind, "__anext__")
         return async_steps if is_plain else AsyncStream(stream, async_steps)
     raise TypeError
-
-
-def _throw(iterator: Any, error: BaseException) -> Any:  # noqa: ANN401
-    throw = getattr(iterator, "throw", None)
-    if throw is None:
-        raise error
-    return throw(error)
-
-
-async def _athrow(iterator: Any, error: BaseException) -> Any:  # noqa: ANN401
-    throw = getattr(iterator, "athrow", None)
-    if throw is None:
-        raise error
-    return await throw(error)
 
 
 def _first(iterator: Any) -> Awaitable[Any]:  # noqa: ANN401
