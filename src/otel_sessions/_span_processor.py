@@ -111,7 +111,7 @@ class SessionSpanProcessor(SpanProcessor):
             note = span._otel_sessions  # noqa: SLF001
             if note.trace is not None:
                 note.trace.open.pop(span, None)
-            if note.stamps and (self._has_displaced or dropped(span)):
+            if self._has_displaced or dropped(span):
                 self._mend(span, note)
         except AttributeError:
             pass
