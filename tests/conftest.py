@@ -10,13 +10,15 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from otel_sessions import _diagnostics, _resolution, _span_processor
 from otel_sessions.sdk import SessionSpanProcessor
+from otel_sessions.testing import clean_slate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from opentelemetry.trace import Tracer
+
+pytest_plugins = ["pytester"]
 
 
 class Pipeline:
@@ -51,11 +53,9 @@ def make_pipeline() -> Callable[..., Pipeline]:
 
 @pytest.fixture(autouse=True)
 def _clean_slate() -> Iterator[None]:
-    _diagnostics.reset()
-    _resolution.remote_state.cache_clear()
-    _span_processor._fitted_id.cache_clear()
+    clean_slate()
     yield
-    _diagnostics.reset()
+    clean_slate()
 
 
 @pytest.fixture(autouse=True)

@@ -13,6 +13,7 @@ from ._settings import Settings
 from ._span_processor import SessionSpanProcessor
 
 if TYPE_CHECKING:
+    from opentelemetry.metrics import MeterProvider
     from opentelemetry.trace import TracerProvider
 
 _lock = threading.Lock()
@@ -20,7 +21,11 @@ _installed: WeakKeyDictionary[object, SessionSpanProcessor] = WeakKeyDictionary(
 
 
 def instrument(
-    tracer_provider: TracerProvider | None = None, *, conflict: str | None = None, disabled: bool | None = None
+    tracer_provider: TracerProvider | None = None,
+    *,
+    conflict: str | None = None,
+    disabled: bool | None = None,
+    meter_provider: MeterProvider | None = None,
 ) -> None:
     """Add a `SessionSpanProcessor` to a tracer provider that exists already.
 
@@ -31,12 +36,13 @@ def instrument(
         tracer_provider: An SDK ``TracerProvider``; ``None`` is the global one.
         conflict: As in `SessionSpanProcessor`.
         disabled: As in `SessionSpanProcessor`.
+        meter_provider: As in `SessionSpanProcessor`; counts in the first call for a provider.
     """
     provider = trace.get_tracer_provider() if tracer_provider is None else tracer_provider
     settings = Settings.resolved(conflict=conflict, disabled=disabled)
     try:
         with _lock:
-            _install(provider, settings)
+            _install(provider, settings, meter_provider)
     except Exception as error:  # noqa: BLE001  # telemetry must not break the application
         found = type(error).__name__
         _diagnostics.warn_caller("instrument raised", "instrument: adding a span processor raised %s", found)
@@ -63,7 +69,7 @@ def _processor_of(provider: TracerProvider) -> SessionSpanProcessor | None:
         return None
 
 
-def _install(provider: TracerProvider, settings: Settings) -> None:
+def _install(provider: TracerProvider, settings: Settings, meter_provider: MeterProvider | None) -> None:
     processor = _processor_of(provider)
     if processor is not None:
         processor.apply(settings)
@@ -72,7 +78,7 @@ def _install(provider: TracerProvider, settings: Settings) -> None:
     if add_span_processor is None:
         _warn_no_provider(provider)
         return
-    processor = SessionSpanProcessor()
+    processor = SessionSpanProcessor(meter_provider=meter_provider)
     processor.apply(settings)
     add_span_processor(processor)
     _installed[provider] = processor

@@ -123,6 +123,11 @@ def joined(span: object, note: Note, parent: object) -> LocalTrace | None:
     return trace
 
 
+def forget() -> None:
+    """Forget the traces that are not recorded (for tests)."""
+    _unrecorded.clear()
+
+
 def binding_in(context: Context) -> Binding | None:
     """Return what the trace of the span in ``context`` is bound to, ``None`` for nothing."""
     span = context.get(SPAN_KEY)

@@ -130,3 +130,9 @@ def remote_state(texts: _baggage.Texts) -> State | None:
     """Return what the ``texts`` of a remote caller carry, ``None`` where none of them is valid."""
     session = _baggage.session_of(texts)
     return None if session is None else state_of(session, id_is_remote=True, user_is_remote=True)
+
+
+def forget() -> None:
+    """Forget what was looked at before (for tests): what is known warns of nothing."""
+    remote_state.cache_clear()
+    _parent_state.cache_clear()

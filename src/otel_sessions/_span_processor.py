@@ -234,3 +234,8 @@ def _fitted_id(value: str, limit: int) -> str:
         limit,
     )
     return _ids.digest(value, limit)
+
+
+def forget() -> None:
+    """Forget which ids were too long (for tests): what is known warns of nothing."""
+    _fitted_id.cache_clear()

@@ -8,6 +8,8 @@ from weakref import ref
 
 from opentelemetry.metrics import Observation
 
+from . import _diagnostics
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Protocol
@@ -42,7 +44,7 @@ class Stats:
 def observe(source: HasStats, meter_provider: MeterProvider) -> None:
     """Make the metric ``otel_sessions.spans`` of what ``source`` tells, as long as that lives.
 
-    An asynchronous counter, unit ``{span}``, by the attribute ``otel_sessions.outcome``: the names of `Stats`.
+    An asynchronous counter that may go down (a span that is bound late is no longer without a session), unit ``{span}``, by the attribute ``otel_sessions.outcome``: the names of `Stats`.
     """
     weak = ref(source)
 
@@ -51,6 +53,12 @@ def observe(source: HasStats, meter_provider: MeterProvider) -> None:
         counts = {} if alive is None else asdict(alive.stats())
         return [Observation(count, {"otel_sessions.outcome": outcome}) for outcome, count in counts.items()]
 
-    meter_provider.get_meter("otel_sessions").create_observable_up_down_counter(
-        "otel_sessions.spans", [observed], unit="{span}", description="Spans seen by the session processor, by outcome"
-    )
+    try:
+        meter_provider.get_meter("otel_sessions").create_observable_up_down_counter(
+            "otel_sessions.spans",
+            [observed],
+            unit="{span}",
+            description="Spans seen by the session processor, by outcome",
+        )
+    except Exception as error:  # noqa: BLE001  # telemetry must not break the application
+        _diagnostics.warn_caller("metric", "meter_provider: making a metric raised %s", type(error).__name__)
