@@ -9,7 +9,7 @@ CORE := $(wildcard src/otel_sessions/_*.py src/otel_sessions/sdk.py)
 comma := ,
 space := $(subst ,, )
 
-.PHONY: demo test lint types imports examples package bench bench-quick constraints clean
+.PHONY: demo test lint types imports package bench bench-quick behaviour soak soak-quick constraints clean
 
 demo: $(VENV)/.demo  ## A multi-turn chat, exported by OTLP and shown by session
 	@$(BIN)/otel-sessions demo
@@ -51,8 +51,8 @@ package: $(VENV)/.package $(VENV)/.test  ## Builds the wheel, and tries it in an
 	$(VENV)-wheel/bin/pip --disable-pip-version-check -q install 'otel-sessions[demo]'
 	$(VENV)-wheel/bin/otel-sessions demo
 
-bench bench-quick: export VENV := .venv-bench
-bench bench-quick: export CONSTRAINTS := constraints/bench.txt
+bench bench-quick behaviour: export VENV := .venv-bench
+bench bench-quick behaviour: export CONSTRAINTS := constraints/bench.txt
 
 bench:  ## Ours beside the peers: writes benchmarks/results/
 	@$(MAKE) --no-print-directory $(VENV)/.bench
@@ -61,6 +61,16 @@ bench:  ## Ours beside the peers: writes benchmarks/results/
 bench-quick:  ## The same in seconds, to see that it runs; writes nothing
 	@$(MAKE) --no-print-directory $(VENV)/.bench
 	$(VENV)/bin/python -m benchmarks --quick
+
+behaviour:  ## Where session ids get lost, ours beside the peers: writes benchmarks/results/behaviour.md
+	@$(MAKE) --no-print-directory $(VENV)/.bench
+	$(VENV)/bin/python -m benchmarks.behaviour
+
+soak: $(VENV)/.test  ## Everything at once against an oracle, then a million traces: writes benchmarks/results/soak.md
+	$(BIN)/python -m benchmarks.soak
+
+soak-quick: $(VENV)/.test  ## The same in seconds
+	$(BIN)/python -m benchmarks.soak --seconds 10 --spans 100000
 
 constraints:  ## Pins the newest and the lowest supported versions; needs uv
 	uv pip compile -q --universal --python-version 3.10 --no-header --no-annotate --no-emit-index-url --upgrade \

@@ -48,8 +48,9 @@ def test_the_python_of_the_readme_runs_from_top_to_bottom():
         command = [sys.executable, "-W", "error", "-c", program]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
         assert (done.returncode, done.stderr) == (0, "")
-        (turn,) = spans_of(receiver)
-    assert turn.attributes == {"session.id": "conv-42", "user.id": "ada"}
+        spans = {span.name: span.attributes for span in spans_of(receiver)}
+    both = {"session.id": "conv-42", "user.id": "ada"}
+    assert spans == {"turn": both, "POST /chat": both, "answer": {"session.id": "conv-42"}}
     assert re.fullmatch(r"to be resumed by [0-9a-f-]{36}\n", done.stdout)
 
 

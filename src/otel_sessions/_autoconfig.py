@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from opentelemetry import trace
 
 from . import _diagnostics
+from ._forks import ForkSafeLock
 from ._settings import Settings
 from ._span_processor import SessionSpanProcessor
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider
     from opentelemetry.trace import TracerProvider
 
-_lock = threading.Lock()
+_lock = ForkSafeLock()
 _installed: WeakKeyDictionary[object, SessionSpanProcessor] = WeakKeyDictionary()
 
 

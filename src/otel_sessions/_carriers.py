@@ -8,6 +8,7 @@ is not trusted: it is bounded and validated here and in `_baggage`, and never ra
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -19,6 +20,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from . import _baggage, _diagnostics
 from ._changes import Carry
 from ._context import context_with, get_current
+from ._headers import MAX_BAGGAGE, baggage_from, trace_state_from
 from ._resolution import remote_state, state_in
 from ._scope import SessionScope
 from ._session import EMPTY
@@ -34,18 +36,16 @@ Text: TypeAlias = str | bytes
 Carrier: TypeAlias = Mapping[Any, Any] | Iterable[tuple[Any, Any]] | None
 """Names and values, as a mapping or as pairs; each a str, or bytes of UTF-8, a value also a list of those."""
 
-_BAGGAGE = "baggage"
-_FIELDS = frozenset({"traceparent", "tracestate", _BAGGAGE})
+_TRACEPARENT, _BAGGAGE = "traceparent", "baggage"
+_FIELDS = (_TRACEPARENT, "tracestate", _BAGGAGE)
 _MAX_ITEMS = 4096
 """Most names of a carrier that are looked at; an environment may have many."""
-_MAX_HEADER = 8192
-"""Longest value that is looked at, in characters (W3C Baggage, section 3.3.2: Limits)."""
 
 _trace_context = TraceContextTextMapPropagator()
 _w3c_baggage = W3CBaggagePropagator()
 
 # No session in here, and none of a parent span; a bind inside counts, which `CLEARED` would not allow.
-_NO_SESSION = state_of(EMPTY, is_whole=True)
+_NOTHING = state_of(EMPTY, is_whole=True)
 
 
 def to_carrier(*, environ: bool = False) -> dict[str, str]:
@@ -62,7 +62,8 @@ def to_carrier(*, environ: bool = False) -> dict[str, str]:
 
     Args:
         environ: Give the names of the environment (OTel spec, "Environment Variables as Context
-            Propagation Carriers"): ``TRACEPARENT``, ``TRACESTATE``, ``BAGGAGE``.
+            Propagation Carriers"): ``TRACEPARENT``, ``TRACESTATE`` and ``BAGGAGE``, all three, empty where
+            there is nothing, so that a child does not get what this process was given itself.
     """
     carrier: dict[str, str] = {}
     try:
@@ -71,7 +72,7 @@ def to_carrier(*, environ: bool = False) -> dict[str, str]:
         _inject_baggage(carrier, context)
     except Exception as error:  # noqa: BLE001  # telemetry must not break the application
         _diagnostics.warn_caller("to_carrier", "to_carrier: writing raised %s", type(error).__name__)
-    return {name.upper(): value for name, value in carrier.items()} if environ else carrier
+    return {name.upper(): carrier.get(name, "") for name in _FIELDS} if environ else carrier
 
 
 def from_carrier(carrier: Carrier) -> SessionScope:
@@ -99,20 +100,28 @@ def from_carrier(carrier: Carrier) -> SessionScope:
     context = _extracted(fields)
     items = _baggage.entries(context)
     texts = _baggage.texts_in(items)
-    state = (None if texts is None else remote_state(texts)) or _NO_SESSION
+    found = None if texts is None else remote_state(texts)
+    state = _NOTHING if found is None else replace(found, is_whole=True)  # a user alone joins no session
     return SessionScope(Carry(state), _continuing(get_current_span(context), items))
 
 
 def _inject_baggage(carrier: dict[str, str], context: Context) -> None:
     state = state_in(context)
-    if state is not None:
-        context = context_with(state, context)
+    here = context if state is None else context_with(state, context)
+    header = _header_of(here)
+    if header is None or len(header) > MAX_BAGGAGE:  # by a foreign entry that no header can hold: ours go alone
+        header = None if state is None else _header_of(context_with(state, Context()))
+    if header:
+        carrier[_BAGGAGE] = header
+
+
+def _header_of(context: Context) -> str | None:
+    carrier: dict[str, str] = {}
     try:
         _w3c_baggage.inject(carrier, context)
-    except UnicodeEncodeError:  # a foreign entry that no header can hold: ours go alone
-        _w3c_baggage.inject(carrier, Context() if state is None else context_with(state, Context()))
-    if _BAGGAGE in carrier:
-        carrier[_BAGGAGE] = carrier[_BAGGAGE].replace("+", "%20")  # a form's space (opentelemetry-python#5566)
+    except Exception:  # noqa: BLE001  # a lone surrogate, or a value that can't be shown
+        return None
+    return carrier.get(_BAGGAGE, "").replace("+", "%20")  # a form's space (opentelemetry-python#5566)
 
 
 def _continuing(span: Span, items: Mapping[str, object]) -> Callable[[Context], Context]:
@@ -136,33 +145,42 @@ def _extracted(fields: Mapping[str, str]) -> Context:
 
 
 def _fields_of(carrier: Carrier) -> dict[str, str]:
-    """Return what `_FIELDS` name in ``carrier``."""
-    fields: dict[str, str] = {}
+    """Return what `_FIELDS` name in ``carrier``, well-formed."""
+    found: dict[str, list[str]] = {}
     try:
-        pairs = () if carrier is None else carrier.items() if isinstance(carrier, Mapping) else carrier
-        for name, value in islice(pairs, _MAX_ITEMS):
+        for name, value in islice(_pairs_of(carrier), _MAX_ITEMS):
             key = _text(name).lower()
             if key in _FIELDS:
-                fields[key] = _joined(key, value)
+                found.setdefault(key, []).extend(_texts(value))
     except Exception as error:  # noqa: BLE001  # remote input, and objects of other libraries
         _warn_ill_formed(type(error).__name__)
+    fields = {key: _well_formed(key, texts) for key, texts in found.items()}
     return {key: value for key, value in fields.items() if value}
 
 
-def _joined(key: str, value: object) -> str:
-    """Return ``value`` as one header: members of several baggage headers together, of others the first."""
-    texts = [_text(part) for part in value] if isinstance(value, (list, tuple)) else [_text(value)]
-    if key != _BAGGAGE:
+def _pairs_of(carrier: Carrier) -> Iterable[tuple[Any, Any]]:
+    if carrier is None:
+        return ()
+    items = getattr(carrier, "items", None)  # of a mapping, and of what is like one, such as an HTTP message
+    return items() if callable(items) else carrier
+
+
+def _well_formed(key: str, texts: list[str]) -> str:
+    """Return one header: of several baggage and tracestate headers all together, of others the first."""
+    if key == _TRACEPARENT:
         return texts[0] if texts else ""
     header = ",".join(texts)
-    if len(header) > _MAX_HEADER:
-        _warn_ill_formed("a baggage header that is too long")
+    if len(header) > MAX_BAGGAGE:
+        _warn_ill_formed(f"a {key} header that is too long")
         return ""
-    members = header.split(",")
-    kept = [member for member in members if "=" in member and member.isascii() and member.isprintable()]
-    if len(kept) < len([member for member in members if member.strip()]):
-        _warn_ill_formed("a baggage entry that is not key=value in printable US-ASCII")
-    return ",".join(kept)
+    header, is_whole = baggage_from(header) if key == _BAGGAGE else trace_state_from(header)
+    if not is_whole:
+        _warn_ill_formed(f"a {key} member that is not well-formed")
+    return header
+
+
+def _texts(value: object) -> list[str]:
+    return [_text(part) for part in value] if isinstance(value, (list, tuple)) else [_text(value)]
 
 
 def _text(value: object) -> str:

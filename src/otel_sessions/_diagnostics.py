@@ -9,9 +9,10 @@ from __future__ import annotations
 import contextlib
 import inspect
 import logging
-import threading
 from collections import Counter
 from typing import TYPE_CHECKING, TypeAlias
+
+from ._forks import ForkSafeLock
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -31,7 +32,7 @@ _PLACED = "otel_sessions: {} (%s:%d)"
 
 _said: set[Hashable] = set()
 _counts: Counter[str] = Counter()
-_lock = threading.Lock()
+_lock = ForkSafeLock()
 
 
 def warn_once(key: Hashable, message: str, *args: object, stacklevel: int = 1) -> None:

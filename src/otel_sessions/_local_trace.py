@@ -10,12 +10,13 @@ A span that is alone has no record: that begins with the first child, or with th
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakValueDictionary
 
 from opentelemetry.context import Context
 from opentelemetry.trace import INVALID_SPAN, NonRecordingSpan, set_span_in_context
+
+from ._forks import ForkSafeLock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -96,7 +97,7 @@ class _Clock:
 
 CLOCK = _Clock()
 
-_beginning = threading.Lock()  # two children may start at the same time
+_beginning = ForkSafeLock()  # two children may start at the same time
 
 # Where a trace is not sampled, each of its spans is an object that knows of no other: they find
 # each other by the trace id. The record is held by the span that was bound.

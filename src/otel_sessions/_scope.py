@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import inspect
 import sys
-import threading
 from functools import partial
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
@@ -15,6 +14,7 @@ from opentelemetry.trace import get_current_span
 from . import _diagnostics
 from ._changes import NO_KWARGS, StartNew
 from ._context import Entry, context_with, enter, get_current, leave, leave_one_of
+from ._forks import ForkSafeLock
 from ._resolution import state_in
 from ._session import EMPTY, Session
 from ._streams import Source, async_generator_function, generator_function, wrapped
@@ -33,7 +33,7 @@ _R = TypeVar("_R")
 _T = TypeVar("_T")
 _S = TypeVar("_S", bound="Iterator[Any] | AsyncIterator[Any]")
 
-_pinning = threading.Lock()
+_pinning = ForkSafeLock()
 
 # As `inspect.currentframe`, of the caller.
 _frame = sys._getframe  # noqa: SLF001

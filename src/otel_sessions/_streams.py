@@ -183,8 +183,12 @@ def _first(iterator: Any) -> Awaitable[Any]:  # noqa: ANN401
     It would close the body too, at a shutdown or where both are collected, while the stream does.
     """
     hooks = sys.get_asyncgen_hooks()
-    sys.set_asyncgen_hooks(None, None)
+    sys.set_asyncgen_hooks(None, _leave_to_the_stream)
     try:
         return iterator.__anext__()  # type: ignore[no-any-return]
     finally:
         sys.set_asyncgen_hooks(*hooks)
+
+
+def _leave_to_the_stream(_body: AsyncGenerator[Any, Any]) -> None:
+    """Do nothing about a body that is collected: its stream is too, and closes it, and can await in doing so."""
