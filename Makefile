@@ -9,7 +9,7 @@ CORE := $(wildcard src/otel_sessions/_*.py src/otel_sessions/sdk.py)
 comma := ,
 space := $(subst ,, )
 
-.PHONY: demo test lint types imports package bench bench-quick behaviour soak soak-quick constraints clean
+.PHONY: demo test lint types imports package bench bench-quick behaviour behaviour-quick soak soak-quick constraints clean
 
 demo: $(VENV)/.demo  ## A multi-turn chat, exported by OTLP and shown by session
 	@$(BIN)/otel-sessions demo
@@ -51,8 +51,8 @@ package: $(VENV)/.package $(VENV)/.test  ## Builds the wheel, and tries it in an
 	$(VENV)-wheel/bin/pip --disable-pip-version-check -q install 'otel-sessions[demo]'
 	$(VENV)-wheel/bin/otel-sessions demo
 
-bench bench-quick behaviour: export VENV := .venv-bench
-bench bench-quick behaviour: export CONSTRAINTS := constraints/bench.txt
+bench bench-quick behaviour behaviour-quick: export VENV := .venv-bench
+bench bench-quick behaviour behaviour-quick: export CONSTRAINTS := constraints/bench.txt
 
 bench:  ## Ours beside the peers: writes benchmarks/results/
 	@$(MAKE) --no-print-directory $(VENV)/.bench
@@ -65,6 +65,10 @@ bench-quick:  ## The same in seconds, to see that it runs; writes nothing
 behaviour:  ## Where session ids get lost, ours beside the peers: writes benchmarks/results/behaviour.md
 	@$(MAKE) --no-print-directory $(VENV)/.bench
 	$(VENV)/bin/python -m benchmarks.behaviour
+
+behaviour-quick:  ## Ours alone; writes nothing
+	@$(MAKE) --no-print-directory $(VENV)/.bench
+	$(VENV)/bin/python -m benchmarks.behaviour --only otel-sessions
 
 soak: $(VENV)/.test  ## Everything at once against an oracle, then a million traces: writes benchmarks/results/soak.md
 	$(BIN)/python -m benchmarks.soak

@@ -443,19 +443,19 @@ def test_a_bind_while_spans_start_misses_none(pipeline):
 
 def test_a_bind_in_the_middle_of_a_start_is_made_good(pipeline, monkeypatch):
     """What was looked up is put on the span after the bind has been there: it must not stay."""
-    processor_module = "otel_sessions._span_processor.state_in"
+    processor_module = "otel_sessions._span_processor.unscoped"
     with set_session("before", name="n"), pipeline.tracer.start_as_current_span("root"):
         here = context.get_current()
 
     def overtaken(found):
-        state = state_in(found)
-        monkeypatch.setattr(processor_module, state_in)
+        state = unscoped(found)
+        monkeypatch.setattr(processor_module, unscoped)
         token = context.attach(here)
         bind_session("a")
         context.detach(token)
         return state
 
-    from otel_sessions._resolution import state_in
+    from otel_sessions._resolution import unscoped
 
     monkeypatch.setattr(processor_module, overtaken)
     pipeline.tracer.start_span("overtaken", context=set_span_in_context(trace.get_current_span(here))).end()

@@ -382,10 +382,10 @@ def test_below_a_span_that_was_not_sampled_the_session_is_still_carried():
 
 
 def test_a_failure_never_reaches_start_span(pipeline, monkeypatch, warnings):
-    def broken(_span):
+    def broken(*_):
         raise ZeroDivisionError
 
-    monkeypatch.setattr("otel_sessions._span_processor.attributes_and_limit", broken)
+    monkeypatch.setattr("otel_sessions._span_processor.is_free", broken)
     for _ in range(2):
         with set_session("a"), pipeline.tracer.start_as_current_span("span") as span:
             assert isinstance(span, trace.Span)

@@ -32,11 +32,20 @@ attributes_and_limit: Callable[[ReadableSpan], tuple[Mapping[str, Any], int | No
 Raises `AttributeError` where the SDK keeps them otherwise.
 """
 
-dropped: Callable[[ReadableSpan], int] = attrgetter("_attributes.dropped")
-"""Returns how many attributes a span has lost to its limit, at a third of what ``span.dropped_attributes`` costs."""
+store_of: Callable[[ReadableSpan], Any] = attrgetter("_attributes")
+"""Returns the store of a span, whose ``dropped`` tells how many attributes it has lost to its limit.
+
+Raises `AttributeError` where the SDK keeps them otherwise.
+"""
+
 
 _MIN_LIMIT = 2
 """A span that holds fewer attributes than there are ids is left as the SDK makes it."""
+
+
+def is_free(store: Any, wanted: Mapping[str, object]) -> bool:  # noqa: ANN401  # see `store_of`
+    """Tell whether a span takes values of any length, and has none of the ``wanted`` keys: the common case."""
+    return store.max_value_len is None and (not store._dict or wanted.keys().isdisjoint(store._dict))  # noqa: SLF001
 
 
 def public_attributes(span: ReadableSpan) -> Mapping[str, Any]:

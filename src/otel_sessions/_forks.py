@@ -1,4 +1,4 @@
-"""Locks that a forked child finds open, whoever held them in the parent."""
+"""What has to be made new in a forked child: locks above all, whoever held them in the parent."""
 
 from __future__ import annotations
 
@@ -7,7 +7,14 @@ import threading
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
+
+
+def after_fork_in_child(renew: Callable[[], None]) -> None:
+    """Call ``renew`` in every child, where there are forks."""
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=renew)
 
 
 class ForkSafeLock:
@@ -17,8 +24,7 @@ class ForkSafeLock:
 
     def __init__(self) -> None:
         self._renew()
-        if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=self._renew)
+        after_fork_in_child(self._renew)
 
     def __enter__(self) -> None:
         self._lock.acquire()

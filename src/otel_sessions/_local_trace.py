@@ -16,7 +16,7 @@ from weakref import WeakValueDictionary
 from opentelemetry.context import Context
 from opentelemetry.trace import INVALID_SPAN, NonRecordingSpan, set_span_in_context
 
-from ._forks import ForkSafeLock
+from ._forks import ForkSafeLock, after_fork_in_child
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -57,14 +57,16 @@ class LocalTrace:
     Attributes:
         open: The spans that have not ended, each with what puts another session on it.
         binding: The session that the trace was bound to last.
+        process: Whose spans are open: see `_Clock`.
         is_only: No other record of the same trace id has been bound while nothing was recorded.
     """
 
-    __slots__ = ("__weakref__", "binding", "is_only", "open")
+    __slots__ = ("__weakref__", "binding", "is_only", "open", "process")
 
     def __init__(self) -> None:
         self.open: dict[Any, Stamp] = {}
         self.binding: Binding | None = None
+        self.process = CLOCK.process
         self.is_only = True
 
 
@@ -73,26 +75,39 @@ class Note:
 
     Attributes:
         stamp: What its processor offers to put another session on it; ``None`` for none.
+        store: Its store of attributes, where it is an SDK's that has one.
         stamps: Pairs of key and value: what was put on it.
         trace: The record of its trace, if it has one yet.
         own: Not always there: the ids that it has started with itself, and that stay.
     """
 
-    __slots__ = ("own", "stamp", "stamps", "trace")
+    __slots__ = ("own", "stamp", "stamps", "store", "trace")
 
     stamp: Stamp | None
+    store: Any
     stamps: Stamps
     trace: LocalTrace | None
     own: Mapping[str, Any]
 
 
 class _Clock:
-    """Counts the sessions that were bound, to tell whether a scope was opened before or after."""
+    """What tells before from after.
 
-    __slots__ = ("binds",)
+    Attributes:
+        binds: How many sessions were bound: was a scope opened before or after?
+        process: Another object after a fork. The spans that the parent had open are the parent's, and
+            their locks may be held by threads that are not there in the child.
+    """
+
+    __slots__ = ("binds", "process")
 
     def __init__(self) -> None:
         self.binds = 0
+        self._fork()
+        after_fork_in_child(self._fork)
+
+    def _fork(self) -> None:
+        self.process = object()
 
 
 CLOCK = _Clock()
@@ -149,6 +164,8 @@ def bind(context: Context, state: State) -> bool:
     if span is None or not span.get_span_context().is_valid:
         return False
     trace = _record_of(span)
+    if trace.process is not CLOCK.process:
+        trace.open, trace.process = _alone(span), CLOCK.process
     if isinstance(span, NonRecordingSpan):
         _remember_unrecorded(span.get_span_context().trace_id, trace)
     CLOCK.binds += 1
@@ -163,14 +180,20 @@ def _record_of(span: Any) -> LocalTrace:  # noqa: ANN401  # a span of any SDK
     note = note_of(span)
     if note is None:
         note = Note()
-        note.stamp, note.stamps, note.trace = None, (), None
+        note.stamp = note.store = note.trace = None
+        note.stamps = ()
         setattr(span, NOTE, note)
     with _beginning:
         if note.trace is None:
             note.trace = LocalTrace()
-            if note.stamp is not None and span.is_recording():
-                note.trace.open[span] = note.stamp
+            note.trace.open.update(_alone(span))
         return note.trace
+
+
+def _alone(span: Any) -> dict[Any, Stamp]:  # noqa: ANN401  # a span of any SDK
+    """Return the open spans of a trace of which only ``span`` is known."""
+    note = note_of(span)
+    return {} if note is None or note.stamp is None or not span.is_recording() else {span: note.stamp}
 
 
 def _remember_unrecorded(trace_id: int, trace: LocalTrace) -> None:

@@ -35,7 +35,8 @@ def state_in(context: Context) -> State | None:
     return entry.state if entry.state.is_whole else _completed(entry.state, _found(context))
 
 
-def _found(context: Context) -> State | None:
+def unscoped(context: Context) -> State | None:
+    """Return what a span that starts in ``context`` carries, where there is neither a scope nor a bound trace."""
     try:
         return _looked_for(context)
     except Exception as error:  # noqa: BLE001  # the values of other tools, and the spans, are not ours
@@ -45,9 +46,6 @@ def _found(context: Context) -> State | None:
 
 
 def _looked_for(context: Context) -> State | None:
-    binding = binding_in(context)
-    if binding is not None:
-        return binding.state
     items = _baggage.entries(context)
     if not items:
         return _of_parent(context) or _of_openinference(context)
@@ -61,6 +59,11 @@ def _looked_for(context: Context) -> State | None:
     texts = _baggage.langfuse_texts_in(items)
     langfuse = None if texts is None else remote_state(texts)
     return langfuse if langfuse is not None and langfuse.is_whole else remote or local or langfuse
+
+
+def _found(context: Context) -> State | None:
+    binding = binding_in(context)
+    return unscoped(context) if binding is None else binding.state
 
 
 def _of_parent(context: Context) -> State | None:

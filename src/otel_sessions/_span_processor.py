@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.sdk.trace import SpanProcessor
 
 from . import _diagnostics, _ids
-from ._attribute_store import attributes_and_limit, discard, dropped, overwrite, public_attributes, restore
+from ._attribute_store import attributes_and_limit, discard, is_free, overwrite, public_attributes, restore, store_of
 from ._context import ENTRY_KEY, get_current
 from ._local_trace import SPAN_KEY, Note, joined, note_of
-from ._resolution import state_in
+from ._resolution import state_in, unscoped
 from ._session import DISPLACED_ID, ID_KEYS, SESSION_ID, USER_ID
 from ._settings import Settings
 from ._state import CLEARED
@@ -71,13 +71,17 @@ class SessionSpanProcessor(SpanProcessor):
         """Return what was done so far, as a copy: numbers of spans, without any id."""
         return replace(self._counts)
 
-    def on_start(self, span: Any, parent_context: Context | None = None) -> None:  # noqa: ANN401  # hot
+    def on_start(self, span: Any, parent_context: Context | None = None) -> None:  # noqa: ANN401, C901, PLR0912  # hot
         """Stamp ``span``; without a ``parent_context`` it is a child of the current one (OTel spec, "OnStart")."""
         try:
             if not self._is_on:
                 return
             span._otel_sessions = note = Note()  # noqa: SLF001  # ours: see `NOTE`
             note.stamp, note.stamps, note.trace = self._restamp, (), None
+            try:
+                store = note.store = store_of(span)
+            except AttributeError:
+                store = note.store = None
             context = get_current() if parent_context is None else parent_context
             if not context:
                 self._counts.without_session += 1
@@ -90,6 +94,8 @@ class SessionSpanProcessor(SpanProcessor):
             entry: Any = context.get(ENTRY_KEY)
             if entry is not None and entry.is_plain and (binding is None or entry.binds >= binding.number):
                 state = entry.state  # as `state_in`, for what is inside a scope
+            elif entry is None and trace is not None and binding is None:
+                state = unscoped(context)  # as `state_in`, for a child where there is neither scope nor bind
             else:
                 state = state_in(context)
             if state is CLEARED:
@@ -98,7 +104,13 @@ class SessionSpanProcessor(SpanProcessor):
                 self._counts.without_session += 1
             else:
                 self._counts.stamped += 1
-                self._stamp(span, note, state)
+                if store is not None and is_free(store, state.attributes):
+                    note.stamps = stamps = state.stamps
+                    set_attribute = span.set_attribute
+                    for key, value in stamps:
+                        set_attribute(key, value)
+                else:
+                    self._stamp(span, note, state)
             if trace is not None and trace.binding is not binding:
                 self._rebound(span, note, trace)
         except Exception as error:  # noqa: BLE001  # it would reach the application's start_span
@@ -111,10 +123,11 @@ class SessionSpanProcessor(SpanProcessor):
             note = span._otel_sessions  # noqa: SLF001
             if note.trace is not None:
                 note.trace.open.pop(span, None)
-            if self._has_displaced or dropped(span):
+            store = note.store
+            if store is not None and (store.dropped or self._has_displaced):
                 self._mend(span, note)
         except AttributeError:
-            pass
+            pass  # it was started before this processor was there
         except Exception as error:  # noqa: BLE001  # it would reach the application's span.end
             found = type(error).__name__
             _diagnostics.warn_once(("on_ending", found), "otel_sessions: ending a span raised %s", found)
@@ -143,9 +156,8 @@ class SessionSpanProcessor(SpanProcessor):
         if limit is not None:
             stamps = _fitted(stamps, limit)
         note.stamps = stamps
-        set_attribute = span.set_attribute
         for key, value in stamps:
-            set_attribute(key, value)
+            span.set_attribute(key, value)
 
     def _settled(self, note: Note, state: State, attributes: Mapping[str, object]) -> Stamps:
         """Return what to stamp on a span that has started with attributes of a session itself.
@@ -199,7 +211,7 @@ class SessionSpanProcessor(SpanProcessor):
     def _mend(self, span: Span, note: Note) -> None:
         """Put the ids back that a span has lost to its attribute limit, or that somebody has set over."""
         stamps = dict(note.stamps)
-        if dropped(span):
+        if note.store.dropped:
             kept = {**getattr(note, "own", {}), **stamps}
             self._counts.evicted += bool(restore(span, {key: kept[key] for key in _KEPT if key in kept}))
         session_id, displaced_id = stamps.get(SESSION_ID), stamps.get(DISPLACED_ID)

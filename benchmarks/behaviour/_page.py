@@ -1,0 +1,114 @@
+"""The page, in Markdown. Pure but for the versions."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
+
+from benchmarks.results import environment
+
+from ._outcome import Outcome, Verdict
+from ._rows import BY_SUBJECT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from ._outcome import Scenario
+    from ._tools import Tool
+
+_PAGE = """\
+# Behaviour
+
+Where session ids get lost, mixed up or in the way, and what each tool does there. `make behaviour` runs it all and writes this
+page; each cell is what was seen in a process of its own, in the attributes that an OTLP exporter encodes.
+
+{date}, {python}, {system}. {packages}.
+
+✓ as the row says · ✗ not so, and what was seen instead · *limit*: not so, and the tool's documentation says so · ○ the tool has no
+call for it. Where a row says nothing else, *both* ids, of the session and of the user, have to be there, or to be gone.
+
+The rows are what this project promises, and its limits. What the other tools are for beyond sessions is not compared.
+
+{table}
+
+## What of each tool is used
+
+{tools}
+
+The OpenAI client, its OpenInference instrumentor and a server on the loopback interface that answers like the API are the
+same for all tools. No cell can reach any other network.
+
+## What is run
+
+{rows}
+"""
+
+_OTHER_PACKAGES = (
+    "opentelemetry-sdk",
+    "opentelemetry-instrumentation-threading",
+    "openinference-instrumentation-openai",
+    "openai",
+)
+
+
+def page(outcomes: Mapping[tuple[str, str], Outcome], tools: Sequence[Tool]) -> str:
+    """Return the whole page."""
+    here = environment()
+    return _PAGE.format(
+        date=here["date"],
+        python=here["python"],
+        system=here["system"],
+        packages=_versions(tools),
+        table=table(outcomes, tools),
+        tools="\n".join(f"- **{tool.name}**: {tool.how}." for tool in tools),
+        rows=_rows(),
+    )
+
+
+def table(outcomes: Mapping[tuple[str, str], Outcome], tools: Sequence[Tool]) -> str:
+    """Return the table of the rows that were run, by tool."""
+    header = ["", *(tool.name for tool in tools)]
+    lines = [_line(header), _line(["---"] * len(header))]
+    for subject, rows in BY_SUBJECT.items():
+        run = [row for row in rows if any(row.name == name for name, _ in outcomes)]
+        if run:
+            lines.append(_line([f"**{subject}**", *("" for _ in tools)]))
+        lines += [_line([row.title, *_cells(row, outcomes, tools)]) for row in run]
+    return "\n".join(lines)
+
+
+def _line(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _cells(row: Scenario, outcomes: Mapping[tuple[str, str], Outcome], tools: Iterable[Tool]) -> Iterator[str]:
+    for tool in tools:
+        yield _cell(outcomes[row.name, tool.name], known_limit=row.name in tool.known_limits)
+
+
+def _cell(outcome: Outcome, *, known_limit: bool) -> str:
+    if outcome.verdict is Verdict.NOT_INSTALLED:
+        return "not installed"
+    if outcome.verdict is Verdict.NO_SUCH_CALL:
+        return f"○ {outcome.evidence}"
+    if outcome.is_pass:
+        return f"✓ {outcome.evidence}"
+    return f"✗ *limit*: {outcome.evidence}" if known_limit else f"✗ {outcome.evidence}"
+
+
+def _rows() -> str:
+    return "\n\n".join(
+        "\n".join([f"**{subject}**", "", *(f"- *{row.title}*: {row.what}" for row in rows)])
+        for subject, rows in BY_SUBJECT.items()
+    )
+
+
+def _versions(tools: Iterable[Tool]) -> str:
+    return ", ".join(f"{name} {_version(name)}" for name in (*(tool.package for tool in tools), *_OTHER_PACKAGES))
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
