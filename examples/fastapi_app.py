@@ -1,42 +1,37 @@
-"""A FastAPI service: the session id comes in a header, and every span of the request has it.
+"""A chat service with FastAPI: the id of the conversation is in the request, and every span of the request has it.
 
     uvicorn fastapi_app:app
+    curl localhost:8000/chat --json '{"conversation": "conv-42", "user": "ada", "text": "What is a span?"}'
     curl -H 'x-session-id: conv-42' -H 'x-user-id: ada' 'localhost:8000/ask?question=What+is+a+span'
 
-Take ids from a header only where you trust who sends it: behind your own gateway, or after your
-own authentication. The span of the server starts from what the instrumentation reads in the
-request, and from nothing else; so the middleware stands around everything, and hands the session
-over as what is read there: a W3C ``baggage`` header, in place of any that a client has sent.
+Take ids from a request only where you trust who sends it: behind your own gateway, or after your
+own authentication.
 """
 
-from __future__ import annotations
-
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import Annotated
 
-from fastapi import FastAPI
+from fastapi import BackgroundTasks, FastAPI, Header
+from fastapi.responses import StreamingResponse
 from openai import AsyncOpenAI
 from openinference.instrumentation.openai import OpenAIInstrumentor
-from opentelemetry.baggage.propagation import W3CBaggagePropagator
-from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from pydantic import BaseModel
 from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from otel_sessions import set_session
+from otel_sessions import bind_session
 from otel_sessions.sdk import SessionSpanProcessor
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from starlette.types import ASGIApp, Receive, Scope, Send
 
 provider = TracerProvider()
 provider.add_span_processor(SessionSpanProcessor())
 provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
 OpenAIInstrumentor().instrument(tracer_provider=provider)
+tracer = provider.get_tracer("service")
 
 
 @asynccontextmanager
@@ -47,18 +42,52 @@ async def lifespan(_api: FastAPI) -> AsyncIterator[None]:
 
 
 api = FastAPI(lifespan=lifespan)
-FastAPIInstrumentor.instrument_app(api, tracer_provider=provider)
+# Not a span for each piece of a body: one that has ended before the id was known does not get it.
+FastAPIInstrumentor.instrument_app(api, tracer_provider=provider, exclude_spans=["receive", "send"])
+
+
+class Message(BaseModel):
+    """What is sent to the chat; without a ``conversation`` it begins one."""
+
+    text: str
+    user: str
+    conversation: str | None = None
+
+
+@api.post("/chat")
+async def chat(message: Message, tasks: BackgroundTasks) -> StreamingResponse:
+    session = bind_session(message.conversation, user_id=message.user)  # from the span of the server to the last task
+    tasks.add_task(remember, message)
+    return StreamingResponse(answer(message.text), headers={"x-session-id": session.id or ""}, media_type="text/plain")
 
 
 @api.get("/ask")
-async def ask(question: str) -> str:
-    with provider.get_tracer("service").start_as_current_span("answer"):
-        reply = await AsyncOpenAI().responses.create(model="gpt-4o-mini", input=question)
-    return reply.output_text
+async def ask(
+    question: str,
+    x_session_id: Annotated[str | None, Header()] = None,
+    x_user_id: Annotated[str | None, Header()] = None,
+) -> str:
+    if x_session_id is not None:
+        bind_session(x_session_id, user_id=x_user_id)
+    return "".join([piece async for piece in answer(question)])
 
 
-class SessionFromHeaders:
-    """An ASGI middleware around everything else."""
+async def answer(question: str) -> AsyncIterator[str]:
+    with tracer.start_as_current_span("answer"):
+        stream = await AsyncOpenAI().responses.create(model="gpt-4o-mini", input=question, stream=True)
+        async for event in stream:
+            if event.type == "response.output_text.delta":
+                yield event.delta
+
+
+def remember(message: Message) -> None:
+    """Stand for what is done after the response: to store, to summarize, to judge."""
+    with tracer.start_as_current_span("remember") as span:
+        span.set_attribute("length", len(message.text))
+
+
+class WithoutBaggage:
+    """An ASGI middleware around everything else: what strangers send in baggage is not our session."""
 
     def __init__(self, app: ASGIApp) -> None:
         """Take the application that it stands around."""
@@ -66,13 +95,9 @@ class SessionFromHeaders:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
-        if scope["type"] == "http":
-            headers = MutableHeaders(scope=scope)
-            del headers["baggage"]
-            if "x-session-id" in headers:
-                session = set_session(Context(), headers["x-session-id"], user_id=headers.get("x-user-id"))
-                W3CBaggagePropagator().inject(headers, session.context)
+        if scope["type"] != "lifespan":
+            del MutableHeaders(scope=scope)["baggage"]
         await self.app(scope, receive, send)
 
 
-app = SessionFromHeaders(api)
+app = WithoutBaggage(api)

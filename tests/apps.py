@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple
@@ -13,7 +14,6 @@ import uvicorn
 from django.conf import settings
 from django.core.handlers.wsgi import WSGIHandler
 from django.http import HttpResponse, StreamingHttpResponse
-from django.test.utils import override_settings
 from django.urls import path
 from fastapi import FastAPI
 from flask import Flask, Response, request, stream_with_context
@@ -28,10 +28,13 @@ from otel_sessions import get_session
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+settings.configure(ALLOWED_HOSTS=["*"], LOGGING_CONFIG=None)
+
 SECONDS = 20
 OURS = ("ours", "ada")
-NEXT = ("next", "bob")
 NOBODY = (None, None)
+
+NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # else each client reads all certificates of the machine
 
 
 class Ids(NamedTuple):
@@ -39,14 +42,10 @@ class Ids(NamedTuple):
     user_id: object
 
 
-def ids_of(session):
-    """Return the ids of a `Session`."""
-    return NOBODY if session is None else (session.id, session.user_id)
-
-
 def seen():
     """Return the ids of the current session."""
-    return ids_of(get_session())
+    session = get_session()
+    return NOBODY if session is None else (session.id, session.user_id)
 
 
 def calls(pipeline) -> list[dict[str, set[Ids]]]:
@@ -74,6 +73,11 @@ def calls_of(pipeline, name) -> list[dict[str, set[Ids]]]:
 def ids_in(call) -> set[Ids]:
     """Return all ids that the spans of a call carry."""
     return set().union(*call.values())
+
+
+def client_of(port) -> httpx.Client:
+    """Return a client of the server at ``port``."""
+    return httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=SECONDS, verify=NO_TLS)
 
 
 class Idle:
@@ -140,16 +144,14 @@ class Service:
         self.idle = server.idle
         self.port = server.port
         self.pipeline = pipeline
-        self.threads = set()
         self.app = FastAPI()
         self.app.get("/sync")(self._sync)
         self.app.get("/async")(self._async)
         FastAPIInstrumentor.instrument_app(self.app, tracer_provider=pipeline.provider)
         server.app = self.app
-        self.client = httpx.Client(base_url=f"http://127.0.0.1:{server.port}", trust_env=False, timeout=SECONDS)
+        self.client = client_of(server.port)
 
     def _sync(self):
-        self.threads.add(threading.get_ident())
         with self.pipeline.tracer.start_as_current_span("handler"):
             return seen()
 
@@ -163,7 +165,7 @@ class Service:
         return calls_of(self.pipeline, name)
 
     def get(self, url="/chat", **options):
-        """Return what a call answers, and the spans of all the calls of that url."""
+        """Return what a call answers."""
         response = self.client.get(url, **options)
         assert response.status_code == 200, response.text
         return response
@@ -224,8 +226,6 @@ def flask_app_with_context(pipeline, views, middleware=None):
 @contextlib.contextmanager
 def django_app(pipeline, views, middleware=None):
     """Make a Django application; ``middleware`` is called before each view."""
-    if not settings.configured:
-        settings.configure(ALLOWED_HOSTS=["*"], SECRET_KEY="none", LOGGING_CONFIG=None)
 
     def around(get_response):
         def handle(request):
@@ -245,13 +245,12 @@ def django_app(pipeline, views, middleware=None):
     class Urls:
         urlpatterns = tuple(path(name, responding(view)) for name, view in views.items())
 
-    globals()["around"] = around
-    with override_settings(ROOT_URLCONF=Urls, MIDDLEWARE=[f"{__name__}.around"]):
-        DjangoInstrumentor().instrument(tracer_provider=pipeline.provider)
-        try:
-            yield WSGIHandler()
-        finally:
-            DjangoInstrumentor().uninstrument()
+    settings.ROOT_URLCONF = Urls
+    globals()["around"] = around  # Django wants its name
+    settings.MIDDLEWARE = [f"{__name__}.around"]
+    DjangoInstrumentor().instrument(tracer_provider=pipeline.provider)
+    yield WSGIHandler()
+    DjangoInstrumentor().uninstrument()
 
 
 class WsgiService:
@@ -265,8 +264,7 @@ class WsgiService:
         self._server = make_server("127.0.0.1", 0, self._serve, threaded=threaded, request_handler=Quiet)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
         self._thread.start()
-        url = f"http://127.0.0.1:{self._server.port}"
-        self.client = httpx.Client(base_url=url, trust_env=False, timeout=SECONDS)
+        self.client = client_of(self._server.port)
 
     def _serve(self, environ, start_response):
         self.idle.begin()

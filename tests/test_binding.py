@@ -462,6 +462,24 @@ def test_a_bind_in_the_middle_of_a_start_is_made_good(pipeline, monkeypatch):
     assert pipeline.attributes("overtaken") == {"session.id": "a"}
 
 
+def test_a_bind_in_the_middle_of_a_start_inside_clear_session_leaves_the_span_alone(pipeline, monkeypatch):
+    """The span is in the record of its trace already when it turns out that it must not be stamped."""
+    withdraw = SessionSpanProcessor._withdraw
+
+    def overtaken(processor, span, note):
+        token = context.attach(here)
+        bind_session("a")
+        context.detach(token)
+        withdraw(processor, span, note)
+
+    with pipeline.tracer.start_as_current_span("root"):
+        here = context.get_current()
+        monkeypatch.setattr(SessionSpanProcessor, "_withdraw", overtaken)
+        with clear_session():
+            pipeline.tracer.start_span("overtaken").end()
+    assert ids(pipeline) == {"root": ("a", None), "overtaken": (None, None)}
+
+
 def test_the_counts_tell_what_was_bound_late(make_pipeline):
     processor = SessionSpanProcessor()
     pipeline = make_pipeline(processor)
@@ -489,6 +507,20 @@ def test_after_a_fork_parent_and_child_go_on_on_their_own(pipeline):
         assert get_session() is None
         bind_session("in the parent")
     assert ids(pipeline)["root"] == ("in the parent", None)
+
+
+def test_a_bind_in_a_fork_leaves_the_open_spans_of_the_parent_alone(pipeline):
+    """Another thread of the parent may hold the lock of one: it would be held for ever."""
+    with pipeline.tracer.start_as_current_span("current"):
+        of_the_parent = pipeline.tracer.start_span("of the parent")
+        _local_trace.CLOCK._fork()  # as it is called in a fork
+        of_the_child = pipeline.tracer.start_span("of the child")
+        bind_session("a")
+        pipeline.tracer.start_span("later").end()
+        of_the_parent.end()
+        of_the_child.end()
+    assert ids(pipeline)["of the parent"] == (None, None)
+    assert ids(pipeline)["current"] == ids(pipeline)["later"] == ("a", None)
 
 
 def test_a_span_is_exported_and_copied_as_before(pipeline):

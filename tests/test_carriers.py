@@ -1034,3 +1034,19 @@ def test_whatever_foreign_baggage_there_is_ours_is_the_same_at_the_other_end(ent
         carrier = to_carrier()
     with from_carrier(carrier):
         assert get_session() == Session("ours", "ada")
+
+
+@pytest.mark.parametrize("propagator", ["_trace_context", "_w3c_baggage"])
+def test_a_propagator_that_fails_costs_what_it_carries_and_says_so(propagator, monkeypatch, warnings):
+    class Broken:
+        def inject(self, *_):
+            raise ZeroDivisionError
+
+        def extract(self, *_):
+            raise ZeroDivisionError
+
+    monkeypatch.setattr(f"otel_sessions._carriers.{propagator}", Broken())
+    with set_session("ours"):
+        assert to_carrier() == {}
+    assert from_carrier(HEADERS).session == Session()
+    assert "ZeroDivisionError" in str(warnings())

@@ -132,3 +132,26 @@ def test_fastapi_app_takes_the_session_from_a_header_for_every_span_of_the_reque
     traces = {span.trace_id: ids(each for each in spans if each.trace_id == span.trace_id) for span in spans}
     assert sorted(traces.values(), key=str) == [{("conv-42", "ada")}, {(None, None)}]
     assert {"GET /ask", "answer"} < {span.name for span in spans}
+
+
+def test_fastapi_app_binds_the_whole_request_to_the_session_in_its_body(service, receiver):
+    url, process = service
+    message = {"text": "What is a span?", "user": "ada"}
+    strangers = {"baggage": "session.id=theirs,user.id=eve"}
+    with httpx.Client(base_url=url, trust_env=False) as client:
+        answers = [client.post("/chat", json=message | {"conversation": "conv-42"}, headers=strangers)]
+        answers.append(client.post("/chat", json=message))
+        assert client.get("/ask", params={"question": "Nobody's"}, headers=strangers).status_code == 200
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert all(answer.text for answer in answers)
+    session_ids = [answer.headers["x-session-id"] for answer in answers]
+    assert session_ids[0] == "conv-42"
+    process.terminate()
+    process.wait(20)
+    spans = spans_of(receiver)
+    traces = {span.trace_id: [each for each in spans if each.trace_id == span.trace_id] for span in spans}
+    expected = [{(session_id, "ada")} for session_id in session_ids] + [{(None, None)}]
+    assert sorted(map(ids, traces.values()), key=str) == sorted(expected, key=str)
+    chats = [{span.name for span in trace} for trace in traces.values() if ids(trace) != {(None, None)}]
+    assert len(chats) == 2
+    assert all({"POST /chat", "answer", "remember"} < names for names in chats)  # and that of the model call

@@ -247,30 +247,12 @@ def everything(tracer):
 
 
 @can_fork
-@with_threads
-def test_a_fork_while_other_threads_start_spans_and_bind_does_not_hang(provider):
-    tracer, stop, started = provider.get_tracer("fork"), threading.Event(), threading.Barrier(5)
-
-    def busy():
-        started.wait(SECONDS)
-        while not stop.is_set():
-            everything(tracer)
-
-    threads = [threading.Thread(target=busy) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    try:
-        started.wait(SECONDS)
-        for _ in range(20):
-            assert in_fork(lambda: everything(tracer), seconds=5) == ("ours", True, "ours")
-    finally:
-        sys.setswitchinterval(interval)
-        stop.set()
-        for thread in threads:
-            thread.join(SECONDS)
-    assert everything(tracer) == ("ours", True, "ours")
+def test_a_fork_while_other_threads_start_spans_and_bind_does_not_hang():
+    """Not measured: the coverage has locks of its own, which do not survive a fork."""
+    environ = {key: value for key, value in os.environ.items() if not key.startswith("COVERAGE_")}
+    command = [sys.executable, "-W", "ignore", str(PROGRAMS / "forks.py")]
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=100, check=True)
+    assert done.stdout == "{b'+'} True\n"
 
 
 @can_fork

@@ -14,7 +14,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, Decision, Sampler, SamplingResult
 from opentelemetry.trace import set_span_in_context
 
-from otel_sessions import Session, clear_session, get_session, set_session, step, update_session
+from otel_sessions import Session, bind_session, clear_session, get_session, set_session, step, update_session
 from otel_sessions import _attribute_store as attribute_store
 from otel_sessions._ids import digest
 from otel_sessions.sdk import SessionSpanProcessor
@@ -315,11 +315,15 @@ def test_an_sdk_that_hides_its_attributes_degrades_with_one_warning(pipeline, mo
     def hidden(_span):
         raise AttributeError
 
-    monkeypatch.setattr("otel_sessions._span_processor.attributes_and_limit", hidden)
+    for name in ("attributes_and_limit", "store_of"):
+        monkeypatch.setattr(f"otel_sessions._span_processor.{name}", hidden)
     for _ in range(2):
         with set_session("ours"):
             pipeline.tracer.start_span("span", attributes={"session.id": "theirs"}).end()
     assert pipeline.attributes("span") == {"session.id": "ours", "session.displaced_id": "theirs"}
+    with pipeline.tracer.start_as_current_span("bound"):
+        bind_session("late")
+    assert pipeline.attributes("bound") == {"session.id": "late"}
     assert len(warnings()) == 1
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def after_fork_in_child(renew: Callable[[], None]) -> None:
     """Call ``renew`` in every child, where there are forks."""
-    if hasattr(os, "register_at_fork"):
+    if hasattr(os, "register_at_fork"):  # pragma: no branch  # Windows has none
         os.register_at_fork(after_in_child=renew)
 
 
