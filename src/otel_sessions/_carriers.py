@@ -161,8 +161,9 @@ def _fields_of(carrier: Carrier) -> dict[str, str]:
 def _pairs_of(carrier: Carrier) -> Iterable[tuple[Any, Any]]:
     if carrier is None:
         return ()
-    items = getattr(carrier, "items", None)  # of a mapping, and of what is like one, such as an HTTP message
-    return items() if callable(items) else carrier
+    items: Any = getattr(carrier, "items", None)  # of a mapping, and of what is like one, such as an HTTP message
+    pairs: Iterable[tuple[Any, Any]] = items() if callable(items) else carrier
+    return pairs
 
 
 def _well_formed(key: str, texts: list[str]) -> str:

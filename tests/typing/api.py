@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
 from uuid import uuid4
 
 from opentelemetry.context import Context
@@ -9,8 +11,20 @@ from opentelemetry.sdk.trace import TracerProvider
 from typing_extensions import assert_type
 
 import otel_sessions
-from otel_sessions import Session, SessionScope, clear_session, get_session, set_session, step, update_session
+from otel_sessions import (
+    Session,
+    SessionScope,
+    bind_session,
+    clear_session,
+    from_carrier,
+    get_session,
+    set_session,
+    step,
+    to_carrier,
+    update_session,
+)
 from otel_sessions.sdk import SessionSpanProcessor, instrument, uninstrument
+from otel_sessions.testing import InMemoryPipeline, assert_all_spans_have_session
 
 assert_type(set_session(), SessionScope)
 assert_type(set_session(Context(), "conv-42", user_id=uuid4()), SessionScope)
@@ -24,6 +38,14 @@ assert_type(clear_session(Context()), SessionScope)
 assert_type(step("outline"), SessionScope)
 assert_type(get_session(), Session | None)
 assert_type(get_session(Context()), Session | None)
+assert_type(bind_session("conv-42", user_id=uuid4(), name="n", metadata={"seats": 3}, tags=["beta"]), Session)
+assert_type(bind_session(), Session)
+assert_type(to_carrier(), dict[str, str])
+assert_type(to_carrier(environ=True), dict[str, str])
+assert_type(from_carrier({"baggage": "session.id=a"}), SessionScope)
+assert_type(from_carrier(os.environ), SessionScope)
+assert_type(from_carrier([("baggage", b"session.id=a")]), SessionScope)
+assert_type(from_carrier(None), SessionScope)
 assert_type(otel_sessions.set_session("a").context, Context)
 assert_type(set_session("a").session, Session)
 
@@ -46,6 +68,32 @@ async def work(word: str) -> bytes:
     return word.encode()
 
 
+@set_session("a")
+def numbers(count: int) -> Iterator[int]:
+    yield from range(count)
+
+
+@set_session("a")
+async def async_numbers(count: int) -> AsyncIterator[int]:
+    yield count
+
+
+def total() -> Generator[int, str, bytes]:
+    yield 1
+    return b""
+
+
+async def async_total() -> AsyncGenerator[int, str]:
+    yield 1
+
+
+assert_type(numbers(3), Iterator[int])
+assert_type(async_numbers(3), AsyncIterator[int])
+assert_type(set_session("a").wrap(total()), Generator[int, str, bytes])
+assert_type(set_session("a").wrap(async_total()), AsyncGenerator[int, str])
+assert_type(set_session("a").wrap([1, 2]), Iterator[int])
+
+
 async def main() -> None:
     assert_type(await work("word"), bytes)
     async with set_session("a") as inside:
@@ -60,6 +108,9 @@ class Service:
 
 assert_type(Service().ask("why?"), str)
 
+assert_type(SessionSpanProcessor().stats().stamped, int)
+assert_all_spans_have_session(InMemoryPipeline().spans(), "conv-42", user_id="ada")
+
 provider = TracerProvider()
 provider.add_span_processor(SessionSpanProcessor())
 provider.add_span_processor(SessionSpanProcessor(conflict="span", disabled=False))
@@ -70,6 +121,8 @@ uninstrument(tracer_provider=provider)
 # What must not pass.
 set_session(Context(), 3.5)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
 set_session("first", "second")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
+set_session("a").wrap(7)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
+from_carrier(7)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 step(7)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 session.id = "other"  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
 handle(7)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
