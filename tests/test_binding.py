@@ -531,6 +531,22 @@ def test_a_span_is_exported_and_copied_as_before(pipeline):
     assert "otel_sessions" not in exported.to_json()
 
 
+def test_two_processors_of_one_provider_are_as_one(make_pipeline):
+    pipeline = make_pipeline(SessionSpanProcessor(), SessionSpanProcessor())
+    with set_session("before", user_id="bob", name="n"), pipeline.tracer.start_as_current_span("root"):
+        bind_session("a", user_id="ada")
+        pipeline.tracer.start_span("later").end()
+    both = {"session.id": "a", "user.id": "ada"}
+    assert (pipeline.attributes("root"), pipeline.attributes("later")) == (both, both)
+
+
+def test_an_instrumentation_that_agreed_with_the_session_before_is_not_displaced(pipeline):
+    attributes = {"session.id": "before", "user.id": "bob"}
+    with set_session("before", user_id="bob"), pipeline.tracer.start_as_current_span("root", attributes=attributes):
+        bind_session("a", user_id="ada")
+    assert pipeline.attributes("root") == {"session.id": "a", "user.id": "ada"}
+
+
 def test_a_provider_of_its_own_for_each_span_of_a_trace_makes_no_difference(pipeline, make_pipeline):
     other = make_pipeline()
     with pipeline.tracer.start_as_current_span("root"), other.tracer.start_as_current_span("child"):

@@ -162,8 +162,7 @@ def _pairs_of(carrier: Carrier) -> Iterable[tuple[Any, Any]]:
     if carrier is None:
         return ()
     items: Any = getattr(carrier, "items", None)  # of a mapping, and of what is like one, such as an HTTP message
-    pairs: Iterable[tuple[Any, Any]] = items() if callable(items) else carrier
-    return pairs
+    return items() if callable(items) else carrier  # pyright: ignore[reportReturnType]
 
 
 def _well_formed(key: str, texts: list[str]) -> str:

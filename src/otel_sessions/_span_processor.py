@@ -151,11 +151,13 @@ class SessionSpanProcessor(SpanProcessor):
         if own is not None:
             attributes = own
         stamps: Stamps = state.stamps
+        there: Stamps = ()  # by another of these processors, or an instrumentation that agrees
         if attributes and not state.attributes.keys().isdisjoint(attributes):
+            there = [item for item in stamps if attributes.get(item[0]) == item[1]]
             stamps = self._settled(note, state, attributes)
         if limit is not None:
             stamps = _fitted(stamps, limit)
-        note.stamps = stamps
+        note.stamps = (*there, *stamps)
         for key, value in stamps:
             span.set_attribute(key, value)
 
