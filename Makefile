@@ -70,11 +70,11 @@ behaviour-quick:  ## Ours alone; writes nothing
 	@$(MAKE) --no-print-directory $(VENV)/.bench
 	$(VENV)/bin/python -m benchmarks.behaviour --only otel-sessions
 
-soak: $(VENV)/.test  ## Everything at once against an oracle, then a million traces: writes benchmarks/results/soak.md
-	$(BIN)/python -m benchmarks.soak
+soak: $(VENV)/.test  ## Random programs on many threads against an oracle, and a million traces: writes benchmarks/results/soak.md
+	$(BIN)/python -m benchmarks.soak --traces --output benchmarks/results/soak.md
 
 soak-quick: $(VENV)/.test  ## The same in seconds
-	$(BIN)/python -m benchmarks.soak --seconds 10 --spans 100000
+	$(BIN)/python -m benchmarks.soak --seconds 10 --spans 100000 --limit 120 --traces 50000
 
 constraints:  ## Pins the newest and the lowest supported versions; needs uv
 	uv pip compile -q --universal --python-version 3.10 --no-header --no-annotate --no-emit-index-url --upgrade \

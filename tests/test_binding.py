@@ -7,6 +7,7 @@ import contextvars
 import copy
 import gc
 import os
+import sys
 import threading
 import weakref
 from concurrent.futures import ThreadPoolExecutor
@@ -441,6 +442,51 @@ def test_a_bind_while_spans_start_misses_none(pipeline):
         assert {(span.attributes["session.id"], span.attributes["user.id"]) for span in spans} == {("a", "ada")}
 
 
+def test_of_many_binds_at_once_no_span_gets_the_session_of_one_and_the_user_of_another(pipeline):
+    def bind_some(parent, name):
+        token = context.attach(parent)
+        for number in range(100):
+            bind_session(f"{name}-{number}", user_id=f"{name}-{number}", name="n" if number % 2 else None)
+            started.append(pipeline.tracer.start_span("child"))
+        context.detach(token)
+
+    interval, started = sys.getswitchinterval(), []
+    sys.setswitchinterval(1e-6)
+    try:
+        with pipeline.tracer.start_as_current_span("root") as root, ThreadPoolExecutor(4) as workers:
+            here = context.get_current()
+            done = [workers.submit(bind_some, here, name) for name in "abcd"]
+            for future in done:
+                future.result()
+            last = get_session().id
+    finally:
+        sys.setswitchinterval(interval)
+    found = {(span.attributes["session.id"], span.attributes["user.id"]) for span in [*started, root]}
+    assert found == {(last, last)}
+    assert {key for span in started for key in span.attributes} <= {"session.id", "user.id", "session.name"}
+
+
+def test_a_garbage_collection_in_the_middle_of_it_may_start_spans_and_bind(pipeline):
+    """It may end a generator at any moment, whose clean-up does whatever it does, on the same thread."""
+    with pipeline.tracer.start_as_current_span("root"), _local_trace._beginning:
+        pipeline.tracer.start_span("child").end()
+        bind_session("a")
+    assert ids(pipeline)["root"] == ("a", None)
+
+
+def test_of_another_session_nothing_stays_and_of_none_what_is_no_id_does(pipeline):
+    with pipeline.tracer.start_as_current_span("root"):
+        with step("one"), update_session(name="n"):
+            in_a_step = pipeline.tracer.start_span("in a step")
+        with set_session("before", user_id="bob", name="n", path="p"):
+            in_another = pipeline.tracer.start_span("in another")
+        bind_session("a")
+        in_a_step.end()
+        in_another.end()
+    assert pipeline.attributes("in a step") == {"session.id": "a", "session.path": "/one", "session.name": "n"}
+    assert pipeline.attributes("in another") == {"session.id": "a"}
+
+
 def test_a_bind_in_the_middle_of_a_start_is_made_good(pipeline, monkeypatch):
     """What was looked up is put on the span after the bind has been there: it must not stay."""
     processor_module = "otel_sessions._span_processor.unscoped"
@@ -463,14 +509,13 @@ def test_a_bind_in_the_middle_of_a_start_is_made_good(pipeline, monkeypatch):
 
 
 def test_a_bind_in_the_middle_of_a_start_inside_clear_session_leaves_the_span_alone(pipeline, monkeypatch):
-    """The span is in the record of its trace already when it turns out that it must not be stamped."""
     withdraw = SessionSpanProcessor._withdraw
 
-    def overtaken(processor, span, note):
+    def overtaken(processor, note):
         token = context.attach(here)
         bind_session("a")
         context.detach(token)
-        withdraw(processor, span, note)
+        withdraw(processor, note)
 
     with pipeline.tracer.start_as_current_span("root"):
         here = context.get_current()

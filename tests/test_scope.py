@@ -16,8 +16,19 @@ from opentelemetry import baggage, context, propagate, trace
 from opentelemetry import context as context_api
 from opentelemetry.context.context import _RuntimeContext
 from opentelemetry.context.contextvars_context import ContextVarsRuntimeContext
+from opentelemetry.sdk.trace import TracerProvider
 
-from otel_sessions import Session, SessionScope, get_session, set_session, step, update_session
+from otel_sessions import (
+    Session,
+    SessionScope,
+    clear_session,
+    from_carrier,
+    get_session,
+    set_session,
+    step,
+    to_carrier,
+    update_session,
+)
 from otel_sessions import _context as context_module
 
 
@@ -464,6 +475,52 @@ def test_leaving_in_a_copy_of_the_context_ends_the_session_there_and_where_it_wa
         return get_session(), copied.run(get_session)
 
     assert contextvars.copy_context().run(enter_and_leave_elsewhere) == (None, None)
+
+
+def of_another_place():
+    """Return a Context of another trace and session, with baggage and a value of its own."""
+
+    def made():
+        ctx = baggage.set_baggage("theirs", "1", baggage.set_baggage("shared", "inner", context.get_current()))
+        ctx = context.set_value("key", "inner", context.set_value("shared key", "inner", ctx))
+        with set_session(ctx, "elsewhere", user_id="eve"), TracerProvider().get_tracer("t").start_as_current_span("s"):
+            return context.get_current(), to_carrier()
+
+    return contextvars.Context().run(made)
+
+
+@pytest.mark.parametrize(
+    "outer",
+    [
+        pytest.param(lambda ctx, _: set_session(ctx, "other"), id="set_session"),
+        pytest.param(lambda ctx, _: clear_session(ctx), id="clear_session"),
+        pytest.param(lambda _, carrier: from_carrier(carrier), id="from_carrier"),
+    ],
+)
+@pytest.mark.parametrize("in_between", [contextlib.nullcontext, lambda: set_session("between")])
+def test_of_a_scope_with_a_context_of_its_own_nothing_stays_when_it_is_left_out_of_order(outer, in_between):
+    surroundings = baggage.set_baggage("shared", "around", context.set_value("shared key", "around"))
+    token = context.attach(surroundings)
+    scopes = [outer(*of_another_place()), in_between(), set_session("inner")]
+    for scope in scopes:
+        scope.__enter__()
+    for scope in scopes:
+        scope.__exit__(None, None, None)
+    assert get_session() is None
+    assert dict(baggage.get_all()) == {"shared": "around"}
+    assert not trace.get_current_span().get_span_context().is_valid
+    assert (context.get_value("key"), context.get_value("shared key")) == (None, "around")
+    context.detach(token)
+
+
+def test_what_came_after_a_scope_with_a_context_of_its_own_stays_when_that_is_left(pipeline):
+    scope = from_carrier(of_another_place()[1])
+    scope.__enter__()
+    with pipeline.tracer.start_as_current_span("mine") as mine:
+        scope.__exit__(None, None, None)
+        assert trace.get_current_span() is mine
+    assert not trace.get_current_span().get_span_context().is_valid
+    assert dict(baggage.get_all()) == {}
 
 
 def test_a_task_that_outlives_the_scope_keeps_its_session():

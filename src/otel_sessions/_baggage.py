@@ -98,6 +98,17 @@ def with_entries(context: Context, items: Mapping[str, object]) -> Context:
     return context
 
 
+def taken_back(given: Context, around: Context, context: Context) -> Context:
+    """Return ``context`` with the baggage that came into it with ``given`` as it is ``around``."""
+    outer = entries(around)
+    for name, item in entries(given).items():
+        if entries(context).get(name) == item:
+            context = baggage.remove_baggage(name, context)
+            if name in outer:
+                context = baggage.set_baggage(name, outer[name], context)
+    return context
+
+
 def _exchanged(current: object, ours: Mapping[str, object]) -> Mapping[str, object]:
     if not isinstance(current, dict):
         return ours

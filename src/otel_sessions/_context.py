@@ -72,14 +72,15 @@ class Entry:
         opened: The list of its scope's open entries, that this one is in; ``None`` where whoever
             entered keeps the entry, and for a Context that nobody attached.
         owner: The frame that entered, where the scope was open already; ``None`` where it was not, or has left.
-        base: The Context below this one.
+        base: The Context that was current below this one.
+        given: The Context that was entered in its place, for a scope that has one of its own; ``None`` for most.
         context: The Context that was attached, as long as this entry is not left.
         token: What attaching it returned. After the entry was left: an unused token of the place
             where it has ended and may come back, ``None`` where it can't.
     """
 
     # Filled in by `enter` and `context_with`, without an `__init__`: it would be a tenth of the cost of a scope.
-    __slots__ = ("base", "binds", "context", "is_plain", "opened", "owner", "state", "token")
+    __slots__ = ("base", "binds", "context", "given", "is_plain", "opened", "owner", "state", "token")
 
     state: State
     is_plain: bool
@@ -87,6 +88,7 @@ class Entry:
     opened: list[Entry] | None
     owner: FrameType | None
     base: Context
+    given: Context | None
     context: Context | None
     token: Any  # a contextvars.Token[Context], or what another runtime context has for one; or None
 
@@ -103,12 +105,18 @@ def context_with(state: State, base: Context) -> Context:
     entry.is_plain = state.is_whole
     entry.binds = CLOCK.binds
     entry.base = base
-    entry.opened = entry.owner = entry.context = entry.token = None
+    entry.given = entry.opened = entry.owner = entry.context = entry.token = None
     return _baggage.with_session(_agreeing(base, state), ENTRY_KEY, entry, state.items)
 
 
-def enter(state: State, base: Context, opened: list[Entry] | None, owner: FrameType | None) -> Entry:
-    """Make ``base`` with the session of ``state`` the current Context."""
+def enter(
+    state: State,
+    base: Context,
+    opened: list[Entry] | None,
+    owner: FrameType | None = None,
+    given: Context | None = None,
+) -> Entry:
+    """Make ``base``, which is current, or what is ``given`` in its place, current with the session of ``state``."""
     entry = Entry()
     entry.state = state
     entry.is_plain = state.is_whole
@@ -116,6 +124,9 @@ def enter(state: State, base: Context, opened: list[Entry] | None, owner: FrameT
     entry.opened = opened
     entry.owner = owner
     entry.base = base
+    entry.given = given
+    if given is not None:
+        base = given
     if base:
         base = _agreeing(base, state)
     entry.context = context = _baggage.with_session(base, ENTRY_KEY, entry, state.items)
@@ -216,6 +227,8 @@ def _settle(context: Context) -> None:
 def _without(entry: Entry, context: Context) -> Context:
     """Return ``context`` with what is below the ended ``entry`` in its place."""
     _forget_ended_below(entry)
+    if entry.given is not None:
+        context = _taken_back(entry.given, entry.base, context)
     below = entry_in(entry.base)
     items = _baggage.of_session_in(entry.base) if below is None else below.state.items
     context = _with_openinference(context, entry.base.get(OPENINFERENCE_SESSION), entry.base.get(OPENINFERENCE_USER))
@@ -226,8 +239,21 @@ def _forget_ended_below(entry: Entry) -> None:
     """Let ``entry`` stand on the first that has not ended: else scopes that overlap would all be kept."""
     below = entry_in(entry.base)
     while below is not None and _has_ended(below):
+        if below.given is not None:
+            entry.given = below.given if entry.given is None else Context({**below.given, **entry.given})
         entry.base = below.base
         below = entry_in(entry.base)
+
+
+def _taken_back(given: Context, around: Context, context: Context) -> Context:
+    """Return ``context`` with what came into it with ``given`` as it is ``around``, and what came later as it is."""
+    values = dict(context)
+    for key in given.keys() - {ENTRY_KEY, _baggage.CONTEXT_KEY}:
+        if values.get(key) is given[key]:
+            del values[key]
+            if key in around:
+                values[key] = around[key]
+    return _baggage.taken_back(given, around, Context(values))
 
 
 def _has_ended(entry: Entry) -> bool:

@@ -35,5 +35,6 @@ class ForkSafeLock:
         self._lock.release()
 
     def _renew(self) -> None:
-        # The thread that held it is not there in a child, and would hold it for ever.
-        self._lock = threading.Lock()
+        # The thread that held it is not there in a child, and would hold it for ever. Re-entrant: the garbage
+        # collector may end a generator at any moment, whose clean-up does what takes the lock, on the same thread.
+        self._lock = threading.RLock()

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     Stamps = Iterable[tuple[str, str | tuple[str, ...]]]
 
-    Stamp = Callable[[Any, State], None]
+    Stamp = Callable[[Any], None]
 
 NOTE = "_otel_sessions"
 """The attribute of a span that holds its note.
@@ -55,7 +55,7 @@ class LocalTrace:
     """The record of one trace below one local root span.
 
     Attributes:
-        open: The spans that have not ended, each with what puts another session on it.
+        open: The spans that have not ended, each with what puts the bound session on it.
         binding: The session that the trace was bound to last.
         process: Whose spans are open: see `_Clock`.
         is_only: No other record of the same trace id has been bound while nothing was recorded.
@@ -74,7 +74,7 @@ class Note:
     """What is noted on a span; made without an ``__init__``, as there is one for each span.
 
     Attributes:
-        stamp: What its processor offers to put another session on it; ``None`` for none.
+        stamp: What its processor offers to put on it what its trace is bound to; ``None`` for nothing.
         store: Its store of attributes, where it is an SDK's that has one.
         stamps: Pairs of key and value: what was put on it.
         trace: The record of its trace, if it has one yet.
@@ -125,8 +125,8 @@ def note_of(span: object) -> Note | None:
     return note if type(note) is Note else None  # of a mock, it is another mock
 
 
-def joined(span: object, note: Note, parent: object) -> LocalTrace | None:
-    """Enter ``span`` into the record of its ``parent``, and return that; ``None`` for a parent that is not local."""
+def joined(note: Note, parent: object) -> LocalTrace | None:
+    """Note the record of ``parent`` for its child, and return it; ``None`` for a parent that is not local."""
     above = note_of(parent)
     trace = None if above is None else above.trace
     if trace is None:
@@ -134,9 +134,13 @@ def joined(span: object, note: Note, parent: object) -> LocalTrace | None:
             return None
         trace = _record_of(parent)
     note.trace = trace
+    return trace
+
+
+def publish(span: object, note: Note, trace: LocalTrace) -> None:
+    """Let binds know of ``span``: it has all that it starts with."""
     if note.stamp is not None and len(trace.open) < MAX_OPEN:
         trace.open[span] = note.stamp
-    return trace
 
 
 def forget() -> None:
@@ -170,8 +174,10 @@ def bind(context: Context, state: State) -> bool:
         _remember_unrecorded(span.get_span_context().trace_id, trace)
     CLOCK.binds += 1
     trace.binding = Binding(state, CLOCK.binds)
-    for open_span, stamp in list(trace.open.items()):
-        stamp(open_span, state)
+    for open_span in list(trace.open):  # not items(): to make pairs may collect garbage, which may end a span
+        stamp = trace.open.get(open_span)
+        if stamp is not None:
+            stamp(open_span)
     return True
 
 
@@ -184,9 +190,10 @@ def _record_of(span: Any) -> LocalTrace:  # noqa: ANN401  # a span of any SDK
         note.stamps = ()
         setattr(span, NOTE, note)
     with _beginning:
-        if note.trace is None:
-            note.trace = LocalTrace()
-            note.trace.open.update(_alone(span))
+        trace = LocalTrace()
+        trace.open.update(_alone(span))
+        if note.trace is None:  # looked at last: see `ForkSafeLock`
+            note.trace = trace
         return note.trace
 
 

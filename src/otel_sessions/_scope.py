@@ -182,10 +182,15 @@ class SessionScope:
 
     def _open(self, owner: FrameType | None) -> Session:
         try:
-            base = get_current() if self._base is None else self._outer_context()
-            alone = self._change.alone
-            state = self._inside(base) if base or alone is None else alone
-            enter(state, base, self._opened, owner)
+            if self._base is None:
+                base = get_current()
+                alone = self._change.alone
+                state = self._inside(base) if base or alone is None else alone
+                enter(state, base, self._opened, owner)
+            else:
+                given = self._outer_context()
+                state = self._inside(given)
+                enter(state, get_current(), self._opened, owner, given)
         except Exception as error:  # noqa: BLE001  # telemetry must not break the application
             _warn_not_entered(error)
             return EMPTY
@@ -194,7 +199,8 @@ class SessionScope:
     def _enter(self, args: Args, kwargs: Kwargs) -> Entry | None:
         try:
             base = self._outer_context()
-            return enter(self._inside(base, args, kwargs), base, None, None)
+            given = None if self._base is None else base
+            return enter(self._inside(base, args, kwargs), get_current() if given else base, None, None, given)
         except Exception as error:  # noqa: BLE001  # telemetry must not break the application
             _warn_not_entered(error)
             return None

@@ -11,7 +11,8 @@ from opentelemetry.sdk.trace import SpanProcessor
 from . import _diagnostics, _ids
 from ._attribute_store import attributes_and_limit, discard, is_free, overwrite, public_attributes, restore, store_of
 from ._context import ENTRY_KEY, get_current
-from ._local_trace import SPAN_KEY, Note, joined, note_of
+from ._forks import ForkSafeLock
+from ._local_trace import SPAN_KEY, Note, joined, note_of, publish
 from ._resolution import state_in, unscoped
 from ._session import DISPLACED_ID, ID_KEYS, SESSION_ID, USER_ID
 from ._settings import Settings
@@ -25,13 +26,13 @@ if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider
     from opentelemetry.sdk.trace import Span
 
-    from ._local_trace import LocalTrace
     from ._state import State
 
     Value = str | tuple[str, ...]
     Stamps = Iterable[tuple[str, Value]]
 
 _KEPT = (SESSION_ID, USER_ID)
+_restamping = ForkSafeLock()  # two binds at once must not take each other's half-written stamps for the span's own
 
 
 class SessionSpanProcessor(SpanProcessor):
@@ -89,7 +90,7 @@ class SessionSpanProcessor(SpanProcessor):
             trace = binding = None
             parent: Any = context.get(SPAN_KEY)
             if parent is not None:
-                trace = joined(span, note, parent)
+                trace = joined(note, parent)
                 binding = None if trace is None else trace.binding
             entry: Any = context.get(ENTRY_KEY)
             if entry is not None and entry.is_plain and (binding is None or entry.binds >= binding.number):
@@ -99,7 +100,7 @@ class SessionSpanProcessor(SpanProcessor):
             else:
                 state = state_in(context)
             if state is CLEARED:
-                self._withdraw(span, note)
+                self._withdraw(note)
             elif state is None or not state.stamps:
                 self._counts.without_session += 1
             else:
@@ -111,8 +112,10 @@ class SessionSpanProcessor(SpanProcessor):
                         set_attribute(key, value)
                 else:
                     self._stamp(span, note, state)
-            if trace is not None and trace.binding is not binding:
-                self._rebound(span, note, trace)
+            if trace is not None:
+                publish(span, note, trace)
+                if trace.binding is not binding:
+                    self._restamped(span)  # it was bound in the meantime
         except Exception as error:  # noqa: BLE001  # it would reach the application's start_span
             found = type(error).__name__
             _diagnostics.warn_once(("on_start", found), "otel_sessions: stamping a span raised %s", found)
@@ -182,32 +185,34 @@ class SessionSpanProcessor(SpanProcessor):
         self._counts.displaced += 1
         return [(SESSION_ID, session_id), *stamps, (DISPLACED_ID, str(own_id))]
 
-    def _restamped(self, span: Span, state: State) -> None:
-        """Put another session on a span that is open: its trace was bound to it."""
+    def _restamped(self, span: Span) -> None:
+        """Put on a span that is open what its trace is bound to."""
         note = note_of(span)
-        if note is None or not (self._is_on and span.is_recording()):
+        trace = None if note is None else note.trace
+        if note is None or note.stamp is None or trace is None or not self._is_on:
             return
-        before, stamped = note.stamps, dict(note.stamps)
+        with _restamping:
+            done = None
+            while trace.binding is not None and trace.binding is not done and span.is_recording():
+                done = trace.binding
+                self._exchange(span, note, done.state)
+
+    def _exchange(self, span: Span, note: Note, state: State) -> None:
+        """Put ``state`` on ``span`` in place of what was put there before."""
+        before = dict(note.stamps)
         attributes = dict(span.attributes or {})
-        self._stamp(span, note, state, {key: value for key, value in attributes.items() if stamped.get(key) != value})
-        discard(span, [item for item in before if item[0] not in state.attributes])
+        self._stamp(span, note, state, {key: value for key, value in attributes.items() if before.get(key) != value})
+        # Of another session nothing stays. Without one, it was a step or a name, which stay, or a user: whose?
+        others = before if SESSION_ID in before and before[SESSION_ID] != state.session.id else {USER_ID}
+        discard(span, [item for item in before.items() if item[0] in others and item[0] not in state.attributes])
         self._counts.bound_late += 1
-        if not stamped:
+        if not before:
             self._counts.stamped += 1
             self._counts.without_session -= 1
 
-    def _rebound(self, span: Span, note: Note, trace: LocalTrace) -> None:
-        """Make good for a bind that came after the session of ``span`` was looked up, and before it was stamped."""
-        if trace.binding is not None and note.stamp is not None:
-            discard(span, note.stamps)
-            self._restamped(span, trace.binding.state)
-
-    def _withdraw(self, span: Span, note: Note) -> None:
-        """Leave ``span`` without a session for good: it has started where there is none on purpose."""
+    def _withdraw(self, note: Note) -> None:
+        """Leave a span without a session for good: it has started where there is none on purpose."""
         note.stamp = None
-        if note.trace is not None:
-            note.trace.open.pop(span, None)
-        discard(span, note.stamps)  # of a bind in the meantime
         self._counts.without_session += 1
 
     def _mend(self, span: Span, note: Note) -> None:

@@ -1,0 +1,93 @@
+"""Looks at every span as it ends, and keeps nothing of it."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry.sdk.trace import SpanProcessor
+
+from ._model import KEYS, OUTSIDE, Expected, Trace
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import ReadableSpan
+
+    from ._model import Allowed, Where
+
+_MAX_SHOWN = 20
+_MAX_ATTRIBUTES = 128
+
+
+class Oracle(SpanProcessor):
+    """Compares each span with what its workload expects of it.
+
+    Attributes:
+        counts: How many spans were judged, wrong, missing a session, never ended, and how often a session was read.
+        by_name: How many were judged, by the name of the span.
+        shown: The first that were not right, in words.
+    """
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self.by_name: Counter[str] = Counter()
+        self.shown: list[str] = []
+        self._live: dict[int, Expected] = {}
+        self._lock = threading.RLock()  # not Lock: what the garbage collector ends comes in between
+
+    def expect(self, span: Any, where: Where) -> Expected:
+        """Return what ``span``, which was started at ``where``, will be measured by."""
+        trace = Trace() if where.parent is None else where.parent.trace
+        expected = Expected(trace, where)
+        self._live[span.get_span_context().span_id] = expected
+        if where == OUTSIDE and span.parent is not None:
+            self._blame("wrong", f"{span.name}: expected to begin a trace, and has a parent")
+        return expected
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """Judge ``span``, and forget it."""
+        expected = self._live.pop(span.get_span_context().span_id)
+        self._judge(span.name, expected.allowed, dict(span.attributes or {}))
+        expected.ended()
+
+    def never_ends(self, span: Any) -> None:
+        """Judge ``span`` as it is: nobody will end it."""
+        expected = self._live.pop(span.get_span_context().span_id)
+        self._judge(span.name, expected.allowed, dict(span.attributes or {}))
+        expected.ended()
+        with self._lock:
+            self.counts["never ended"] += 1
+
+    def check(self, what: str, allowed: Allowed, found: tuple[str | None, ...]) -> None:
+        """Judge what an application reads of its session."""
+        self._judge(what, allowed, dict(zip(KEYS, found, strict=True)), counted="reads")
+
+    def unaccounted(self) -> int:
+        """Return how many spans were started and never seen again."""
+        return len(self._live)
+
+    def judged(self) -> int:
+        """Return how many spans were looked at."""
+        with self._lock:
+            return self.counts["spans"]
+
+    def _judge(self, name: str, allowed: Allowed, found: dict[str, Any], counted: str = "spans") -> None:
+        values = tuple(found.get(key) for key in KEYS)
+        # Of more than a span can hold only the ids are promised to stay.
+        looked_at = 2 if len(found) >= _MAX_ATTRIBUTES else len(KEYS)
+        is_right = any(ids.attributes[:looked_at] == values[:looked_at] for ids in allowed)
+        is_right = is_right and len(found) <= _MAX_ATTRIBUTES
+        with self._lock:
+            self.counts[counted] += 1
+            self.by_name[name] += 1
+            if is_right:
+                return
+        lacks = values[0] is None and all(ids.session for ids in allowed)
+        wanted = " or ".join(str(ids.attributes) for ids in allowed)
+        self._blame("missing" if lacks else "wrong", f"{name}: expected {wanted}, found {values}")
+
+    def _blame(self, kind: str, text: str) -> None:
+        with self._lock:
+            self.counts[kind] += 1
+            if len(self.shown) < _MAX_SHOWN:
+                self.shown.append(text)

@@ -1,0 +1,93 @@
+"""The page about a run."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ._run import Amounts, Result
+    from ._traces import Part
+    from ._watch import Log
+
+_WHAT = """\
+# Soak
+
+Random programs run on {threads} threads at once, each with calls of its own and with tasks on an event loop, until there were {spans:,} spans
+and {seconds:.0f} s had passed. Every span is compared, when it ends, with a model that follows the program as it is written, and that knows
+nothing of contexts: session id, user, name and path have to be the same, and where none is expected there must be none.
+
+The programs nest, re-enter, share and leave scopes, also by exceptions, out of order and in other threads; decorate functions,
+coroutines, generators and async generators, and wrap iterators; take those in turns, in other threads and tasks, send and
+throw into them, drop them, and leave them to the garbage collector; start tasks that outlive their scope, cancel tasks and let
+them time out; bind sessions late, repeatedly, and while other threads start spans of the trace; hand sessions on as strings, to executors
+and in copies of the context; put too many attributes on spans, and never end some. The interval at which
+threads take turns changes all the time, down to 10 µs. After each of these come spans outside, which
+must have no session that was not there before.
+
+{python}, opentelemetry-sdk {sdk}, opentelemetry-instrumentation-threading {threading}. Written by `python -m benchmarks.soak`.
+"""
+
+
+def text(amounts: Amounts, result: Result, traces: Sequence[Part], log: Log, problems: Sequence[str]) -> str:
+    """Return the page."""
+    what = _WHAT.format(
+        threads=amounts.threads,
+        spans=amounts.spans,
+        seconds=amounts.seconds,
+        python=f"{platform.python_implementation()} {platform.python_version()}",
+        sdk=version("opentelemetry-sdk"),
+        threading=version("opentelemetry-instrumentation-threading"),
+    )
+    verdict = f"**Not right:** {'; '.join(problems)}." if problems else "**All was right.**"
+    parts = [what, verdict, _table(_rows(amounts, result, log))]
+    if traces:
+        parts += ["## Memory after many traces", _TRACES, _table(_trace_rows(traces))]
+    return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+_TRACES = """\
+Resident memory in MB after a warm-up, at the most and at the end, each after a collection. A process forks inside a bound
+trace, its threads starting and binding spans meanwhile; the child goes on in the trace and binds it anew, and the parent keeps its own."""
+
+
+def _rows(amounts: Amounts, result: Result, log: Log) -> list[tuple[str, ...]]:
+    counts = result.oracle.counts
+    memory = [megabytes for _, megabytes in result.memory]
+    return [
+        ("", "found"),
+        ("spans", f"{counts['spans']:,}"),
+        ("with a wrong session or user", f"{counts['wrong']:,}"),
+        ("without a session that they should have", f"{counts['missing']:,}"),
+        ("`get_session()` asked, and compared as well", f"{counts['reads']:,}"),
+        ("kinds of places", f"{len(result.oracle.by_name)}"),
+        ("log records at ERROR, by any logger, and exceptions that reach nobody", f"{log.counts['errors']:,}"),
+        ("log records at WARNING, by `otel_sessions`", f"{log.counts['warnings']:,}"),
+        ("resident memory after the warm-up, at the most, at the end", _megabytes(memory[0], max(memory), memory[-1])),
+        *((f"{name} left at the end", f"{count:,}") for name, count in result.left.items()),
+        ("never ended", f"{counts['never ended']:,}"),
+        ("seconds", f"{result.seconds:.0f}"),
+        ("spans per second, the oracle's work included", f"{counts['spans'] / result.seconds:,.0f}"),
+        ("seed", f"{amounts.seed}"),
+    ]
+
+
+def _trace_rows(traces: Sequence[Part]) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = [("", "how many", "MB", "verdict")]
+    for part in traces:
+        memory = _megabytes(part.memory[0], max(part.memory), part.memory[-1]) if part.memory else ""
+        rows.append((part.title, f"{part.count:,}", memory, "; ".join(part.problems) or "right"))
+    return rows
+
+
+def _megabytes(*values: float) -> str:
+    return ", ".join(f"{value:.1f}" for value in values)
+
+
+def _table(rows: Sequence[tuple[str, ...]]) -> str:
+    head, *body = rows
+    lines = [head, ("---", *["---:"] * (len(head) - 1)), *body]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

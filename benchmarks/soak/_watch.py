@@ -1,0 +1,70 @@
+"""Looks at the process from outside of the workload: its log, its memory, and what is left of the library's objects."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import resource
+import sys
+import threading
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from otel_sessions import _context, _local_trace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_MAX_SHOWN = 10
+_STATM = Path("/proc/self/statm")
+
+
+class Log(logging.Handler):
+    """Counts what is logged at ERROR by anybody, at WARNING by the library, and exceptions that reach nobody."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.counts: Counter[str] = Counter()
+        self.shown: list[str] = []
+        logging.getLogger().addHandler(self)
+        logging.getLogger("opentelemetry.attributes").setLevel(logging.ERROR)  # says that a span is full, each time
+        sys.unraisablehook = self._hook("unraisable")
+        threading.excepthook = self._hook("in a thread")
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Count ``record``."""
+        if record.levelno >= logging.ERROR:
+            self._note("errors", f"{record.name}: {record.getMessage()} {record.exc_info and record.exc_info[1]!r}")
+        elif record.name == "otel_sessions":
+            self._note("warnings", record.getMessage())
+
+    def failed(self, where: str, error: BaseException) -> None:
+        """Count an exception that a workload did not mean to raise."""
+        self._note("errors", f"{where}: {error!r}")
+
+    def _hook(self, what: str) -> Callable[[Any], None]:
+        return lambda args: self.failed(what, args.exc_value)
+
+    def _note(self, kind: str, text: str) -> None:
+        self.counts[kind] += 1
+        if len(self.shown) < _MAX_SHOWN:
+            self.shown.append(f"{kind}: {text}")
+
+
+def rss() -> float:
+    """Return the resident memory of this process, in MB; where that can't be read, the most there was."""
+    if _STATM.exists():
+        return int(_STATM.read_text().split()[1]) * resource.getpagesize() / 1e6
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
+
+
+def left() -> dict[str, int]:
+    """Return how many objects of the library there are that belong to open or bound spans and to scopes."""
+    for _ in range(3):
+        gc.collect()
+    kinds = (_local_trace.LocalTrace, _local_trace.Note, _context.Entry)
+    found = {kind.__name__: [thing for thing in gc.get_objects() if type(thing) is kind] for kind in kinds}
+    counts = {name: len(things) for name, things in found.items()}
+    open_spans = sum(len(trace.open) for trace in found["LocalTrace"])
+    return {"open spans": open_spans, **counts}
