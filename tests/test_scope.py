@@ -519,6 +519,7 @@ def test_what_came_after_a_scope_with_a_context_of_its_own_stays_when_that_is_le
     with pipeline.tracer.start_as_current_span("mine") as mine:
         scope.__exit__(None, None, None)
         assert trace.get_current_span() is mine
+    assert get_session() is None
     assert not trace.get_current_span().get_span_context().is_valid
     assert dict(baggage.get_all()) == {}
 

@@ -62,7 +62,7 @@ class Trace:
 class Expected:
     """What one span has to carry when it ends: one of ``allowed``, which is one but while a bind is under way."""
 
-    __slots__ = ("allowed", "is_cleared", "is_ending", "opened", "trace")
+    __slots__ = ("_steps", "allowed", "is_cleared", "is_ending", "opened", "trace")
 
     def __init__(self, trace: Trace, where: Where) -> None:
         self.trace = trace
@@ -71,7 +71,12 @@ class Expected:
         self.opened = where.opened
         with trace.lock:
             self.allowed = _possible(where, trace)
+            self._steps = {NONE if ids.session else ids._replace(user=None) for ids in self.allowed}
             trace.open.add(self)
+
+    def bound_to(self, bound: Ids) -> Allowed:
+        """Return what it carries after a bind: of a session before nothing stays, of a step without one its path."""
+        return frozenset(_overlaid(ids, bound) for ids in self._steps)
 
     def ending(self) -> None:
         """Note that the span is about to end: what is bound from now on may come too late for it."""
@@ -148,7 +153,7 @@ def bind_begun(where: Where, ids: Ids) -> Bind:
         trace.in_flight.append(bind)
         for expected in list(trace.open):
             if not expected.is_cleared:
-                expected.allowed |= {ids}
+                expected.allowed |= expected.bound_to(ids)
     return bind
 
 
@@ -162,7 +167,7 @@ def bind_done(where: Where, bind: Bind) -> None:
         trace.binding = bind
         for expected in list(trace.open):
             if not (expected.is_cleared or expected.is_ending) and expected.opened[1] < bind.begun:
-                expected.allowed = frozenset((bind.ids,))
+                expected.allowed = expected.bound_to(bind.ids)
 
 
 def bound_ids(where: Where, session: str | None, user: str | None) -> Ids:

@@ -202,9 +202,9 @@ class SessionSpanProcessor(SpanProcessor):
         before = dict(note.stamps)
         attributes = dict(span.attributes or {})
         self._stamp(span, note, state, {key: value for key, value in attributes.items() if before.get(key) != value})
-        # Of another session nothing stays. Without one, it was a step or a name, which stay, or a user: whose?
-        others = before if SESSION_ID in before and before[SESSION_ID] != state.session.id else {USER_ID}
-        discard(span, [item for item in before.items() if item[0] in others and item[0] not in state.attributes])
+        # Of the session before nothing stays. Without one, it was a step or a name, which stay, or a user: whose?
+        stale = before if SESSION_ID in before else {USER_ID}
+        discard(span, [item for item in before.items() if item[0] in stale and item[0] not in state.attributes])
         self._counts.bound_late += 1
         if not before:
             self._counts.stamped += 1
