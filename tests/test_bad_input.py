@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import enum
 import functools
 import inspect
@@ -414,3 +416,47 @@ def test_a_digest_is_a_plain_id_of_at_most_the_limit_and_depends_on_the_text(tex
 def test_text_of_takes_str_int_and_uuid_and_nothing_else(value):
     expected = isinstance(value, (str, int, uuid.UUID)) and not isinstance(value, bool)
     assert (text_of(value) is not None) == expected
+
+
+def test_a_named_function_in_first_place_computes_the_id_or_is_decorated_whichever_is_meant(warnings):
+    """Only what it is called with tells the two apart."""
+
+    def conversation(request):
+        return request["c"]
+
+    @set_session(conversation)
+    def handle(_request):
+        return get_session()
+
+    @set_session
+    def bare(request):
+        return request, get_session().id
+
+    assert handle({"c": "a"}) == Session("a")
+    assert bare(5)[0] == 5
+    assert bare(5)[1] != bare(5)[1]
+    assert "or session_id= to compute the id by it" in warnings()[0]
+
+
+def test_a_bare_decorator_keeps_what_kind_of_function_it_is(warnings):
+    @set_session
+    async def work():
+        return get_session()
+
+    @set_session
+    def numbers():
+        yield get_session()
+
+    assert inspect.iscoroutinefunction(work)
+    assert asyncio.run(work()).id
+    assert next(numbers()).id
+    assert len(warnings()) == 2
+
+
+@pytest.mark.parametrize("manager", [contextlib.contextmanager, contextlib.asynccontextmanager])
+def test_a_decorated_function_that_returns_a_context_manager_says_that_it_is_over(manager, warnings):
+    def body():
+        yield
+
+    set_session("a")(manager(body))()
+    assert "whose body runs outside the session" in warnings()[0]

@@ -576,6 +576,56 @@ def test_a_span_is_exported_and_copied_as_before(pipeline):
     assert "otel_sessions" not in exported.to_json()
 
 
+def test_after_a_fork_the_open_spans_of_the_child_are_bound(pipeline):
+    with pipeline.tracer.start_as_current_span("of the parent"):
+        _local_trace.CLOCK._fork()  # as it is called in a fork
+        with pipeline.tracer.start_as_current_span("first"), pipeline.tracer.start_as_current_span("second"):
+            bind_session("a")
+    found = ids(pipeline)
+    assert found["first"] == found["second"] == ("a", None)
+
+
+def test_the_current_span_is_bound_where_too_many_are_open(pipeline, monkeypatch):
+    monkeypatch.setattr(_local_trace, "MAX_OPEN", 1)
+    with pipeline.tracer.start_as_current_span("root"), pipeline.tracer.start_as_current_span("child"):
+        bind_session("a")
+    assert ids(pipeline) == {"root": ("a", None), "child": ("a", None)}
+
+
+def test_what_a_span_was_displaced_from_is_kept_by_a_later_bind(pipeline):
+    with set_session("before"), pipeline.tracer.start_as_current_span("root", attributes={"session.id": "invented"}):
+        bind_session("a")
+    assert pipeline.attributes("root") == {"session.id": "a", "session.displaced_id": "invented"}
+
+
+def test_a_span_that_another_thread_ends_in_the_meantime_is_left_to_its_exporter(pipeline, monkeypatch):
+    with set_session("before", name="n"), pipeline.tracer.start_as_current_span("root"):
+        span = pipeline.tracer.start_span("span")
+        exchange = SessionSpanProcessor._exchange
+
+        def overtaken(processor, found, note, state):
+            if found is span:
+                span.end()
+            exchange(processor, found, note, state)
+
+        monkeypatch.setattr(SessionSpanProcessor, "_exchange", overtaken)
+        bind_session("a")
+    assert pipeline.attributes("span") == {"session.id": "before", "session.name": "n"}
+
+
+def test_two_requests_of_one_remote_trace_stay_apart_though_only_one_binds(pipeline):
+    """Each has a span of its own caller above it; what came in is not what was bound here."""
+    parents = [remote_parent(), remote_parent()]
+    token = context.attach(parents[0])
+    bind_session("a", user_id="ada")
+    context.detach(token)
+    token = context.attach(parents[1])
+    assert get_session() is None
+    pipeline.tracer.start_span("server").end()
+    context.detach(token)
+    assert ids(pipeline) == {"server": (None, None)}
+
+
 def test_two_processors_of_one_provider_are_as_one(make_pipeline):
     pipeline = make_pipeline(SessionSpanProcessor(), SessionSpanProcessor())
     with set_session("before", user_id="bob", name="n"), pipeline.tracer.start_as_current_span("root"):

@@ -1050,3 +1050,53 @@ def test_a_propagator_that_fails_costs_what_it_carries_and_says_so(propagator, m
         assert to_carrier() == {}
     assert from_carrier(HEADERS).session == Session()
     assert "ZeroDivisionError" in str(warnings())
+
+
+@pytest.mark.parametrize("wrong", [42, "baggage=x", b"x", object()], ids=["int", "str", "bytes", "object"])
+def test_what_is_no_carrier_is_named_with_the_line_of_the_application(wrong, warnings):
+    assert from_carrier(wrong).session == Session()
+    assert f"from_carrier: expected a mapping or pairs and got {type(wrong).__name__}" in warnings()[0]
+    assert "test_carriers.py:" in warnings()[0]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"traceparent": "garbage"},
+        {"traceparent": f"00-{'0' * 32}-{'0' * 16}-01"},
+        {"baggage": object()},
+        {"baggage": 5},
+    ],
+    ids=["not-well-formed", "all-zero", "object", "int"],
+)
+def test_a_field_of_no_use_is_left_out_and_said_so(fields, warnings):
+    assert from_carrier(fields).session == Session()
+    assert len(warnings()) == 1
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["session.id=a" + " ;p" * 1300 + " (", "a=" + " " * 4000 + "(", "a" * 4000, "a=b;" + " p = " * 800, "=" * 4000],
+    ids=["properties", "white-space", "token", "property-values", "signs"],
+)
+def test_a_hostile_header_is_looked_at_in_no_time(header):
+    """Else the test would not end: each part of a pattern may take a character in one way only."""
+    assert from_carrier({"baggage": header}).session == Session()
+    assert from_carrier({"tracestate": header}).session == Session()
+
+
+def test_a_pair_that_is_none_does_not_cost_the_others():
+    assert from_carrier([("x",), 5, ("baggage", "session.id=a")]).session == Session("a")
+
+
+def test_a_text_with_code_of_its_own_does_not_run_it(warnings):
+    class Text(str):
+        __slots__ = ()
+
+        def __bool__(self):
+            raise ZeroDivisionError
+
+        lower = split = strip = __bool__
+
+    assert from_carrier({Text("baggage"): Text("session.id=a"), "traceparent": Text("x")}).session == Session("a")
+    assert "ZeroDivisionError" not in str(warnings())

@@ -297,6 +297,24 @@ def test_the_value_limit_of_the_environment_counts_too(make_pipeline, monkeypatc
     assert re.fullmatch("sha256-[0-9a-f]{25}", pipeline.attributes("span")["session.id"])
 
 
+def test_a_span_that_has_started_with_the_same_long_id_is_not_displaced(make_pipeline):
+    """The SDK has cut it, or another of these processors has made its digest."""
+    long_id = "x" * 60
+    limits = SpanLimits(max_span_attribute_length=40)
+    pipeline = make_pipeline(SessionSpanProcessor(), SessionSpanProcessor(), span_limits=limits)
+    with set_session(long_id, user_id=long_id):
+        pipeline.tracer.start_span("span", attributes={"session.id": long_id, "user.id": long_id}).end()
+        pipeline.tracer.start_span("bare").end()
+    assert pipeline.attributes("span") == pipeline.attributes("bare")
+    assert pipeline.attributes("bare")["session.id"].startswith("sha256-")
+
+
+def test_a_number_at_the_start_is_the_same_id(pipeline):
+    with set_session(42):
+        pipeline.tracer.start_span("span", attributes={"session.id": 42}).end()
+    assert pipeline.attributes("span") == {"session.id": "42"}
+
+
 def test_an_id_of_just_the_value_limit_is_kept(make_pipeline):
     pipeline = make_pipeline(span_limits=SpanLimits(max_span_attribute_length=1))
     with set_session("a", user_id="bc"):

@@ -5,14 +5,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
+import copy
 import gc
 import inspect
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from openai import AsyncOpenAI, OpenAI
+from openinference.instrumentation.openai import OpenAIInstrumentor
 from opentelemetry import trace
 
 from otel_sessions import SessionScope, get_session, set_session, step
+from otel_sessions.demo._standin import StandIn
+from otel_sessions.testing import InMemoryPipeline, assert_all_spans_have_session
 
 
 def session_id():
@@ -442,7 +448,8 @@ def test_entering_that_fails_costs_the_session_and_not_the_stream(monkeypatch, w
         yield session_id()
 
     assert list(numbers()) == [None]
-    assert list(set_session("s").wrap([1])) == [1]
+    numbers = iter([1])
+    assert set_session("s").wrap(numbers) is numbers
     assert len(warnings()) == 2
 
 
@@ -519,47 +526,280 @@ def test_an_async_stream_of_a_client_library_keeps_what_else_it_can():
     assert lines.is_closed
 
 
-def test_what_is_thrown_at_a_step_of_a_stream_that_takes_nothing_comes_back():
-    steps = set_session("s").wrap(Lines())._otel_sessions_steps
-    next(steps)
-    with pytest.raises(ZeroDivisionError):
-        steps.throw(ZeroDivisionError())
+class Faltering:
+    """An iterator that goes on after an error, as one that waits for the next item does."""
 
-    async def main():
-        steps = set_session("s").wrap(AsyncLines())._otel_sessions_steps
-        await steps.asend(None)
-        with pytest.raises(ZeroDivisionError):
-            await steps.athrow(ZeroDivisionError())
-
-    asyncio.run(main())
-
-
-class Source:
-    """Neither a generator nor an iterator: it makes one."""
+    def __init__(self):
+        self.numbers = iter(range(4))
 
     def __iter__(self):
-        yield session_id()
+        return self
 
-    async def __aiter__(self):
-        yield session_id()
+    def __next__(self):
+        number = next(self.numbers)
+        if number == 1:
+            raise TimeoutError
+        return number, session_id()
+
+    def __aiter__(self):
+        return self
+
+    async def __anext__(self):
+        await asyncio.sleep(0)
+        try:
+            return self.__next__()
+        except StopIteration:
+            raise StopAsyncIteration from None
+
+
+def test_a_stream_goes_on_after_an_error_where_it_does_without_the_session():
+    def items(stream):
+        while True:
+            try:
+                yield next(stream)
+            except TimeoutError:  # noqa: PERF203  # it goes on
+                yield "late"
+            except StopIteration:
+                return
+
+    async def async_items(stream):
+        found = []
+        while True:
+            try:
+                found.append(await stream.__anext__())
+            except TimeoutError:  # noqa: PERF203  # it goes on
+                found.append("late")
+            except StopAsyncIteration:
+                return found
+
+    expected = [(0, "s"), "late", (2, "s"), (3, "s")]
+    assert list(items(set_session("s").wrap(Faltering()))) == expected
+    assert asyncio.run(async_items(set_session("s").wrap(Faltering()))) == expected
+
+
+def test_what_can_be_iterated_over_in_both_ways_can_be_so_in_the_session():
+    async def main():
+        found = set_session("s").wrap(Faltering())
+        return await found.__anext__(), next(set_session("s").wrap(Faltering()))
+
+    assert asyncio.run(main()) == ((0, "s"), (0, "s"))
+
+
+def test_an_iterator_may_be_shared_by_threads():
+    class Endless:
+        def __iter__(self):
+            return self
+
+        def __next__(self):
+            return session_id()
+
+    stream = set_session("s").wrap(Endless())
+    with ThreadPoolExecutor(4) as workers:
+        assert set(workers.map(lambda _: [next(stream) for _ in range(200)] == ["s"] * 200, range(8))) == {True}
+
+
+class Managed(Lines):
+    """A stream of which entering, leaving and closing are work, too."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    def __enter__(self):
+        self.seen.append(session_id())
+        return self
+
+    def __exit__(self, *_):
+        self.seen.append(session_id())
+
+    def close(self):
+        self.seen.append(session_id())
+        return "closed"
+
+
+def test_entering_leaving_and_closing_a_stream_are_in_the_session_too():
+    lines = Managed()
+    with set_session("s").wrap(lines) as stream:
+        assert stream.close() == "closed"
+    assert lines.seen == ["s"] * 3
+
+
+def test_entering_a_stream_may_give_something_else():
+    class Manager(Lines):
+        def __enter__(self):
+            return "something else"
+
+    with set_session("s").wrap(Manager()) as entered:
+        assert entered == "something else"
+
+
+def test_an_async_stream_is_closed_in_the_session_too():
+    class Closing(AsyncLines):
+        async def close(self):
+            await asyncio.sleep(0)
+            return session_id()
+
+    async def main():
+        return await set_session("s").wrap(Closing()).close(), session_id()
+
+    assert asyncio.run(main()) == ("s", None)
+
+
+def test_a_stream_passes_for_what_it_is_a_stream_of():
+    lines = Lines()
+    stream = set_session("s").wrap(lines)
+    assert isinstance(stream, Lines)
+    stream.left = 1
+    assert lines.left == 1
+    copied = copy.copy(stream)
+    assert (type(copied), copied.left, next(copied)) == (Lines, 1, None)
+    with pytest.raises(AttributeError, match="nothing_of_the_kind"):
+        _ = stream.nothing_of_the_kind
+    with pytest.raises(AttributeError):
+        _ = object.__new__(type(stream))._otel_sessions_inner
+
+
+def test_a_generator_that_was_read_from_is_closed_with_its_stream_though_no_step_was_taken():
+    closed = []
+
+    def body():
+        try:
+            yield 1
+            yield 2
+        finally:
+            closed.append(session_id())
+
+    numbers = body()
+    next(numbers)
+    set_session("s").wrap(numbers).close()
+    assert closed == ["s"]
+
+
+def test_a_stream_holds_nothing_of_what_it_has_handed_out(in_session):
+    class Item:
+        pass
+
+    class Problem(Exception):  # noqa: N818
+        pass
+
+    def items():
+        try:
+            yield Item()
+        except Problem:
+            yield None
+
+    stream = in_session(items)()
+    item = weakref.ref(next(stream))
+    assert item() is None
+    error = Problem()
+    stream.throw(error)
+    thrown = weakref.ref(error)
+    del error
+    gc.collect()
+    assert thrown() is None
+
+
+def test_a_stream_says_that_it_can_do_what_it_can_and_no_more():
+    class Sized(Lines):
+        def __len__(self):
+            return self.left
+
+    class Sync:
+        def __iter__(self):
+            return iter([session_id()])
+
+        def __aiter__(self):
+            return AsyncLines()
+
+    wrap = set_session("s").wrap
+    assert (len(wrap(Sized())), bool(wrap(Sized()))) == (2, True)
+    assert not hasattr(wrap(iter([])), "__enter__")
+    assert not hasattr(wrap(Lines()), "__aiter__")
+    assert list(wrap(Sync())) == ["s"]
+    stream = wrap(iter([1]))
+    assert next(stream) == 1
 
 
 class AsyncSource:
+    """No iterator: it makes one, each time."""
+
+    name = "source"
+
     async def __aiter__(self):
         yield session_id()
 
 
-def test_what_makes_an_iterator_is_iterated_over_in_the_session():
+class AsyncLinesSource:
+    def __aiter__(self):
+        return AsyncLines()
+
+
+class LinesSource(Lines):
+    def __iter__(self):
+        return Lines()
+
+
+@pytest.mark.parametrize(("source", "count"), [(AsyncSource(), 1), (AsyncLinesSource(), 2)])
+def test_what_makes_an_async_iterator_keeps_what_else_it_can_and_makes_one_each_time(source, count):
     async def main():
-        return [item async for item in set_session("s").wrap(AsyncSource())]
+        stream = set_session("s").wrap(source)
+        assert isinstance(stream, type(source))
+        first = [item async for item in stream]
+        return first, [item async for item in stream]
 
-    assert list(set_session("s").wrap(Source())) == asyncio.run(main()) == ["s"]
-    assert list(set_session("s").wrap([1, 2])) == [1, 2]
+    assert asyncio.run(main()) == (["s"] * count, ["s"] * count)
 
 
-def test_what_cannot_be_iterated_over_is_returned_as_it_is_with_a_warning(warnings):
-    assert set_session("s").wrap(5) == 5
-    assert "wrap: expected an iterator and got int" in warnings()[0]
+def test_an_iterator_that_makes_another_one_is_iterated_over_as_that():
+    assert list(set_session("s").wrap(LinesSource())) == ["s", "s"]
+
+
+@pytest.mark.parametrize("data", [[1, 2], {"a": 1}, "text", 5, None], ids=repr)
+def test_what_is_no_stream_is_returned_as_it_is_with_a_warning(data, warnings):
+    """An iterable that holds its items, or a response that was not asked to stream, is no worse for it."""
+    assert set_session("s").wrap(data) is data
+    assert f"wrap: expected an iterator and got {type(data).__name__}" in warnings()[0]
+
+
+@pytest.fixture
+def chat():
+    """Return what asks for a stream of the real client, under the real instrumentation, with its spans."""
+    pipeline = InMemoryPipeline()
+    instrumentor = OpenAIInstrumentor()
+    instrumentor.instrument(tracer_provider=pipeline.tracer_provider)
+    with StandIn(seconds_per_word=0) as api:
+        yield pipeline, {"base_url": api.base_url, "api_key": "none"}
+    instrumentor.uninstrument()
+
+
+ASK = {"model": "m", "messages": [{"role": "user", "content": "What is a span?"}], "stream": True}
+
+
+def test_a_stream_of_an_instrumented_client_is_wrapped(chat):
+    pipeline, options = chat
+    scope = set_session("conv-1")
+    with OpenAI(**options) as client:
+        with scope:
+            stream = scope.wrap(client.chat.completions.create(**ASK))
+        with stream:
+            assert stream.response.status_code == 200
+            assert {session_id() for _ in stream} == {None}
+    assert_all_spans_have_session(pipeline.spans(), "conv-1")
+
+
+def test_an_async_stream_of_an_instrumented_client_is_wrapped(chat):
+    pipeline, options = chat
+    scope = set_session("conv-1")
+
+    async def main():
+        async with AsyncOpenAI(**options) as client:
+            with scope:
+                stream = scope.wrap(await client.chat.completions.create(**ASK))
+            async with stream:
+                return [session_id() async for _ in stream]
+
+    assert set(asyncio.run(main())) == {None}
+    assert_all_spans_have_session(pipeline.spans(), "conv-1")
 
 
 def test_a_wrapped_stream_outlives_the_block_and_keeps_its_span(pipeline):

@@ -91,6 +91,18 @@ def test_a_scope_that_is_used_in_any_way_is_not_reported():
         _ = set_session("a").context, clear_session().session
 
 
+def test_watches_that_overlap_leave_scopes_as_they_were():
+    before, first, second = SessionScope.__init__, every_scope_is_entered(), every_scope_is_entered()
+    first.__enter__()
+    second.__enter__()
+    with set_session("a"):
+        first.__exit__(None, None, None)
+    set_session("forgotten")
+    with pytest.raises(AssertionError, match="1 scopes"):
+        second.__exit__(None, None, None)
+    assert SessionScope.__init__ is before
+
+
 def test_scopes_are_as_before_afterwards():
     before = {name: getattr(SessionScope, name) for name in ("__init__", "_open", "_outer_context", "__call__")}
     with pytest.raises(ZeroDivisionError), every_scope_is_entered():

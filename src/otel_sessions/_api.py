@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 from types import FunctionType
-from typing import TYPE_CHECKING, TypeAlias, TypeGuard, overload
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard, overload
 
 from opentelemetry.context import Context
 
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 
     from ._changes import Change
     from ._fields import Fields
+
+_IS_GENERATOR = inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
 
 Id: TypeAlias = SessionId | None
 """An id, or ``None`` for not given."""
@@ -221,7 +225,7 @@ def _scope(ctx: object, session_id: object, fields: Fields) -> SessionScope:
         return SessionScope(_start(session_id, fields))
     function = _named_function(ctx)
     if function is not None:
-        return _bare(SessionScope(StartNew(fields)), function, "set_session()")
+        return _bare_or_computing(function, fields)
     return SessionScope(_start(ctx, fields))
 
 
@@ -234,6 +238,23 @@ def _bare(scope: SessionScope, function: FunctionType, call: str) -> SessionScop
     """Return ``function`` decorated, where a decorator was written without its parentheses."""
     _diagnostics.warn_caller("bare", "to decorate a function, write @%s", call)
     return scope(function)  # type: ignore[return-value]  # the application goes on with a function
+
+
+def _bare_or_computing(function: FunctionType, fields: Fields) -> SessionScope:
+    """Return ``function`` decorated, as by ``@set_session`` without parentheses; or a scope of the id that it computes.
+
+    Which of the two was meant shows only in what it is called with: a function to decorate, or not.
+    """
+    decorated = _bare(SessionScope(StartNew(fields)), function, "set_session(), or session_id= to compute the id by it")
+    computing = SessionScope(_start(function, fields))
+
+    @functools.wraps(function)
+    def either(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  # what the function returns
+        is_decorator = len(args) == 1 and not kwargs and type(args[0]) is FunctionType
+        return computing(args[0]) if is_decorator else decorated(*args, **kwargs)
+
+    is_called_at_once = not (inspect.iscoroutinefunction(function) or function.__code__.co_flags & _IS_GENERATOR)
+    return either if is_called_at_once else decorated  # type: ignore[return-value]
 
 
 def _start(session_id: object, fields: Fields) -> Change:

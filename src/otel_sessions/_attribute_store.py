@@ -67,10 +67,13 @@ def overwrite(span: ReadableSpan, key: str, value: str) -> None:
 
 
 def discard(span: ReadableSpan, items: Iterable[tuple[str, Value]]) -> None:
-    """Take ``items`` off a span, where they are as they were put there; the public API can only overwrite."""
+    """Take ``items`` off a span that has not ended, where they are as they were put there.
+
+    The public API can only overwrite. Of a span that has ended an exporter may be reading.
+    """
     store: Any = span._attributes  # noqa: SLF001  # see above
     with store._lock:  # noqa: SLF001
-        for key, value in items:
+        for key, value in () if store._immutable else items:  # noqa: SLF001
             if store._dict.get(key) == value:  # noqa: SLF001
                 del store._dict[key]  # noqa: SLF001
 

@@ -98,6 +98,8 @@ def from_carrier(carrier: Carrier) -> SessionScope:
     """
     fields = _fields_of(carrier)
     context = _extracted(fields)
+    if _TRACEPARENT in fields and not get_current_span(context).get_span_context().is_valid:
+        _warn_ill_formed("a traceparent that is not well-formed")
     items = _baggage.entries(context)
     texts = _baggage.texts_in(items)
     found = None if texts is None else remote_state(texts)
@@ -148,18 +150,31 @@ def _fields_of(carrier: Carrier) -> dict[str, str]:
     """Return what `_FIELDS` name in ``carrier``, well-formed."""
     found: dict[str, list[str]] = {}
     try:
-        for name, value in islice(_pairs_of(carrier), _MAX_ITEMS):
-            key = _text(name).lower()
-            if key in _FIELDS:
-                found.setdefault(key, []).extend(_texts(value))
+        for pair in islice(_pairs_of(carrier), _MAX_ITEMS):
+            _take(pair, found)
     except Exception as error:  # noqa: BLE001  # remote input, and objects of other libraries
         _warn_ill_formed(type(error).__name__)
     fields = {key: _well_formed(key, texts) for key, texts in found.items()}
     return {key: value for key, value in fields.items() if value}
 
 
+def _take(pair: Any, found: dict[str, list[str]]) -> None:  # noqa: ANN401  # remote input
+    try:
+        name, value = pair
+        key = _text(name).lower()
+        if key in _FIELDS:
+            found.setdefault(key, []).extend(_texts(value))
+    except Exception as error:  # noqa: BLE001  # the others may be good
+        _warn_ill_formed(type(error).__name__)
+
+
 def _pairs_of(carrier: Carrier) -> Iterable[tuple[Any, Any]]:
     if carrier is None:
+        return ()
+    if isinstance(carrier, (str, bytes)) or not isinstance(carrier, Iterable):
+        found = type(carrier).__name__
+        message = "from_carrier: expected a mapping or pairs and got %s, so there is no session"
+        _diagnostics.warn_caller(f"carrier {found}", message, found)
         return ()
     items: Any = getattr(carrier, "items", None)  # of a mapping, and of what is like one, such as an HTTP message
     return items() if callable(items) else carrier  # pyright: ignore[reportReturnType]
@@ -175,18 +190,22 @@ def _well_formed(key: str, texts: list[str]) -> str:
         return ""
     header, is_whole = baggage_from(header) if key == _BAGGAGE else trace_state_from(header)
     if not is_whole:
-        _warn_ill_formed(f"a {key} member that is not well-formed")
+        _warn_ill_formed(f"a {key} member that is not well-formed, or more members than allowed,")
     return header
 
 
 def _texts(value: object) -> list[str]:
-    return [_text(part) for part in value] if isinstance(value, (list, tuple)) else [_text(value)]
+    parts = value if isinstance(value, (list, tuple)) else (value,)
+    texts = [_text(part) for part in parts]
+    if any(not isinstance(part, (str, bytes, bytearray)) for part in parts):
+        _warn_ill_formed("a value that is neither str nor bytes")
+    return [text for text in texts if text]
 
 
 def _text(value: object) -> str:
     if isinstance(value, str):
-        return value
-    return value.decode("utf-8", "replace") if isinstance(value, (bytes, bytearray)) else ""
+        return str.__str__(value)  # of a subclass as well, and without code of its own
+    return bytes(value).decode("utf-8", "replace") if isinstance(value, (bytes, bytearray)) else ""
 
 
 def _warn_ill_formed(what: str) -> None:

@@ -87,7 +87,10 @@ class StartComputed(Change):
             value = self.compute(*args, **kwargs)
         except Exception as error:  # noqa: BLE001  # the application's function; its failure must not be ours
             found = type(error).__name__
-            message = "session_id: the callable of this scope raised %s, so there is no session id"
+            message = (
+                "session_id: the callable of this scope raised %s, so there is no session id; it is called with exactly "
+                "the arguments of the call"
+            )
             _diagnostics.warn_at(self.made_at, "session_id raised", message, found)
             return ABSENT
         if inspect.iscoroutine(value):

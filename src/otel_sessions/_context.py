@@ -240,7 +240,7 @@ def _forget_ended_below(entry: Entry) -> None:
     below = entry_in(entry.base)
     while below is not None and _has_ended(below):
         if below.given is not None:
-            entry.given = below.given if entry.given is None else Context({**below.given, **entry.given})
+            entry.given = Context({**below.given, **(entry.given or {})})
         entry.base = below.base
         below = entry_in(entry.base)
 

@@ -19,10 +19,11 @@ _MAX_STATES = 32
 _OWS = r"[ \t]*"
 # RFC 7230, section 3.2.6: token; as OpenTelemetry has it, without "(),/:;<=>?@[\]{}
 _TOKEN = r"[!#-'*+\-.0-9A-Z^-z|~]+"  # noqa: S105  # no password
-# W3C Baggage, section 3.3.1: baggage-octet
-_OCTETS = r"[!#-+\--:<-\[\]-~]*"
-_PROPERTY = rf"{_OWS};{_OWS}{_TOKEN}{_OWS}(?:={_OWS}{_OCTETS}{_OWS})?"
-_BAGGAGE_MEMBER = re.compile(rf"{_TOKEN}{_OWS}={_OWS}{_OCTETS}{_OWS}(?:{_PROPERTY})*")
+# W3C Baggage, section 3.3.1: baggage-octet. White space stands before what follows it and nowhere else: where
+# two parts of a pattern may take the same character, a hostile header takes them for ever.
+_VALUE = rf"=(?:{_OWS}[!#-+\--:<-\[\]-~]+)?"
+_PROPERTY = rf"{_OWS};{_OWS}{_TOKEN}(?:{_OWS}{_VALUE})?"
+_BAGGAGE_MEMBER = re.compile(rf"{_TOKEN}{_OWS}{_VALUE}(?:{_PROPERTY})*")
 # W3C Trace Context, section 3.3.1: key and value
 _STATE_MEMBER = re.compile(
     r"(?:[a-z][_0-9a-z\-*/]{0,255}|[a-z0-9][_0-9a-z\-*/]{0,240}@[a-z][_0-9a-z\-*/]{0,13})"

@@ -139,8 +139,14 @@ def joined(note: Note, parent: object) -> LocalTrace | None:
 
 def publish(span: object, note: Note, trace: LocalTrace) -> None:
     """Let binds know of ``span``: it has all that it starts with."""
+    _begin_anew_after_a_fork(trace)
     if note.stamp is not None and len(trace.open) < MAX_OPEN:
         trace.open[span] = note.stamp
+
+
+def _begin_anew_after_a_fork(trace: LocalTrace) -> None:
+    if trace.process is not CLOCK.process:
+        trace.open, trace.process = {}, CLOCK.process
 
 
 def forget() -> None:
@@ -156,10 +162,10 @@ def binding_in(context: Context) -> Binding | None:
     note = note_of(span)
     if note is not None:
         return None if note.trace is None else note.trace.binding
-    if _unrecorded and isinstance(span, NonRecordingSpan):
-        trace = _unrecorded.get(span.get_span_context().trace_id)
-        return trace.binding if trace is not None and trace.is_only else None
-    return None
+    if not _unrecorded or not isinstance(span, NonRecordingSpan) or span.get_span_context().is_remote:
+        return None  # what comes in begins another call, of the same trace or not
+    trace = _unrecorded.get(span.get_span_context().trace_id)
+    return trace.binding if trace is not None and trace.is_only else None
 
 
 def bind(context: Context, state: State) -> bool:
@@ -168,8 +174,8 @@ def bind(context: Context, state: State) -> bool:
     if span is None or not span.get_span_context().is_valid:
         return False
     trace = _record_of(span)
-    if trace.process is not CLOCK.process:
-        trace.open, trace.process = _alone(span), CLOCK.process
+    _begin_anew_after_a_fork(trace)
+    trace.open.update(_alone(span))  # it may be of before a fork, or one more than `MAX_OPEN`
     if isinstance(span, NonRecordingSpan):
         _remember_unrecorded(span.get_span_context().trace_id, trace)
     CLOCK.binds += 1

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import sys
 from functools import partial
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from opentelemetry.trace import get_current_span
 
@@ -20,7 +21,7 @@ from ._session import EMPTY, Session
 from ._streams import Source, async_generator_function, generator_function, wrapped
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+    from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator
     from types import FrameType, TracebackType
 
     from opentelemetry.context import Context
@@ -30,15 +31,27 @@ if TYPE_CHECKING:
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
-_T = TypeVar("_T")
-_S = TypeVar("_S", bound="Iterator[Any] | AsyncIterator[Any]")
+_S = TypeVar("_S", bound="Iterator[Any] | AsyncIterable[Any]")
 
 _pinning = ForkSafeLock()
 
 # As `inspect.currentframe`, of the caller.
 _frame = sys._getframe  # noqa: SLF001
 
-_RUNS_LATER = frozenset({CoroutineType, GeneratorType, AsyncGeneratorType})
+
+@contextlib.contextmanager
+def _manager() -> Iterator[None]:
+    yield
+
+
+@contextlib.asynccontextmanager
+async def _async_manager() -> AsyncIterator[None]:
+    yield
+
+
+_RUNS_LATER = frozenset(
+    {CoroutineType, GeneratorType, AsyncGeneratorType, map, filter, zip, type(_manager()), type(_async_manager())}
+)
 
 
 class SessionScope:
@@ -118,36 +131,33 @@ class SessionScope:
             return self._around_coroutine(function)
         return self._around_function(function)
 
-    @overload
-    def wrap(self, stream: _S) -> _S: ...  # type: ignore[overload-overlap]  # the type of an iterator stays
-
-    @overload
-    def wrap(self, stream: Iterable[_T]) -> Iterator[_T]: ...
-
-    @overload
-    def wrap(self, stream: AsyncIterable[_T]) -> AsyncIterator[_T]: ...
-
-    def wrap(self, stream: Any) -> Any:  # as it comes, it goes
+    def wrap(self, stream: _S) -> _S:  # as it comes, it goes
         """Return ``stream`` with every step of it in the session, for one that outlives the block.
 
         ::
 
-            return scope.wrap(client.chat.completions.create(..., stream=True))
+            with scope:  # the call itself has to be inside
+                return scope.wrap(client.chat.completions.create(..., stream=True))
 
         Whoever consumes it never sees the session. Steps are taken in the Context of this call, with
         its current span. Use what is returned in place of ``stream`` from here on: a generator is
-        closed with it; of any other iterator all attributes are there, ``close()`` among them.
+        closed with it; any other stream has all its attributes, and is closed, and entered as a
+        context manager, in the session as well.
 
         Args:
-            stream: An iterator or iterable, async or not. Anything else is returned as it is, with a warning.
+            stream: An iterator, an async iterator or an async iterable. Anything else is returned as
+                it is, with a warning: of a list, pass ``iter(...)``; await a coroutine first.
         """
         base = self._outer_context()
         try:
-            return wrapped(stream, context_with(self._inside(base), base))
+            return wrapped(stream, context_with(self._inside(base), base))  # type: ignore[no-any-return]
         except Exception:  # noqa: BLE001  # telemetry must not break the application
             found = type(stream).__name__
             _diagnostics.warn_caller(
-                f"wrap {found}", "wrap: expected an iterator and got %s: it is left without a session", found
+                f"wrap {found}",
+                "wrap: expected an iterator and got %s: it is left without a session; await or enter it first, inside "
+                "the scope, and pass what that gives",
+                found,
             )
             return stream
 
@@ -200,7 +210,7 @@ class SessionScope:
         try:
             base = self._outer_context()
             given = None if self._base is None else base
-            return enter(self._inside(base, args, kwargs), get_current() if given else base, None, None, given)
+            return enter(self._inside(base, args, kwargs), base if given is None else get_current(), None, None, given)
         except Exception as error:  # noqa: BLE001  # telemetry must not break the application
             _warn_not_entered(error)
             return None

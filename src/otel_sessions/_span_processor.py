@@ -153,36 +153,40 @@ class SessionSpanProcessor(SpanProcessor):
             attributes, limit = public_attributes(span), None
         if own is not None:
             attributes = own
-        stamps: Stamps = state.stamps
+        stamps: Stamps = state.stamps if limit is None else _fitted(state.stamps, limit)
         there: Stamps = ()  # by another of these processors, or an instrumentation that agrees
         if attributes and not state.attributes.keys().isdisjoint(attributes):
             there = [item for item in stamps if attributes.get(item[0]) == item[1]]
-            stamps = self._settled(note, state, attributes)
-        if limit is not None:
-            stamps = _fitted(stamps, limit)
+            stamps = self._settled(note, state, stamps, attributes, limit)
         note.stamps = (*there, *stamps)
         for key, value in stamps:
             span.set_attribute(key, value)
 
-    def _settled(self, note: Note, state: State, attributes: Mapping[str, object]) -> Stamps:
-        """Return what to stamp on a span that has started with attributes of a session itself.
+    def _settled(
+        self, note: Note, state: State, wanted: Stamps, attributes: Mapping[str, object], limit: int | None
+    ) -> Stamps:
+        """Return what of ``wanted`` to stamp on a span that has started with attributes of a session itself.
 
         What it started with stays, but for a session id of its own, where somebody has to give way.
         """
-        own_id, session_id = attributes.get(SESSION_ID), state.session.id
-        note.own = {key: attributes[key] for key in _KEPT if key in attributes}
-        stamps: Stamps = [(key, value) for key, value in state.stamps if key not in attributes]
-        if session_id is None or own_id == session_id or SESSION_ID not in attributes:
+        agreed = {key for key in _KEPT if _is_same(attributes.get(key), state.attributes.get(key), limit)}
+        note.own = {key: attributes[key] for key in _KEPT if key in attributes and key not in agreed}
+        stamps: Stamps = [
+            (key, value)
+            for key, value in wanted
+            if key not in attributes or (key in agreed and attributes[key] != value)
+        ]
+        own_id, session_id = attributes.get(SESSION_ID), dict(wanted).get(SESSION_ID)
+        if session_id is None or SESSION_ID not in attributes or SESSION_ID in agreed:
             return stamps
         if not own_id:
             return [(SESSION_ID, session_id), *stamps]
         if state.id_is_remote:
             return ()  # nothing of another's session belongs on this span
+        self._counts.displaced += 1
         if self._span_wins:
-            self._counts.displaced += 1
             return [(key, value) for key, value in stamps if key == USER_ID] + [(DISPLACED_ID, session_id)]
         self._has_displaced = True
-        self._counts.displaced += 1
         return [(SESSION_ID, session_id), *stamps, (DISPLACED_ID, str(own_id))]
 
     def _restamped(self, span: Span) -> None:
@@ -200,11 +204,13 @@ class SessionSpanProcessor(SpanProcessor):
     def _exchange(self, span: Span, note: Note, state: State) -> None:
         """Put ``state`` on ``span`` in place of what was put there before."""
         before = dict(note.stamps)
-        attributes = dict(span.attributes or {})
-        self._stamp(span, note, state, {key: value for key, value in attributes.items() if before.get(key) != value})
+        own = {key: value for key, value in (span.attributes or {}).items() if before.get(key) != value}
+        if SESSION_ID in before and DISPLACED_ID in before:
+            own[SESSION_ID] = before[DISPLACED_ID]
+        self._stamp(span, note, state, own)
         # Of the session before nothing stays. Without one, it was a step or a name, which stay, or a user: whose?
-        stale = before if SESSION_ID in before else {USER_ID}
-        discard(span, [item for item in before.items() if item[0] in stale and item[0] not in state.attributes])
+        stale, now = before if SESSION_ID in before else {USER_ID}, dict(note.stamps)
+        discard(span, [item for item in before.items() if item[0] in stale and item[0] not in now])
         self._counts.bound_late += 1
         if not before:
             self._counts.stamped += 1
@@ -226,6 +232,18 @@ class SessionSpanProcessor(SpanProcessor):
         if isinstance(session_id, str) and displaced_id and attributes.get(SESSION_ID) == displaced_id:
             overwrite(span, SESSION_ID, session_id)
             self._counts.overwritten += 1
+
+
+def _is_same(own: object, wanted: object, limit: int | None) -> bool:
+    """Tell whether a span has started with the id that is ``wanted``: as it is, as a number, or cut by the SDK."""
+    if own is None or not isinstance(wanted, str):
+        return False
+    text = _ids.text_of(own)
+    return text is not None and text in {
+        wanted,
+        wanted[:limit],
+        _fitted_value(SESSION_ID, wanted, limit or len(wanted)),
+    }
 
 
 def _fitted(stamps: Stamps, limit: int) -> Stamps:

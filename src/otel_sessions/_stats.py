@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 from weakref import ref
 
@@ -54,7 +55,7 @@ def observe(source: HasStats, meter_provider: MeterProvider) -> None:
         return [Observation(count, {"otel_sessions.outcome": outcome}) for outcome, count in counts.items()]
 
     try:
-        meter_provider.get_meter("otel_sessions").create_observable_up_down_counter(
+        meter_provider.get_meter("otel_sessions", version("otel-sessions")).create_observable_up_down_counter(
             "otel_sessions.spans",
             [observed],
             unit="{span}",

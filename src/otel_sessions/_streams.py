@@ -10,9 +10,10 @@ goes in, what is returned and raised comes out, and the body of a generator is c
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import AsyncGenerator, Generator
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from opentelemetry.context import attach, detach
@@ -20,8 +21,7 @@ from opentelemetry.context import attach, detach
 from ._context import get_current
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-    from types import TracebackType
+    from collections.abc import Awaitable, Callable
 
     from opentelemetry.context import Context
 
@@ -36,53 +36,69 @@ class Source(NamedTuple):
 class _Surroundings:
     """The Context of a stream, current while a step is taken."""
 
-    __slots__ = ("_context", "_token")
+    __slots__ = ("context",)
 
     def __init__(self, context: Context) -> None:
-        self._context = context
-        self._token: Any = None  # one is enough: a generator that runs can't be entered again
+        self.context = context
 
-    def __enter__(self) -> None:
-        self._token = attach(self._context)
+    def taken(self, step: Callable[[], Any]) -> Any:  # noqa: ANN401  # what the step gives
+        """Take a step in here."""
+        token = attach(self.context)
+        try:
+            return step()
+        finally:
+            del step  # it may hold an error, whose traceback holds this frame
+            self._leave(token)
 
-    def __exit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    async def awaited(self, step: Callable[[], Awaitable[Any]]) -> Any:  # noqa: ANN401
+        """Take an async step in here."""
+        token = attach(self.context)
+        try:
+            return await step()
+        finally:
+            del step
+            self._leave(token)
+
+    def _leave(self, token: Any) -> None:  # noqa: ANN401  # see `Entry.token`
         current = get_current()
         try:
-            self._token.var.reset(self._token)
+            token.var.reset(token)
         except AttributeError:  # not a contextvars.Token: see `_context.get_current`
-            detach(self._token)
+            detach(token)
         except (ValueError, RuntimeError):
             return  # a step that was suspended is ended elsewhere, and what is current there is not of this stream
-        self._context = current
+        self.context = current
 
 
-def generator_function(source: Callable[..., Source]) -> Callable[..., Generator[Any, Any, Any]]:
-    """Return a generator function that steps through what ``source``, called with its arguments, tells of."""
+def generator_function(
+    source: Callable[..., Source], *, is_open: bool = False
+) -> Callable[..., Generator[Any, Any, Any]]:
+    """Return a generator function that steps through what ``source``, called with its arguments, tells of.
+
+    Where it ``is_open``, its generators first yield once, with nothing done yet.
+    """
 
     def stream(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:  # noqa: ANN401  # as the function's
         context, make = source(*args, **kwargs)
         surroundings = _Surroundings(context)
-        with surroundings:
-            iterator = make()
-        step: Callable[[], Any] = partial(next, iterator)
+        body = surroundings.taken(make)
+        step: Callable[[], Any] | None = partial(next, body)
+        items: list[Any] = [None] if is_open else []  # at most one, and none while it is with the consumer
         try:
-            while True:
-                with surroundings:
-                    item = step()
+            while step is not None:
+                if not items:
+                    items.append(surroundings.taken(step))
+                step = None
                 try:
-                    sent = yield item
-                except BaseException as error:
-                    if not hasattr(iterator, "throw"):
-                        raise
-                    step = partial(iterator.throw, error)
+                    sent = yield items.pop()
+                except BaseException as error:  # noqa: BLE001  # the body decides
+                    step = partial(body.throw, error)
                 else:
-                    step = partial(next, iterator) if sent is None else partial(iterator.send, sent)
+                    step = partial(body.send, sent)
         except StopIteration as stop:
             return stop.value
         finally:
-            del step  # it may hold an error, whose traceback holds this frame
+            del step
 
     return stream
 
@@ -93,91 +109,125 @@ def async_generator_function(source: Callable[..., Source]) -> Callable[..., Asy
     async def stream(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:  # noqa: ANN401  # as the function's
         context, make = source(*args, **kwargs)
         surroundings = _Surroundings(context)
-        with surroundings:
-            iterator = make()
-        step: Callable[[], Awaitable[Any]] = partial(_first, iterator)
+        body = surroundings.taken(make)
+        step: Callable[[], Awaitable[Any]] | None = partial(_first, body)
+        items: list[Any] = []
         try:
-            while True:
-                with surroundings:
-                    item = await step()
+            while step is not None:
+                items.append(await surroundings.awaited(step))
+                step = None
                 try:
-                    sent = yield item
-                except BaseException as error:
-                    if not hasattr(iterator, "athrow"):
-                        raise
-                    step = partial(iterator.athrow, error)
+                    sent = yield items.pop()
+                except BaseException as error:  # noqa: BLE001  # the body decides
+                    step = partial(body.athrow, error)
                 else:
-                    step = iterator.__anext__ if sent is None else partial(iterator.asend, sent)
+                    step = partial(body.asend, sent)
         except StopAsyncIteration:
             return
         finally:
-            del step  # it may hold an error, whose traceback holds this frame
+            del step
 
     return stream
 
 
-class Stream:
-    """An iterator that is no generator, such as that of a client library: steps in the session, all else its own."""
+_INNER, _AROUND = "_otel_sessions_inner", "_otel_sessions_surroundings"
 
-    def __init__(self, inner: Any, steps: Iterator[Any]) -> None:  # noqa: ANN401  # any iterator
-        self._otel_sessions_inner = inner
-        self._otel_sessions_steps = steps
 
-    def __iter__(self) -> Stream:
-        return self
+class _Proxy:
+    """A stream of a client library: what runs of it runs in the session, all else is its own."""
 
-    def __next__(self) -> Any:  # noqa: ANN401
-        return next(self._otel_sessions_steps)
+    _otel_sessions_inner: Any
+    _otel_sessions_surroundings: _Surroundings
 
-    def __enter__(self) -> Stream:  # noqa: PYI034  # nobody subclasses it
-        self._otel_sessions_inner.__enter__()
-        return self
+    def __init__(self, inner: Any, surroundings: _Surroundings) -> None:  # noqa: ANN401  # any iterator
+        object.__setattr__(self, _INNER, inner)
+        object.__setattr__(self, _AROUND, surroundings)
 
-    def __exit__(self, *exception: object) -> Any:  # noqa: ANN401
-        return self._otel_sessions_inner.__exit__(*exception)
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:  # pyright: ignore[reportIncompatibleMethodOverride]  # for `isinstance`, as of a mock
+        return type(self._otel_sessions_inner)
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401
-        return getattr(self._otel_sessions_inner, name)
+        if name in {_INNER, _AROUND}:
+            raise AttributeError(name)  # of a copy that is being made
+        found = getattr(self._otel_sessions_inner, name)
+        return partial(_closed, self._otel_sessions_surroundings, found) if name in {"close", "aclose"} else found
+
+    def __setattr__(self, name: str, value: object) -> None:
+        setattr(self._otel_sessions_inner, name, value)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:  # noqa: ANN401
+        return self._otel_sessions_inner.__reduce_ex__(protocol)  # a copy is one of the stream alone
 
 
-class AsyncStream:
-    """The same of an async iterator."""
+def _closed(surroundings: _Surroundings, close: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+    result = surroundings.taken(partial(close, *args, **kwargs))
+    return surroundings.awaited(lambda: result) if inspect.isawaitable(result) else result
 
-    def __init__(self, inner: Any, steps: AsyncIterator[Any]) -> None:  # noqa: ANN401  # any iterator
-        self._otel_sessions_inner = inner
-        self._otel_sessions_steps = steps
 
-    def __aiter__(self) -> AsyncStream:
-        return self
+def _sync(name: str) -> Callable[..., Any]:
+    def method(self: _Proxy, *args: Any) -> Any:  # noqa: ANN401  # as the stream's
+        inner, surroundings = self._otel_sessions_inner, self._otel_sessions_surroundings
+        return _own(self, surroundings.taken(partial(getattr(type(inner), name), inner, *args)))
 
-    def __anext__(self) -> Awaitable[Any]:
-        return self._otel_sessions_steps.__anext__()
+    return method
 
-    async def __aenter__(self) -> AsyncStream:  # noqa: PYI034
-        await self._otel_sessions_inner.__aenter__()
-        return self
 
-    async def __aexit__(self, *exception: object) -> Any:  # noqa: ANN401
-        return await self._otel_sessions_inner.__aexit__(*exception)
+def _async(name: str) -> Callable[..., Any]:
+    async def method(self: _Proxy, *args: Any) -> Any:  # noqa: ANN401  # as the stream's
+        inner, surroundings = self._otel_sessions_inner, self._otel_sessions_surroundings
+        return _own(self, await surroundings.awaited(partial(getattr(type(inner), name), inner, *args)))
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
-        return getattr(self._otel_sessions_inner, name)
+    return method
+
+
+def _making(name: str) -> Callable[..., Any]:
+    def method(self: _Proxy) -> Any:  # noqa: ANN401  # as the stream's
+        inner, surroundings = self._otel_sessions_inner, self._otel_sessions_surroundings
+        steps = surroundings.taken(partial(getattr(type(inner), name), inner))
+        return self if steps is inner else wrapped_in(surroundings, steps)
+
+    return method
+
+
+def _own(proxy: _Proxy, result: object) -> object:
+    return proxy if result is proxy._otel_sessions_inner else result  # noqa: SLF001
+
+
+_SPECIAL: dict[str, Callable[..., Any]] = {
+    **{name: _making(name) for name in ("__iter__", "__aiter__")},
+    **{name: _async(name) for name in ("__anext__", "__aenter__", "__aexit__")},
+    **{name: _sync(name) for name in ("__next__", "__enter__", "__exit__", "__len__", "__bool__", "__getitem__")},
+}
+"""Python looks for these in the type alone, and callers look whether they are there."""
+
+
+@lru_cache(maxsize=64)
+def _proxy_of(kind: type) -> type[_Proxy]:
+    """Return the type of the proxy of a stream of type ``kind``, with the special methods that it has."""
+    methods = {name: method for name, method in _SPECIAL.items() if getattr(kind, name, None) is not None}
+    return type(f"{kind.__name__}InSession", (_Proxy,), methods)
 
 
 def wrapped(stream: Any, context: Context) -> Any:  # noqa: ANN401  # as it comes, it goes
-    """Return ``stream`` with its steps taken in ``context``; `TypeError` if it can't be iterated over."""
-    kind = type(stream)
-    if getattr(kind, "__iter__", None):
-        steps = generator_function(lambda: Source(context, partial(iter, stream)))()
-        return steps if isinstance(stream, Generator) or not hasattr(kind, "__next__") else Stream(stream, steps)
-    if getattr(kind, "__aiter__", None):
-        async_steps = async_generator_function(lambda: Source(context, stream.__aiter__))()
-        is_plain = isinstance(stream, AsyncGenerator) or not hasattr(kind, "__anext__")
-        return async_steps if is_plain else AsyncStream(stream, async_steps)
-    raise TypeError
+    """Return ``stream`` with its steps taken in ``context``; `TypeError` if it is neither iterator nor async iterable."""
+    return wrapped_in(_Surroundings(context), stream)
 
 
-def _first(iterator: Any) -> Awaitable[Any]:  # noqa: ANN401
+def wrapped_in(surroundings: _Surroundings, stream: Any) -> Any:  # noqa: ANN401
+    """Return ``stream`` with its steps taken in ``surroundings``."""
+    if isinstance(stream, Generator):
+        steps = generator_function(lambda: Source(surroundings.context, lambda: stream), is_open=True)()
+        next(steps)  # from here on, to close it is to close the stream
+        return steps
+    if isinstance(stream, AsyncGenerator):
+        return async_generator_function(lambda: Source(surroundings.context, lambda: stream))()
+    if not (hasattr(type(stream), "__aiter__") or hasattr(type(stream), "__next__")):
+        raise TypeError
+    return _proxy_of(type(stream))(stream, surroundings)  # type: ignore[arg-type]  # a type is hashable
+
+
+def _first(body: Any) -> Awaitable[Any]:  # noqa: ANN401
     """Take the first step, without the event loop getting to know the body of the stream.
 
     It would close the body too, at a shutdown or where both are collected, while the stream does.
@@ -185,7 +235,7 @@ def _first(iterator: Any) -> Awaitable[Any]:  # noqa: ANN401
     hooks = sys.get_asyncgen_hooks()
     sys.set_asyncgen_hooks(None, _leave_to_the_stream)
     try:
-        return iterator.__anext__()  # type: ignore[no-any-return]
+        return body.__anext__()  # type: ignore[no-any-return]
     finally:
         sys.set_asyncgen_hooks(*hooks)
 

@@ -27,7 +27,7 @@ def assert_all_spans_have_session(
     """
     found = list(spans)
     if not found:
-        message = "there is no span: has any ended, and was it sampled?"
+        message = "there is no span: has any ended, was it sampled, and did it come from another tracer provider?"
         raise AssertionError(message)
     wanted = {SESSION_ID: session_id, **({} if user_id is None else {USER_ID: user_id})}
     failing = [span for span in found if not _has(span.attributes or {}, wanted)]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from .. import _diagnostics, _local_trace, _resolution, _span_processor  # noqa: TID252  # their state
 from .._scope import SessionScope  # noqa: TID252
@@ -20,6 +21,13 @@ def clean_slate() -> None:
     _span_processor.forget()
 
 
+_Made: TypeAlias = "dict[int, tuple[SessionScope, _diagnostics.Place]]"
+
+_METHODS = {name: getattr(SessionScope, name) for name in ("__init__", "_open", "_outer_context", "__call__")}
+_watching: list[_Made] = []
+_changing = threading.RLock()
+
+
 @contextmanager
 def every_scope_is_entered() -> Iterator[None]:
     """Raise `AssertionError` at the end for scopes that were made inside and never used, with file and line.
@@ -27,27 +35,35 @@ def every_scope_is_entered() -> Iterator[None]:
     ``set_session("conv-42")`` without ``with`` does nothing, and nothing else says so. A scope counts
     as used where it is entered, decorates, wraps, or is asked for its ``context`` or ``session``.
     """
-    made: dict[int, tuple[SessionScope, _diagnostics.Place]] = {}
-    methods = {name: getattr(SessionScope, name) for name in ("__init__", "_open", "_outer_context", "__call__")}
+    made: _Made = {}
+    with _changing:
+        _watching.append(made)
+        _watch()
+    try:
+        yield
+    finally:
+        with _changing:
+            _watching[:] = [other for other in _watching if other is not made]
+            _watch()
+    if made:
+        lines = "\n".join(f"  {filename}:{line}" for _, (filename, line) in made.values())
+        message = f"{len(made)} scopes were made and never entered; write `with` before the call:\n{lines}"
+        raise AssertionError(message)
 
-    def watched(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
-        def call(scope: SessionScope, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  # as the method's
+
+def _watch() -> None:
+    """Have the methods of a scope tell what they are used for, as long as anybody watches."""
+    for name, method in _METHODS.items():
+        setattr(SessionScope, name, _told(name, method) if _watching else method)
+
+
+def _told(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
+    def call(scope: SessionScope, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  # as the method's
+        for made in _watching:
             if name == "__init__":
                 made[id(scope)] = scope, _diagnostics.place()
             else:
                 made.pop(id(scope), None)
-            return method(scope, *args, **kwargs)
+        return method(scope, *args, **kwargs)
 
-        return call
-
-    for name, method in methods.items():
-        setattr(SessionScope, name, watched(name, method))
-    try:
-        yield
-    finally:
-        for name, method in methods.items():
-            setattr(SessionScope, name, method)
-    if made:
-        lines = "\n".join(f"  {filename}:{line}" for _, (filename, line) in made.values())
-        message = f"{len(made)} scopes were made and never entered; write `with set_session(...):`\n{lines}"
-        raise AssertionError(message)
+    return call

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from opentelemetry.context import Context, attach, detach
 
 from ._pipeline import InMemoryPipeline
 from ._slate import clean_slate, every_scope_is_entered
@@ -20,12 +21,14 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def session_pipeline() -> Iterator[InMemoryPipeline]:
-    """A pipeline in memory, on a clean slate; the test fails for a scope that it makes and never enters."""
+    """A pipeline in memory, on a clean slate; it is an error of the test to make a scope and never enter it."""
     clean_slate()
     pipeline = InMemoryPipeline()
+    token = attach(Context())
     try:
         with every_scope_is_entered():
             yield pipeline
     finally:
+        detach(token)
         pipeline.tracer_provider.shutdown()
         clean_slate()
