@@ -683,10 +683,9 @@ def test_a_stream_holds_nothing_of_what_it_has_handed_out(in_session):
         pass
 
     def items():
-        try:
+        with contextlib.suppress(Problem):
             yield Item()
-        except Problem:
-            yield None
+        yield None
 
     stream = in_session(items)()
     item = weakref.ref(next(stream))
