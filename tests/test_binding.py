@@ -592,6 +592,22 @@ def test_the_current_span_is_bound_where_too_many_are_open(pipeline, monkeypatch
     assert ids(pipeline) == {"root": ("a", None), "child": ("a", None)}
 
 
+def test_what_code_has_set_since_the_start_stays_though_the_session_before_had_put_another_there(pipeline):
+    with set_session("before", user_id="bob", name="n"), pipeline.tracer.start_as_current_span("root") as span:
+        span.set_attribute("session.name", "set by hand")
+        bind_session("a")
+    assert pipeline.attributes("root") == {"session.id": "a", "user.id": "bob", "session.name": "set by hand"}
+
+
+def test_a_span_that_ends_while_others_are_bound_is_passed_over(pipeline):
+    with pipeline.tracer.start_as_current_span("root") as root:
+        pipeline.tracer.start_span("child")
+        trace_record = _local_trace.note_of(root).trace
+        trace_record.open = {"first": lambda _: trace_record.open.clear(), "gone": pytest.fail}
+        bind_session("a")
+    assert trace_record.open == {}
+
+
 def test_what_a_span_was_displaced_from_is_kept_by_a_later_bind(pipeline):
     with set_session("before"), pipeline.tracer.start_as_current_span("root", attributes={"session.id": "invented"}):
         bind_session("a")

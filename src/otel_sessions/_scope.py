@@ -21,7 +21,7 @@ from ._session import EMPTY, Session
 from ._streams import Source, async_generator_function, generator_function, wrapped
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterable, Callable, Iterator
     from types import FrameType, TracebackType
 
     from opentelemetry.context import Context
@@ -39,18 +39,10 @@ _pinning = ForkSafeLock()
 _frame = sys._getframe  # noqa: SLF001
 
 
-@contextlib.contextmanager
-def _manager() -> Iterator[None]:
-    yield
-
-
-@contextlib.asynccontextmanager
-async def _async_manager() -> AsyncIterator[None]:
-    yield
-
-
+_MANAGERS: tuple[Any, ...] = (contextlib.contextmanager, contextlib.asynccontextmanager)
 _RUNS_LATER = frozenset(
-    {CoroutineType, GeneratorType, AsyncGeneratorType, map, filter, zip, type(_manager()), type(_async_manager())}
+    {CoroutineType, GeneratorType, AsyncGeneratorType, map, filter, zip}
+    | {type(decorator(lambda: None)()) for decorator in _MANAGERS}
 )
 
 

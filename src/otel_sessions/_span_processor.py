@@ -159,8 +159,7 @@ class SessionSpanProcessor(SpanProcessor):
             there = [item for item in stamps if attributes.get(item[0]) == item[1]]
             stamps = self._settled(note, state, stamps, attributes, limit)
         note.stamps = (*there, *stamps)
-        for key, value in stamps:
-            span.set_attribute(key, value)
+        span.set_attributes(dict(stamps))  # at once: another thread may end it, and no user should be left alone
 
     def _settled(
         self, note: Note, state: State, wanted: Stamps, attributes: Mapping[str, object], limit: int | None

@@ -82,10 +82,10 @@ def generator_function(
         context, make = source(*args, **kwargs)
         surroundings = _Surroundings(context)
         body = surroundings.taken(make)
-        step: Callable[[], Any] | None = partial(next, body)
+        step: Any = partial(next, body)
         items: list[Any] = [None] if is_open else []  # at most one, and none while it is with the consumer
         try:
-            while step is not None:
+            while True:
                 if not items:
                     items.append(surroundings.taken(step))
                 step = None
@@ -110,10 +110,10 @@ def async_generator_function(source: Callable[..., Source]) -> Callable[..., Asy
         context, make = source(*args, **kwargs)
         surroundings = _Surroundings(context)
         body = surroundings.taken(make)
-        step: Callable[[], Awaitable[Any]] | None = partial(_first, body)
+        step: Any = partial(_first, body)
         items: list[Any] = []
         try:
-            while step is not None:
+            while True:
                 items.append(await surroundings.awaited(step))
                 step = None
                 try:
