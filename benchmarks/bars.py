@@ -46,8 +46,8 @@ def of_spans(found: Mapping[Key, Samples]) -> Iterator[Bar]:
         what = f"cost per span, {situation}: to `BaggageSpanProcessor`"
         return Bar(what, _ratio(found, (situation, tools.OURS), (situation, tools.CONTRIB)), limit)
 
-    yield against_contrib(spans.TWO_IDS, 0.70)
-    yield against_contrib(spans.FOREIGN_10, 0.45)
+    yield against_contrib(spans.TWO_IDS, 0.80)
+    yield against_contrib(spans.FOREIGN_10, 0.50)
     own = _ratio(found, (spans.FOREIGN_10, tools.OURS), (spans.TWO_IDS, tools.OURS))
     yield Bar(f"cost per span, {spans.FOREIGN_10}: to our own without them", own, 1.1)
     yield against_contrib(spans.NOTHING, 1.0)

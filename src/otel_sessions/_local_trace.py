@@ -127,8 +127,8 @@ def note_of(span: object) -> Note | None:
 
 def joined(note: Note, parent: object) -> LocalTrace | None:
     """Note the record of ``parent`` for its child, and return it; ``None`` for a parent that is not local."""
-    above = note_of(parent)
-    trace = None if above is None else above.trace
+    above = getattr(parent, NOTE, None)  # as `note_of`, for each child
+    trace = above.trace if type(above) is Note else None
     if trace is None:
         if isinstance(parent, NonRecordingSpan):  # a remote parent, or one that is not sampled
             return None
@@ -139,7 +139,8 @@ def joined(note: Note, parent: object) -> LocalTrace | None:
 
 def publish(span: object, note: Note, trace: LocalTrace) -> None:
     """Let binds know of ``span``: it has all that it starts with."""
-    _begin_anew_after_a_fork(trace)
+    if trace.process is not CLOCK.process:
+        _begin_anew_after_a_fork(trace)
     if note.stamp is not None and len(trace.open) < MAX_OPEN:
         trace.open[span] = note.stamp
 

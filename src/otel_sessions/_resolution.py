@@ -19,6 +19,8 @@ from ._session import SESSION_ID, Session, extras_in, overlaid, texts_in
 from ._state import CLEARED, State, state_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from opentelemetry.context import Context
 
 
@@ -38,17 +40,16 @@ def state_in(context: Context) -> State | None:
 def unscoped(context: Context) -> State | None:
     """Return what a span that starts in ``context`` carries, where there is neither a scope nor a bound trace."""
     try:
-        return _looked_for(context)
+        items = _baggage.entries(context)
+        return _among(items, context) if items else _of_parent(context) or _of_openinference(context)
     except Exception as error:  # noqa: BLE001  # the values of other tools, and the spans, are not ours
         found = type(error).__name__
         _diagnostics.warn_once(("found", found), "otel_sessions: looking for a session raised %s: there is none", found)
         return None
 
 
-def _looked_for(context: Context) -> State | None:
-    items = _baggage.entries(context)
-    if not items:
-        return _of_parent(context) or _of_openinference(context)
+def _among(items: Mapping[str, object], context: Context) -> State | None:
+    """Return the session of the baggage ``items``, or what else there is in ``context``."""
     texts = _baggage.texts_in(items)
     remote = None if texts is None else remote_state(texts)
     if remote is not None and remote.is_whole:
