@@ -330,10 +330,10 @@ def test_a_value_limit_of_nothing_stamps_nothing(make_pipeline):
 
 
 def test_an_sdk_that_hides_its_attributes_degrades_with_one_warning(pipeline, monkeypatch, warnings):
-    def hidden(_span):
+    def hidden(*_):
         raise AttributeError
 
-    for name in ("attributes_and_limit", "store_of"):
+    for name in ("attributes_and_limit", "free_store", "store_of"):
         monkeypatch.setattr(f"otel_sessions._span_processor.{name}", hidden)
     for _ in range(2):
         with set_session("ours"):
@@ -407,7 +407,7 @@ def test_a_failure_never_reaches_start_span(pipeline, monkeypatch, warnings):
     def broken(*_):
         raise ZeroDivisionError
 
-    monkeypatch.setattr("otel_sessions._span_processor.is_free", broken)
+    monkeypatch.setattr("otel_sessions._span_processor.free_store", broken)
     for _ in range(2):
         with set_session("a"), pipeline.tracer.start_as_current_span("span") as span:
             assert isinstance(span, trace.Span)

@@ -43,9 +43,15 @@ _MIN_LIMIT = 2
 """A span that holds fewer attributes than there are ids is left as the SDK makes it."""
 
 
-def is_free(store: Any, wanted: Mapping[str, object]) -> bool:  # noqa: ANN401  # see `store_of`
-    """Tell whether a span takes values of any length, and has none of the ``wanted`` keys: the common case."""
-    return store.max_value_len is None and (not store._dict or wanted.keys().isdisjoint(store._dict))  # noqa: SLF001
+def free_store(span: Any, wanted: Mapping[str, object]) -> Any:  # noqa: ANN401  # see `store_of`
+    """Return the store of a span that takes values of any length, and has none of the ``wanted`` keys; else ``None``.
+
+    Raises `AttributeError` as `store_of`. This is the common case, and asked for each span that is stamped.
+    """
+    store = span._attributes  # noqa: SLF001
+    if store.max_value_len is None and (not store._dict or wanted.keys().isdisjoint(store._dict)):  # noqa: SLF001
+        return store
+    return None
 
 
 def public_attributes(span: ReadableSpan) -> Mapping[str, Any]:
@@ -73,7 +79,7 @@ def discard(span: ReadableSpan, items: Iterable[tuple[str, Value]]) -> None:
     """
     store: Any = span._attributes  # noqa: SLF001  # see above
     with store._lock:  # noqa: SLF001
-        for key, value in () if store._immutable else items:  # noqa: SLF001
+        for key, value in items if span.end_time is None else ():
             if store._dict.get(key) == value:  # noqa: SLF001
                 del store._dict[key]  # noqa: SLF001
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.sdk.trace import SpanProcessor
 
 from . import _diagnostics, _ids
-from ._attribute_store import attributes_and_limit, discard, is_free, overwrite, public_attributes, restore, store_of
+from ._attribute_store import attributes_and_limit, discard, free_store, overwrite, public_attributes, restore, store_of
 from ._context import ENTRY_KEY, get_current
 from ._forks import ForkSafeLock
 from ._local_trace import SPAN_KEY, Note, joined, note_of, publish
@@ -78,11 +78,8 @@ class SessionSpanProcessor(SpanProcessor):
             if not self._is_on:
                 return
             span._otel_sessions = note = Note()  # noqa: SLF001  # ours: see `NOTE`
-            note.stamp, note.stamps, note.trace = self._restamp, (), None
-            try:
-                store = note.store = store_of(span)
-            except AttributeError:
-                store = note.store = None
+            note.stamp, note.stamps = self._restamp, ()
+            note.store = note.trace = None
             context = get_current() if parent_context is None else parent_context
             if not context:
                 self._counts.without_session += 1
@@ -99,19 +96,23 @@ class SessionSpanProcessor(SpanProcessor):
                 state = unscoped(context)  # as `state_in`, for a child where there is neither scope nor bind
             else:
                 state = state_in(context)
-            if state is CLEARED:
-                self._withdraw(note)
-            elif state is None or not state.stamps:
-                self._counts.without_session += 1
-            else:
+            if state is not None and state.stamps:
                 self._counts.stamped += 1
-                if store is not None and is_free(store, state.attributes):
+                try:
+                    store = note.store = free_store(span, state.attributes)
+                except AttributeError:
+                    store = None
+                if store is None:
+                    self._stamp(span, note, state)
+                else:
                     note.stamps = stamps = state.stamps
                     set_attribute = span.set_attribute
                     for key, value in stamps:
                         set_attribute(key, value)
-                else:
-                    self._stamp(span, note, state)
+            elif state is CLEARED:
+                self._withdraw(note)
+            else:
+                self._counts.without_session += 1
             if trace is not None:
                 publish(span, note, trace)
                 if trace.binding is not binding:
@@ -149,6 +150,7 @@ class SessionSpanProcessor(SpanProcessor):
         """Put ``state`` on ``span``, which has ``own`` attributes: all that it has, unless given."""
         try:
             attributes, limit = attributes_and_limit(span)
+            note.store = store_of(span)
         except AttributeError:
             attributes, limit = public_attributes(span), None
         if own is not None:
