@@ -487,6 +487,17 @@ def test_of_another_session_nothing_stays_and_of_none_what_is_no_id_does(pipelin
     assert pipeline.attributes("in another") == {"session.id": "a"}
 
 
+def test_a_step_around_a_span_gives_way_to_a_path_of_the_session_and_comes_back_after_it(pipeline):
+    with pipeline.tracer.start_as_current_span("root"), step("one"):
+        span = pipeline.tracer.start_span("in a step")
+        seen = []
+        for session_id, path in (("a", None), ("b", "of-the-session"), ("c", None)):
+            bind_session(session_id, path=path)
+            seen.append(span.attributes["session.path"])
+        span.end()
+    assert seen == ["/one", "/of-the-session", "/one"]
+
+
 def test_a_bind_in_the_middle_of_a_start_is_made_good(pipeline, monkeypatch):
     """What was looked up is put on the span after the bind has been there: it must not stay."""
     processor_module = "otel_sessions._span_processor.unscoped"

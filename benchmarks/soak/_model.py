@@ -62,7 +62,7 @@ class Trace:
 class Expected:
     """What one span has to carry when it ends: one of ``allowed``, which is one but while a bind is under way."""
 
-    __slots__ = ("_has_lent", "_steps", "allowed", "is_cleared", "is_ending", "opened", "trace")
+    __slots__ = ("_steps", "allowed", "is_cleared", "is_ending", "opened", "trace")
 
     def __init__(self, trace: Trace, where: Where) -> None:
         self.trace = trace
@@ -72,16 +72,11 @@ class Expected:
         with trace.lock:
             self.allowed = _possible(where, trace)
             self._steps = {NONE if ids.session else ids._replace(user=None) for ids in self.allowed}
-            self._has_lent = False
             trace.open.add(self)
 
     def bound_to(self, bound: Ids) -> Allowed:
         """Return what it carries after a bind: of a session before nothing stays, of a step without one its path."""
-        found = {_overlaid(ids, bound) for ids in self._steps}
-        if self._has_lent:  # a session bound before had the same path or name, and took it along
-            found.add(bound)
-        self._has_lent = self._has_lent or bound.name is not None or bound.path is not None
-        return frozenset(found)
+        return frozenset(_overlaid(ids, bound) for ids in self._steps)
 
     def ending(self) -> None:
         """Note that the span is about to end: what is bound from now on may come too late for it."""

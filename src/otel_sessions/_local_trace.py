@@ -79,15 +79,17 @@ class Note:
         stamps: Pairs of key and value: what was put on it.
         trace: The record of its trace, if it has one yet.
         own: Not always there: the ids that it has started with itself, and that stay.
+        steps: Not always there: what was put on it without a session, before its trace was bound.
     """
 
-    __slots__ = ("own", "stamp", "stamps", "store", "trace")
+    __slots__ = ("own", "stamp", "stamps", "steps", "store", "trace")
 
     stamp: Stamp | None
     store: Any
     stamps: Stamps
     trace: LocalTrace | None
     own: Mapping[str, Any]
+    steps: Mapping[str, Any]
 
 
 class _Clock:

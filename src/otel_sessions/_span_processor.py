@@ -146,8 +146,15 @@ class SessionSpanProcessor(SpanProcessor):
         self._span_wins = settings.conflict == "span"
         self._is_on = not settings.disabled
 
-    def _stamp(self, span: Span, note: Note, state: State, own: Mapping[str, object] | None = None) -> None:
-        """Put ``state`` on ``span``, which has ``own`` attributes: all that it has, unless given."""
+    def _stamp(
+        self,
+        span: Span,
+        note: Note,
+        state: State,
+        own: Mapping[str, object] | None = None,
+        steps: Mapping[str, Value] | None = None,
+    ) -> None:
+        """Put ``state``, and ``steps`` below it, on ``span``, which has ``own`` attributes: all, unless given."""
         try:
             attributes, limit = attributes_and_limit(span)
             note.store = store_of(span)
@@ -155,9 +162,12 @@ class SessionSpanProcessor(SpanProcessor):
             attributes, limit = public_attributes(span), None
         if own is not None:
             attributes = own
-        stamps: Stamps = state.stamps if limit is None else _fitted(state.stamps, limit)
+        wanted = {**steps, **state.attributes} if steps else state.attributes
+        stamps: Stamps = tuple(wanted.items())[::-1] if steps else state.stamps
+        if limit is not None:
+            stamps = _fitted(stamps, limit)
         there: Stamps = ()  # by another of these processors, or an instrumentation that agrees
-        if attributes and not state.attributes.keys().isdisjoint(attributes):
+        if attributes and not wanted.keys().isdisjoint(attributes):
             there = [item for item in stamps if attributes.get(item[0]) == item[1]]
             stamps = self._settled(note, state, stamps, attributes, limit)
         note.stamps = (*there, *stamps)
@@ -206,12 +216,14 @@ class SessionSpanProcessor(SpanProcessor):
         """Put ``state`` on ``span`` in place of what was put there before."""
         before = dict(note.stamps)
         own = {key: value for key, value in (span.attributes or {}).items() if before.get(key) != value}
-        if SESSION_ID in before and DISPLACED_ID in before:
+        if SESSION_ID not in before:
+            note.steps = {key: value for key, value in before.items() if key != USER_ID}  # a user: whose was it?
+        elif DISPLACED_ID in before:
             own[SESSION_ID] = before[DISPLACED_ID]
-        self._stamp(span, note, state, own)
-        # Of the session before nothing stays. Without one, it was a step or a name, which stay, or a user: whose?
-        stale, now = before if SESSION_ID in before else {USER_ID}, dict(note.stamps)
-        discard(span, [item for item in before.items() if item[0] in stale and item[0] not in now])
+        # A step or a name around the span stays, below what the session has; of the session before nothing does.
+        self._stamp(span, note, state, own, getattr(note, "steps", None))
+        now = dict(note.stamps)
+        discard(span, [item for item in before.items() if item[0] not in now])
         self._counts.bound_late += 1
         if not before:
             self._counts.stamped += 1
