@@ -181,8 +181,9 @@ def bind(context: Context, state: State) -> bool:
     trace.open.update(_alone(span))  # it may be of before a fork, or one more than `MAX_OPEN`
     if isinstance(span, NonRecordingSpan):
         _remember_unrecorded(span.get_span_context().trace_id, trace)
-    CLOCK.binds += 1
-    trace.binding = Binding(state, CLOCK.binds)
+    with _beginning:  # two at once must not set the clock back
+        CLOCK.binds += 1
+        trace.binding = Binding(state, CLOCK.binds)
     for open_span in list(trace.open):  # not items(): to make pairs may collect garbage, which may end a span
         stamp = trace.open.get(open_span)
         if stamp is not None:
