@@ -1085,6 +1085,17 @@ def test_a_hostile_header_is_looked_at_in_no_time(header):
     assert from_carrier({"tracestate": header}).session == Session()
 
 
+@pytest.mark.parametrize("name", ["session.id ", " session.id", "user.id ", "session.name "])
+def test_a_foreign_entry_that_white_space_makes_one_of_ours_does_not_count(name):
+    with with_baggage(), set_session("ours", user_id="ada", name="n") as inside:
+        ctx = baggage.set_baggage(name, "theirs", context.get_current())
+    token = context.attach(ctx)
+    carrier = to_carrier()
+    context.detach(token)
+    with from_carrier(carrier):
+        assert get_session() == inside
+
+
 def test_a_pair_that_is_none_does_not_cost_the_others():
     assert from_carrier([("x",), 5, ("baggage", "session.id=a")]).session == Session("a")
 

@@ -23,7 +23,7 @@ from ._context import context_with, get_current
 from ._headers import MAX_BAGGAGE, baggage_from, trace_state_from
 from ._resolution import remote_state, state_in
 from ._scope import SessionScope
-from ._session import EMPTY
+from ._session import EMPTY, WIRE_KEYS
 from ._state import state_of
 
 if TYPE_CHECKING:
@@ -188,7 +188,7 @@ def _well_formed(key: str, texts: list[str]) -> str:
     if len(header) > MAX_BAGGAGE:
         _warn_ill_formed(f"a {key} header that is too long")
         return ""
-    header, is_whole = baggage_from(header) if key == _BAGGAGE else trace_state_from(header)
+    header, is_whole = baggage_from(header, WIRE_KEYS) if key == _BAGGAGE else trace_state_from(header)
     if not is_whole:
         _warn_ill_formed(f"a {key} member that is not well-formed, or more members than allowed,")
     return header

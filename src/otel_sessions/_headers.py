@@ -7,6 +7,11 @@ time; so they are given only what passes here.
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
+from urllib.parse import unquote_plus
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 MAX_BAGGAGE = 8192
 """Longest baggage header, in characters (W3C Baggage, section 3.3.2: Limits); the SDK reads none that is longer."""
@@ -31,12 +36,20 @@ _STATE_MEMBER = re.compile(
 )
 
 
-def baggage_from(header: str) -> tuple[str, bool]:
-    """Return the well-formed members of a baggage ``header``, and whether that is all of it."""
+def baggage_from(header: str, once: Collection[str]) -> tuple[str, bool]:
+    """Return the well-formed members of a baggage ``header``, and whether that is all of it.
+
+    Of the names that count ``once`` the first counts: a later one may be another that white space has made the same.
+    """
     members = _members(header)
     good = [member for member in members if len(member) <= _MAX_MEMBER and _BAGGAGE_MEMBER.fullmatch(member)]
-    kept = good[:_MAX_MEMBERS]
-    return ",".join(kept), len(kept) == len(members)
+    names = [unquote_plus(member.partition("=")[0]).strip() for member in good]
+    kept = [
+        member
+        for place, (name, member) in enumerate(zip(names, good, strict=True))
+        if name not in once or names.index(name) == place
+    ]
+    return ",".join(kept[:_MAX_MEMBERS]), len(good) == len(members) and len(kept) <= _MAX_MEMBERS
 
 
 def trace_state_from(header: str) -> tuple[str, bool]:
