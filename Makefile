@@ -18,8 +18,7 @@ test: export COVERAGE_FILE := $(abspath $(VENV))/.coverage
 test: $(VENV)/.test  ## The tests, with branch coverage: all of the core, 95 % over all
 	@rm -f $$COVERAGE_FILE $$COVERAGE_FILE.*
 	$(BIN)/python -m coverage run -m pytest $(ARGS)
-	@find $(VENV) -maxdepth 1 -name '.coverage.*' -size 0 -delete  # of a fork that has ended without a word
-	@$(BIN)/python -m coverage combine -q --append || true  # what is missing shows in the report
+	@$(BIN)/python -m coverage combine -q
 ifeq ($(ARGS),)
 	$(BIN)/python -m coverage report --fail-under=95
 	$(BIN)/python -m coverage report --fail-under=100 --include=$(subst $(space),$(comma),$(CORE))
