@@ -10,6 +10,7 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from otel_sessions import get_session
 from otel_sessions.sdk import SessionSpanProcessor
 from otel_sessions.testing import clean_slate
 
@@ -58,18 +59,32 @@ def _clean_slate() -> Iterator[None]:
     clean_slate()
 
 
+def _errors(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
+    # Not `caplog.records`, which are those of the tear-down by the time that a fixture ends.
+    return [
+        record for when in ("setup", "call") for record in caplog.get_records(when) if record.levelno >= logging.ERROR
+    ]
+
+
 @pytest.fixture(autouse=True)
 def _nothing_is_detached_where_it_was_not_attached(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     """Whatever a test does with scopes, OpenTelemetry logs no "Failed to detach context"."""
     yield
-    errors = [
-        record.getMessage() for when in ("setup", "call") for record in caplog.get_records(when) if _is_error(record)
-    ]
-    assert errors == []
+    ours = [record for record in _errors(caplog) if record.name.startswith(("opentelemetry", "otel_sessions"))]
+    assert [record.getMessage() for record in ours] == []
 
 
-def _is_error(record: logging.LogRecord) -> bool:
-    return record.levelno >= logging.ERROR and record.name.startswith(("opentelemetry", "otel_sessions"))
+@pytest.fixture
+def no_error_of_anybody(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Servers and workers log what an application raises."""
+    yield
+    assert [record.getMessage() for record in _errors(caplog)] == []
+
+
+@pytest.fixture
+def no_session_is_left_behind() -> Iterator[None]:
+    yield
+    assert get_session() is None
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import contextvars
 import gc
-import logging
 import threading
 from functools import partial
 
@@ -45,14 +44,7 @@ def bind(session_id="ours", user_id="ada"):
     bind_session(session_id, user_id=user_id)
 
 
-@pytest.fixture(autouse=True)
-def _no_error_is_logged(caplog):
-    """Of anybody: the servers log what an application raises."""
-    yield
-    # Not `caplog.records`, which are those of the tear-down by now.
-    records = caplog.get_records("setup") + caplog.get_records("call")
-    assert [record.getMessage() for record in records if record.levelno >= logging.ERROR] == []
-    assert get_session() is None
+pytestmark = pytest.mark.usefixtures("no_error_of_anybody", "no_session_is_left_behind")
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import threading
 
 import agents
@@ -24,13 +23,7 @@ MESSAGES = [{"role": "user", "content": "What is a span?"}]
 KEYS = ("session.id", "user.id", "session.displaced_id")
 
 
-@pytest.fixture(autouse=True)
-def _no_error_is_logged(caplog):
-    yield
-    # Not `caplog.records`, which are those of the tear-down by now.
-    records = caplog.get_records("setup") + caplog.get_records("call")
-    assert [record.getMessage() for record in records if record.levelno >= logging.ERROR] == []
-    assert get_session() is None
+pytestmark = pytest.mark.usefixtures("no_error_of_anybody", "no_session_is_left_behind")
 
 
 @pytest.fixture(scope="module")

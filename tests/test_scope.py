@@ -31,11 +31,7 @@ from otel_sessions import (
 )
 from otel_sessions import _context as context_module
 
-
-@pytest.fixture(autouse=True)
-def _no_session_is_left_behind():
-    yield
-    assert get_session() is None
+pytestmark = pytest.mark.usefixtures("no_session_is_left_behind")
 
 
 @pytest.fixture

@@ -26,10 +26,7 @@ def session_id():
     return None if session is None else session.id
 
 
-@pytest.fixture(autouse=True)
-def _no_session_is_left_behind():
-    yield
-    assert get_session() is None
+pytestmark = pytest.mark.usefixtures("no_session_is_left_behind")
 
 
 @pytest.fixture(params=["decorated", "wrapped"])

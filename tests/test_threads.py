@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import logging
 import queue
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -20,13 +19,7 @@ NEXT = {"session.id": "next", "user.id": "bob"}
 SECONDS = 30
 
 
-@pytest.fixture(autouse=True)
-def _no_error_is_logged(caplog):
-    yield
-    # Not `caplog.records`, which are those of the tear-down by now.
-    records = caplog.get_records("setup") + caplog.get_records("call")
-    assert [record.getMessage() for record in records if record.levelno >= logging.ERROR] == []
-    assert get_session() is None
+pytestmark = pytest.mark.usefixtures("no_error_of_anybody", "no_session_is_left_behind")
 
 
 @pytest.fixture

@@ -148,6 +148,7 @@ def publish(span: object, note: Note, trace: LocalTrace) -> None:
 
 
 def _begin_anew_after_a_fork(trace: LocalTrace) -> None:
+    """Forget the open spans of the parent process."""
     if trace.process is not CLOCK.process:
         trace.open, trace.process = {}, CLOCK.process
 
@@ -193,13 +194,13 @@ def bind(context: Context, state: State) -> bool:
 
 def _record_of(span: Any) -> LocalTrace:  # noqa: ANN401  # a span of any SDK
     """Return the record of ``span``; a new one begins with it."""
-    note = note_of(span)
-    if note is None:
-        note = Note()
-        note.stamp = note.store = note.trace = None
-        note.stamps = ()
-        setattr(span, NOTE, note)
     with _beginning:
+        note = note_of(span)
+        if note is None:
+            note = Note()
+            note.stamp = note.store = note.trace = None
+            note.stamps = ()
+            setattr(span, NOTE, note)
         trace = LocalTrace()
         trace.open.update(_alone(span))
         if note.trace is None:  # looked at last: see `ForkSafeLock`
