@@ -1007,6 +1007,7 @@ def test_of_an_arbitrary_carrier_the_package_itself_says_no_value_and_says_each_
 
 @slow_to_begin
 @example({"baggage": f"session.id={SECRET} 1"})
+@example({"baggage": f"session.id = {SECRET} ; p = 1"})
 @given(carriers)
 def test_of_an_arbitrary_carrier_no_logger_ever_says_a_value(carrier):
     as_at_first()
@@ -1094,6 +1095,13 @@ def test_a_foreign_entry_that_white_space_makes_one_of_ours_does_not_count(name)
     context.detach(token)
     with from_carrier(carrier):
         assert get_session() == inside
+
+
+def test_white_space_beside_a_sign_is_read_over():
+    """W3C Baggage, section 3.3.1; the lowest supported OpenTelemetry refuses it, and logs the entry."""
+    with from_carrier({"baggage": "session.id = a\t,  user.id =ada , theirs= 1 ; p = 2"}):
+        assert get_session() == Session("a", "ada")
+        assert baggage.get_baggage("theirs") == "1;p=2"
 
 
 def test_a_pair_that_is_none_does_not_cost_the_others():

@@ -42,7 +42,11 @@ def baggage_from(header: str, once: Collection[str]) -> tuple[str, bool]:
     Of the names that count ``once`` the first counts: a later one may be another that white space has made the same.
     """
     members = _members(header)
-    good = [member for member in members if len(member) <= _MAX_MEMBER and _BAGGAGE_MEMBER.fullmatch(member)]
+    good = [
+        "".join(member.split())  # white space may only stand beside a sign there, and older SDKs refuse it
+        for member in members
+        if len(member) <= _MAX_MEMBER and _BAGGAGE_MEMBER.fullmatch(member)
+    ]
     names = [unquote_plus(member.partition("=")[0]).strip() for member in good]
     kept = [
         member
