@@ -1,0 +1,147 @@
+"""Gives one exporter spans in the dialect of its backend, so that no other exporter gets the extra attributes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+
+from . import _diagnostics
+from ._dialects import FIELDS, NAMES, Vocabulary, is_alias, is_genai
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from opentelemetry.util.types import Attributes
+
+
+class DialectSpanExporter(SpanExporter):
+    """Exports spans with the names of a session that one backend reads, beside ``session.id`` and ``user.id``.
+
+    Wrap the exporter of that backend; the exporters of others are not concerned::
+
+        provider.add_span_processor(BatchSpanProcessor(DialectSpanExporter(to_langfuse, "langfuse")))
+        provider.add_span_processor(BatchSpanProcessor(DialectSpanExporter(to_langsmith, "langsmith")))
+
+    What is added is not subject to the limits of the SDK: a span may go out with more attributes than
+    ``OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT``, by as many as were added. No attribute is ever overwritten, the
+    spans themselves stay as they are, and one that has nothing of a session is passed on as the same object.
+
+    Args:
+        exporter: Any exporter of spans.
+        dialects: Names as in ``OTEL_SESSION_DIALECTS``: a list, or a text with commas between.
+        aliases: Names of your own, as pairs of such a name and ours: ``[("my.key", "session.id")]``.
+    """
+
+    def __init__(
+        self, exporter: SpanExporter, dialects: str | Iterable[str], aliases: Iterable[tuple[str, str]] = ()
+    ) -> None:
+        self._exporter = exporter
+        self._dialects = _known(dialects)
+        self._aliases = _usable(aliases)
+        self._vocabulary = Vocabulary.of(self._dialects, self._aliases)
+
+    def __repr__(self) -> str:
+        """Show what it wraps, and how."""
+        return f"{type(self).__name__}({self._exporter!r}, {self._dialects}, {self._aliases})"
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Export ``spans`` through the exporter that is wrapped, and return its result."""
+        return self._exporter.export([self._told(span) for span in spans] if self._vocabulary else spans)
+
+    def shutdown(self) -> None:
+        """Shut the exporter down that is wrapped."""
+        self._exporter.shutdown()
+
+    def force_flush(self, timeout_millis: int = 30000) -> bool:
+        """Flush the exporter that is wrapped."""
+        return self._exporter.force_flush(timeout_millis)
+
+    def _told(self, span: ReadableSpan) -> ReadableSpan:
+        """Return ``span`` in the dialect: a copy where there is anything to add, and where nothing goes wrong."""
+        try:
+            attributes = dict(span.attributes or {})  # each look into those of the SDK takes a lock
+            is_about_ai = self._vocabulary.has_genai_only and is_genai(attributes)
+            wanted = self._vocabulary.names_for(attributes, is_genai=is_about_ai)
+            added = {name: value for name, value in wanted.items() if name not in attributes}
+            return _Copy(span, {**attributes, **added}) if added else span
+        except Exception as error:  # noqa: BLE001  # a span without the extra names is better than none
+            found = type(error).__name__
+            _diagnostics.warn_once(
+                ("dialect", found), "otel_sessions: a span goes out without its dialect: it raised %s", found
+            )
+            return span
+
+
+class _Copy(ReadableSpan):
+    """A span that has ended, with other attributes."""
+
+    def __init__(self, span: ReadableSpan, attributes: Attributes) -> None:
+        super().__init__(
+            name=span.name,
+            context=span.get_span_context(),
+            parent=span.parent,
+            resource=span.resource,
+            attributes=attributes,
+            events=span.events,
+            links=span.links,
+            kind=span.kind,
+            status=span.status,
+            start_time=span.start_time,
+            end_time=span.end_time,
+            instrumentation_scope=span.instrumentation_scope,
+        )
+        self._original = span
+
+    # The SDK counts what was dropped in stores of its own, which a copy has not.
+
+    @property
+    def dropped_attributes(self) -> int:
+        """How many attributes the span has lost to its limit."""
+        return self._original.dropped_attributes
+
+    @property
+    def dropped_events(self) -> int:
+        """How many events the span has lost to its limit."""
+        return self._original.dropped_events
+
+    @property
+    def dropped_links(self) -> int:
+        """How many links the span has lost to its limit."""
+        return self._original.dropped_links
+
+
+def _known(dialects: object) -> tuple[str, ...]:
+    """Return the names of dialects in what a caller gave, with a warning if there is anything else."""
+    given = dialects.split(",") if isinstance(dialects, str) else _listed(dialects)
+    words = [word.strip().lower() if isinstance(word, str) else None for word in given]
+    if not set(words) <= {*NAMES, ""}:
+        message = "dialects: it lists what is none of %s; that is passed over"
+        _diagnostics.warn_caller("dialects", message, ", ".join(NAMES))
+    return tuple(dict.fromkeys(word for word in words if word in NAMES))
+
+
+def _usable(aliases: object) -> tuple[tuple[str, str], ...]:
+    """Return the pairs of names in what a caller gave, with a warning if there is anything else."""
+    given = _listed(aliases)
+    pairs = tuple(pair for pair in map(_pair, given) if pair is not None)
+    if len(pairs) < len(given):
+        message = "aliases: each is a pair of a name that is not ours and one of %s; anything else is passed over"
+        _diagnostics.warn_caller("aliases", message, ", ".join(FIELDS))
+    return pairs
+
+
+def _pair(given: object) -> tuple[str, str] | None:
+    match given:
+        case (str(alias), str(key)) if is_alias(alias, key):
+            return alias, key
+    return None
+
+
+def _listed(given: object) -> list[object]:
+    """Return the items of what should be iterable; what is not counts as one item, and that is a wrong one."""
+    try:
+        return [*given]  # type: ignore[misc]
+    except Exception:  # noqa: BLE001  # telemetry never raises into the application
+        return [None]
