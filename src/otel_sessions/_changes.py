@@ -156,6 +156,11 @@ def plain_start(session_id: str, user_id: str | None) -> Start:
     return Start(session_id, Fields(user_id), state_of(Session(session_id, user_id)))
 
 
+def forget() -> None:
+    """Forget what was made once: it holds what the settings of the time have shown."""
+    plain_start.cache_clear()
+
+
 class NotPlainError(ValueError):
     """An id is not 1 to 200 characters of printable ASCII, stripped."""
 

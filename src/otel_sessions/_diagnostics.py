@@ -37,13 +37,22 @@ _lock = ForkSafeLock()
 
 def warn_once(key: Hashable, message: str, *args: object, stacklevel: int = 1) -> None:
     """Log ``message % args`` at WARNING, the first time that ``key`` is seen in this process."""
+    _say_once(logging.WARNING, key, message, args, stacklevel + 1)
+
+
+def inform_once(key: Hashable, message: str, *args: object) -> None:
+    """Log ``message % args`` at INFO, the first time that ``key`` is seen in this process."""
+    _say_once(logging.INFO, key, message, args, 2)
+
+
+def _say_once(level: int, key: Hashable, message: str, args: tuple[object, ...], stacklevel: int) -> None:
     with _lock:
         if key in _said or len(_said) >= _MAX_PLACES:
             return
         _said.add(key)
     # A logging filter or handler of the application may raise; telemetry must not pass that on.
     with contextlib.suppress(Exception):
-        logger.warning(message, *args, stacklevel=stacklevel + 1)
+        logger.log(level, message, *args, stacklevel=stacklevel + 1)
 
 
 def warn_caller(problem: str, message: str, *args: object) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias, TypeVar
 from uuid import UUID
 
 from . import _diagnostics, _ids, _paths
+from ._session import MAX_ITEMS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,9 +21,6 @@ _T = TypeVar("_T")
 
 SessionId: TypeAlias = str | int | UUID
 """What is accepted as an id."""
-
-MAX_ITEMS = 64
-"""Most metadata keys, and most tags, of one session. Half of the SDK's default attribute limit."""
 
 
 class Absent:

@@ -24,6 +24,9 @@ DISPLACED_ID = "session.displaced_id"
 WIRE_KEYS = (SESSION_ID, USER_ID, NAME, PATH, PREVIOUS_ID)
 """Baggage keys, the two ids first: where the header is full, what stands last is lost."""
 
+MAX_ITEMS = 64
+"""Most metadata keys, and most tags, of one session. Half of the SDK's default attribute limit."""
+
 ID_KEYS = frozenset({SESSION_ID, USER_ID, PREVIOUS_ID, DISPLACED_ID})
 """Keys whose value groups spans: it may be replaced by a digest, and is never cut."""
 

@@ -1,48 +1,304 @@
-"""How the pipeline behaves: arguments first, then the environment. The only reader of ``os.environ``."""
+"""How the plug-in behaves: arguments first, then the environment. The only reader of ``os.environ``.
+
+A value that can't be used is a warning, and never more open than what was asked for: it does not
+count, and what guards ids (`_Setting.closed`) closes. A value is shown only where nobody would write
+an id or a key.
+"""
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
-from . import _diagnostics
+from . import _diagnostics, _dialects, _user_ids
+from ._destinations import NONE, PRIVATE, Destinations, UnusableDestinationError
+from ._session import METADATA_PREFIX, TAGS, WIRE_KEYS
 
-CONFLICT = "OTEL_SESSION_CONFLICT"
-DISABLED = "OTEL_SESSION_DISABLED"
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Pairs: TypeAlias = tuple[tuple[str, str], ...]
+
+LOGS = ("true", "false", "sampled")
+_FLAGS = ("false", "true")
+# RFC 9110, section 5.1: a field name is a token.
+_HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,100}")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Settings:
+    """What is set, all of it; each field is an argument of ``instrument()`` and an environment variable.
+
+    Attributes:
+        dialects: Names of backends whose attribute names are stamped too.
+        aliases: Other attribute names to stamp, each with the key of ours whose value it gets.
+        propagate_to: Which hosts get the session on outgoing calls.
+        trust_incoming: Take the session of incoming requests, carriers and headers.
+        incoming_headers: Keys of ours, each with the name of a request header to take it from, in lower case.
+        user_id: How a user id appears outside: ``plain``, ``hash`` or ``drop``.
+        user_hash_key: The key of ``hash``.
+        metadata_on_wire: Keys of metadata that travel, ``session.tags`` for the tags.
+        conflict: Who wins where a span starts with another session id than the scope's: ``scope`` or ``span``.
+        logs: Stamp log records: ``true``, ``false``, or ``sampled`` to drop those of dropped sessions too.
+        events: Write ``session.start`` and ``session.end`` as log records.
+        disabled: All of it is off.
+    """
+
+    dialects: tuple[str, ...] = ()
+    aliases: Pairs = ()
+    propagate_to: Destinations = PRIVATE
+    trust_incoming: bool = True
+    incoming_headers: Pairs = ()
+    user_id: str = _user_ids.PLAIN
+    user_hash_key: str | None = None
+    metadata_on_wire: tuple[str, ...] = ()
+    conflict: str = "scope"
+    logs: str = "true"
+    events: bool = False
+    disabled: bool = False
+    is_plain: bool = field(init=False, compare=False)
+    """All of a session is shown as it is, but for metadata and tags on the wire; asked for each session."""
+    own_keys: frozenset[str] = field(init=False, compare=False)
+    """The baggage keys that are ours."""
+
+    def __post_init__(self) -> None:
+        """Fill in what follows from the others."""
+        plain = self.user_id == _user_ids.PLAIN and not self.metadata_on_wire and not self.disabled
+        object.__setattr__(self, "is_plain", plain)
+        travelling = (key if key == TAGS else METADATA_PREFIX + key for key in self.metadata_on_wire)
+        object.__setattr__(self, "own_keys", frozenset((*WIRE_KEYS, *travelling)))
+
+    def __repr__(self) -> str:
+        """Show what is not the default; a key is never shown."""
+        values = ((setting, getattr(self, setting.name)) for setting in SETTINGS)
+        shown = (f"{setting.name}={setting.shown(value)!r}" for setting, value in values if value != setting.default)
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+    @classmethod
+    def resolved(cls, **arguments: object) -> Settings:
+        """Return what the ``arguments`` give, and the environment where one is ``None`` or not there."""
+        return cls._whole({setting.name: setting.value(arguments.get(setting.name)) for setting in SETTINGS})
+
+    @classmethod
+    def _whole(cls, values: dict[str, Any]) -> Settings:
+        settings = cls(**values)
+        if settings.user_id != _user_ids.HASH or settings.user_hash_key:
+            return settings
+        _diagnostics.warn_caller(
+            "hash key",
+            "OTEL_SESSION_USER_ID: hash needs a key, in OTEL_SESSION_USER_HASH_KEY; without one no user id is shown",
+        )
+        return replace(settings, user_id=_user_ids.DROP)
+
+
+class _UnusableError(ValueError):
+    """A value, or a part of it, can't be used; the message says which and what could be."""
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
-    """The settings of one pipeline.
+class Setting:
+    """One setting: its names, and how its value is read.
 
     Attributes:
-        conflict: Who wins where a span starts with another session id than the scope's: ``scope`` or ``span``.
-        disabled: Nothing is stamped.
+        name: The field of `Settings`, and the argument.
+        read: Returns the value from a text, or from what else the argument may be. What of it can't be used
+            it passes to the function that it is given, as a text that says what would do.
+        default: The value where there is none.
+        closed: The value where there is one that can't be used at all.
     """
 
-    conflict: str = "scope"
-    disabled: bool = False
+    name: str
+    read: Callable[[object, Callable[[str], None]], Any]
+    default: Any
+    closed: Any
 
-    @classmethod
-    def resolved(cls, *, conflict: str | None = None, disabled: bool | None = None) -> Settings:
-        """Return the settings that the arguments give, and the environment where an argument is ``None``."""
-        return cls(
-            _choice("conflict", conflict, CONFLICT, ("scope", "span")),
-            _choice("disabled", _word(disabled), DISABLED, ("false", "true")) == "true",
-        )
+    @property
+    def variable(self) -> str:
+        """The environment variable."""
+        return f"OTEL_SESSION_{self.name.upper()}"
+
+    def value(self, argument: object) -> Any:  # noqa: ANN401  # of each setting its own
+        """Return the value: of the ``argument`` where there is one, else of the environment."""
+        name, given = (self.variable, os.environ.get(self.variable)) if argument is None else (self.name, argument)
+        if given is None or (isinstance(given, str) and not given.strip()):
+            return self.default
+
+        def complain(problem: str) -> None:
+            _diagnostics.warn_caller(f"{name} {problem}", "%s: %s", name, problem)
+
+        try:
+            return self.read(given, complain)
+        except _UnusableError as error:
+            complain(f"{error}, so it is taken as {self.shown(self.closed)!r}")
+        except Exception as error:  # noqa: BLE001  # the argument's own code may raise anything
+            complain(f"reading it raised {type(error).__name__}, so it is taken as {self.shown(self.closed)!r}")
+        return self.closed
+
+    def source(self) -> str:
+        """Return where the value comes from where there is no argument: ``environment`` or ``default``."""
+        return "environment" if os.environ.get(self.variable, "").strip() else "default"
+
+    def shown(self, value: object) -> str:
+        """Return ``value`` for people to read, in the form in which it would be set; a key is never shown."""
+        if self.name == "user_hash_key":
+            return "set, not shown" if value else ""
+        if isinstance(value, bool):
+            return str(value).lower()
+        if isinstance(value, tuple):
+            return ",".join("=".join(item) if isinstance(item, tuple) else item for item in value)
+        return str(value)
 
 
-def _word(flag: bool | None) -> str | None:
-    return None if flag is None else str(flag).lower()
+Complain: TypeAlias = "Callable[[str], None]"
 
 
-def _choice(argument: str, given: object, variable: str, allowed: tuple[str, ...]) -> str:
-    """Return which of ``allowed`` is chosen, with a warning for anything else; the first is the default."""
-    name, value = (variable, os.environ.get(variable, "")) if given is None else (argument, given)
-    word = value.strip().lower() if isinstance(value, str) else None
-    if word in allowed:
-        return str(word)
-    if word != "":
-        message = "%s: %r is none of %s, so it is taken as %r"
-        _diagnostics.warn_caller(f"{name} {word}", message, name, value, ", ".join(allowed), allowed[0])
-    return allowed[0]
+def _refuse(problem: str) -> NoReturn:
+    raise _UnusableError(problem)
+
+
+def _choice(*allowed: str, is_shown: bool = True) -> Callable[[object, Complain], str]:
+    def read(given: object, _complain: Complain) -> str:
+        word = str(given).strip().lower() if isinstance(given, (str, bool)) else None
+        if word in allowed:
+            return str(word)
+        return _refuse(f"{_quoted(given) if is_shown else 'the value'} is none of {', '.join(allowed)}")
+
+    return read
+
+
+def _flag(given: object, complain: Complain) -> bool:
+    return _choice(*_FLAGS)(given, complain) == "true"
+
+
+def _key(given: object, _complain: Complain) -> str:
+    text = given.decode("utf-8", "surrogateescape") if isinstance(given, bytes) else given
+    return text if isinstance(text, str) else _refuse("expected a str or bytes")
+
+
+def _names(given: object, _complain: Complain) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(_items(given)))
+
+
+def _dialect_names(given: object, complain: Complain) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(name.lower() for name in _items(given)))
+    for name in names:
+        if name not in _dialects.NAMES:
+            complain(f"{_quoted(name)} is left out, it is none of {', '.join(_dialects.NAMES)}")
+    return tuple(name for name in names if name in _dialects.NAMES)
+
+
+def _destinations(given: object, _complain: Complain) -> Destinations:
+    if isinstance(given, Destinations):
+        return given
+    items = _items(given)
+    try:
+        return Destinations.parsed(items) if items else NONE  # an empty list of an argument: nowhere
+    except UnusableDestinationError as error:
+        return _refuse(f"{error} (allowed: private, all, none, host globs as *.corp.example, CIDRs as 10.0.0.0/8)")
+
+
+def _aliases(given: object, complain: Complain) -> Pairs:
+    remedy = f"my.key=session.id; what can stand there: {', '.join(_dialects.FIELDS)}"
+    return _pairs(given, _dialects.is_alias, remedy, complain)
+
+
+def _headers(given: object, complain: Complain) -> Pairs:
+    def is_good(key: str, header: str) -> bool:
+        return key in WIRE_KEYS and _HEADER_NAME.fullmatch(header) is not None
+
+    remedy = f"session.id=x-session-id; what can stand there: {', '.join(WIRE_KEYS)}"
+    return tuple((key, header.lower()) for key, header in _pairs(given, is_good, remedy, complain))
+
+
+def _pairs(given: object, is_good: Callable[[str, str], bool], remedy: str, complain: Complain) -> Pairs:
+    """Return the pairs of ``given`` that are good; a bad one is named by its place: it may hold an id."""
+    found = {}
+    for place, item in enumerate(_items(given), 1):
+        left, _, right = (part.strip() for part in item.partition("="))
+        if is_good(left, right):
+            found[left] = right
+        else:
+            complain(f"item {place} is left out, it is no pair as {remedy}")
+    return tuple(found.items())
+
+
+def _items(given: object) -> list[str]:
+    """Return the parts of a comma list, of a list, or of a mapping, which stands for pairs."""
+    if isinstance(given, str):
+        parts: Iterable[object] = given.split(",")
+    elif isinstance(given, Mapping):
+        parts = [f"{name}={value}" for name, value in given.items()]
+    elif isinstance(given, Iterable) and not isinstance(given, (bytes, bytearray)):
+        parts = given
+    else:
+        _refuse(f"expected a comma list and got {type(given).__name__}")
+    texts = [part if isinstance(part, str) else _refuse("expected strings") for part in parts]
+    return [text.strip() for text in texts if text.strip()]
+
+
+def _quoted(value: object) -> str:
+    return repr(value)[:60] if isinstance(value, (str, int, float)) else type(value).__name__
+
+
+def parsed(**arguments: object) -> dict[str, Any]:
+    """Return the values of the ``arguments`` that are not ``None``, by the names of `Settings`."""
+    return {
+        setting.name: setting.value(arguments[setting.name])
+        for setting in SETTINGS
+        if arguments.get(setting.name) is not None
+    }
+
+
+SETTINGS = (
+    Setting("dialects", _dialect_names, (), ()),
+    Setting("aliases", _aliases, (), ()),
+    Setting("propagate_to", _destinations, PRIVATE, NONE),
+    Setting("trust_incoming", _flag, True, False),  # a table
+    Setting("incoming_headers", _headers, (), ()),
+    Setting("user_id", _choice(*_user_ids.MODES, is_shown=False), _user_ids.PLAIN, _user_ids.DROP),
+    Setting("user_hash_key", _key, None, None),
+    Setting("metadata_on_wire", _names, (), ()),
+    Setting("conflict", _choice("scope", "span"), "scope", "scope"),
+    Setting("logs", _choice(*LOGS), "true", "true"),
+    Setting("events", _flag, False, False),
+    Setting("disabled", _flag, False, False),
+)
+
+
+def in_environment(*names: str) -> dict[str, str]:
+    """Return which of these variables are set, and to what."""
+    return {name: os.environ[name] for name in names if os.environ.get(name)}
+
+
+def unknown_in_environment() -> list[str]:
+    """Return the variables that look like settings and are none: slips of the pen."""
+    known = {setting.variable for setting in SETTINGS}
+    return sorted(name for name in os.environ if name.startswith("OTEL_SESSION_") and name not in known)
+
+
+class _Process:
+    """The settings of this process, which hold for what is carried: there is one Context."""
+
+    __slots__ = ("settings",)
+
+    def __init__(self) -> None:
+        self.settings: Settings | None = None
+
+
+_process = _Process()
+
+
+def in_process() -> Settings:
+    """Return the settings that hold for what this process carries: of ``instrument()``, else of the environment."""
+    settings = _process.settings
+    if settings is None:
+        settings = _process.settings = Settings.resolved()
+    return settings
+
+
+def use_in_process(settings: Settings | None) -> None:
+    """Let ``settings`` hold from now on; ``None`` is the environment, read when it is asked for."""
+    _process.settings = settings

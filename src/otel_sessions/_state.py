@@ -1,15 +1,18 @@
-"""What a context carries of a session: the session, where it comes from, and its ready-made forms. Pure."""
+"""What a context carries of a session: the session, where it comes from, and its ready-made forms, as they may be shown."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from . import _baggage
+from . import _baggage, _user_ids
 from ._session import EMPTY, Session, local_attributes_of
+from ._settings import in_process
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from ._settings import Settings
 
 
 @dataclass(slots=True, eq=False)  # not frozen: that triples the time to make one, and one is made for each scope
@@ -25,6 +28,7 @@ class State:
             or was cleared, or was given an id that can't be used.
         id_is_remote: The session id came with a request, and was not set in this process.
         user_is_remote: The same of the user.
+        spoken: What span processors keep: the same with its names in dialects.
     """
 
     session: Session
@@ -34,16 +38,24 @@ class State:
     is_whole: bool
     id_is_remote: bool
     user_is_remote: bool
+    spoken: dict[object, State] | None = None
 
 
 def state_of(
     session: Session, *, is_whole: bool = False, id_is_remote: bool = False, user_is_remote: bool = False
 ) -> State:
-    """Return ``session`` with its ready-made forms; with an id it is whole."""
-    items = _baggage.of_session(session)
+    """Return ``session`` with its ready-made forms; with an id it is whole.
+
+    What leaves this process is made here and nowhere else, so it is here that the settings say how much.
+    """
+    settings = in_process()
+    shown = session if settings.is_plain else _shown(session, settings)
+    items = _baggage.of_session(shown)
     attributes: Mapping[str, str | tuple[str, ...]] = items
-    if session.metadata or session.tags:
-        attributes = {**items, **local_attributes_of(session)}
+    if shown.metadata or shown.tags:
+        attributes = {**items, **local_attributes_of(shown)}
+        if settings.metadata_on_wire:
+            items = {**items, **_baggage.of_extras(shown, settings.metadata_on_wire)}
     return State(
         session,
         items,
@@ -55,4 +67,13 @@ def state_of(
     )
 
 
-CLEARED = state_of(EMPTY, is_whole=True)
+def _shown(session: Session, settings: Settings) -> Session:
+    if settings.disabled:
+        return EMPTY
+    if session.user_id is None:
+        return session
+    return replace(session, user_id=_user_ids.shown(session.user_id, settings.user_id, settings.user_hash_key))
+
+
+# Not by `state_of`, which reads the settings: not at import.
+CLEARED = State(EMPTY, {}, {}, (), is_whole=True, id_is_remote=False, user_is_remote=False)

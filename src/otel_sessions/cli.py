@@ -63,6 +63,19 @@ if TYPE_CHECKING or _is_installed("click"):
 
         raise SystemExit(run())
 
+    @main.command()
+    def config() -> None:
+        """Show the settings that hold with this environment, and where each comes from.
+
+        Arguments of instrument() beat the environment; they are not known here. Exits with status 1 where a
+        value of the environment can't be used.
+        """
+        from ._configuration import shown  # noqa: PLC0415
+
+        lines, is_good = shown()
+        click.echo("\n".join(lines))
+        raise SystemExit(not is_good)
+
 else:
     main = _refuse
 

@@ -1,0 +1,240 @@
+"""Settings: arguments beat the environment, and what can't be used closes and says so, without showing an id or a key."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+
+from otel_sessions._destinations import ALL, NONE, PRIVATE, Destinations
+from otel_sessions._settings import SETTINGS, Settings
+from otel_sessions.cli import main
+
+VARIABLES = [setting.variable for setting in SETTINGS]
+SECRET = "an-id-or-a-key"  # noqa: S105  # none
+
+
+def resolved(monkeypatch, **environment):
+    for name, value in environment.items():
+        monkeypatch.setenv(f"OTEL_SESSION_{name.upper()}", value)
+    return Settings.resolved()
+
+
+def test_there_is_a_variable_for_each_setting_and_its_default_is_the_first_of_the_contract():
+    assert VARIABLES == [
+        "OTEL_SESSION_DIALECTS",
+        "OTEL_SESSION_ALIASES",
+        "OTEL_SESSION_PROPAGATE_TO",
+        "OTEL_SESSION_TRUST_INCOMING",
+        "OTEL_SESSION_INCOMING_HEADERS",
+        "OTEL_SESSION_USER_ID",
+        "OTEL_SESSION_USER_HASH_KEY",
+        "OTEL_SESSION_METADATA_ON_WIRE",
+        "OTEL_SESSION_CONFLICT",
+        "OTEL_SESSION_LOGS",
+        "OTEL_SESSION_EVENTS",
+        "OTEL_SESSION_DISABLED",
+    ]
+    assert Settings.resolved() == Settings(
+        dialects=(),
+        aliases=(),
+        propagate_to=PRIVATE,
+        trust_incoming=True,
+        incoming_headers=(),
+        user_id="plain",
+        user_hash_key=None,
+        metadata_on_wire=(),
+        conflict="scope",
+        logs="true",
+        events=False,
+        disabled=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("dialects", " Langfuse, genai,langfuse", ("langfuse", "genai")),
+        ("aliases", "my.key=session.id, other = session.metadata.tenant", (
+            ("my.key", "session.id"),
+            ("other", "session.metadata.tenant"),
+        )),
+        ("propagate_to", "all", ALL),
+        ("propagate_to", "NONE", NONE),
+        ("propagate_to", "private,*.corp.example", Destinations.parsed(["private", "*.corp.example"])),
+        ("trust_incoming", "FALSE", False),
+        ("incoming_headers", "session.id=X-Session-Id,user.id=x-user", (
+            ("session.id", "x-session-id"),
+            ("user.id", "x-user"),
+        )),
+        ("user_id", "drop", "drop"),
+        ("user_hash_key", " k ", " k "),
+        ("metadata_on_wire", "tenant,session.tags", ("tenant", "session.tags")),
+        ("conflict", "Span", "span"),
+        ("logs", "sampled", "sampled"),
+        ("events", "true", True),
+        ("disabled", "true", True),
+    ],
+)  # fmt: skip
+def test_a_variable_says_what_holds(monkeypatch, warnings, name, text, expected):
+    assert getattr(resolved(monkeypatch, **{name: text}), name) == expected
+    assert warnings() == []
+
+
+@pytest.mark.parametrize("name", [setting.name for setting in SETTINGS])
+@pytest.mark.parametrize("text", ["", "  "])
+def test_an_empty_variable_is_none(monkeypatch, warnings, name, text):
+    assert resolved(monkeypatch, **{name: text}) == Settings()
+    assert warnings() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "argument", "expected"),
+    [
+        ("dialects", ["langfuse"], ("langfuse",)),
+        ("dialects", (), ()),
+        ("aliases", {"my.key": "session.id"}, (("my.key", "session.id"),)),
+        ("propagate_to", ["private", "10.1.2.3"], Destinations.parsed(["private", "10.1.2.3"])),
+        ("propagate_to", [], NONE),
+        ("propagate_to", ALL, ALL),
+        ("trust_incoming", False, False),
+        ("incoming_headers", {"session.id": "X-S"}, (("session.id", "x-s"),)),
+        ("user_hash_key", b"bytes", "bytes"),
+        ("logs", False, "false"),
+        ("events", True, True),
+        ("disabled", "true", True),
+    ],
+)  # fmt: skip
+def test_an_argument_may_be_what_python_has_for_it(warnings, name, argument, expected):
+    assert getattr(Settings.resolved(**{name: argument}), name) == expected
+    assert warnings() == []
+
+
+def test_an_argument_beats_the_environment(monkeypatch):
+    monkeypatch.setenv("OTEL_SESSION_PROPAGATE_TO", "all")
+    monkeypatch.setenv("OTEL_SESSION_DIALECTS", "langfuse")
+    settings = Settings.resolved(propagate_to="none")
+    assert (settings.propagate_to, settings.dialects) == (NONE, ("langfuse",))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "closed", "allowed"),
+    [
+        ("user_id", SECRET, "drop", "plain, hash, drop"),
+        ("trust_incoming", "perhaps", False, "false, true"),
+        ("propagate_to", "https://api.corp.example/v1", NONE, "private, all, none"),
+        ("propagate_to", "none,private", NONE, "private, all, none"),
+        ("dialects", "phoenix", (), "langfuse"),
+        ("aliases", "my.key", (), "my.key=session.id"),
+        ("aliases", "my.key=my.other", (), "my.key=session.id"),
+        ("incoming_headers", f"session.id={SECRET} {SECRET}", (), "session.id=x-session-id"),
+        ("incoming_headers", "traceparent=x-trace", (), "session.id=x-session-id"),
+        ("logs", "some", "true", "true, false, sampled"),
+        ("events", "1", False, "false, true"),
+        ("disabled", "1", False, "false, true"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_used_closes_and_names_the_variable_and_what_is_allowed(  # noqa: PLR0913, PLR0917
+    monkeypatch, warnings, name, text, closed, allowed
+):
+    for _ in range(2):
+        assert getattr(resolved(monkeypatch, **{name: text}), name) == closed
+    (message,) = warnings()
+    assert f"OTEL_SESSION_{name.upper()}" in message
+    assert allowed in message
+    assert SECRET not in message
+
+
+def test_of_a_list_what_is_good_stays(monkeypatch, warnings):
+    settings = resolved(monkeypatch, dialects="langfuse,nobody,genai", aliases="a=session.id,b=c,d=user.id")
+    assert settings.dialects == ("langfuse", "genai")
+    assert settings.aliases == (("a", "session.id"), ("d", "user.id"))
+    assert len(warnings()) == 2
+
+
+def test_hash_without_a_key_is_drop(monkeypatch, warnings):
+    assert resolved(monkeypatch, user_id="hash").user_id == "drop"
+    (message,) = warnings()
+    assert "OTEL_SESSION_USER_HASH_KEY" in message
+
+
+@pytest.mark.parametrize("argument", [5, object(), b"x", [1], {"a": 1}, {1: "a"}, float("nan")])
+@pytest.mark.parametrize("name", [setting.name for setting in SETTINGS])
+def test_no_argument_of_any_type_raises(name, argument):
+    assert isinstance(Settings.resolved(**{name: argument}), Settings)
+
+
+def test_an_argument_whose_own_code_raises_closes(warnings):
+    class Hosts:
+        def __iter__(self):
+            raise ZeroDivisionError
+
+    assert Settings.resolved(propagate_to=Hosts()).propagate_to == NONE
+    (message,) = warnings()
+    assert "propagate_to: reading it raised ZeroDivisionError, so it is taken as 'none' (" in message
+
+
+@given(st.sampled_from([setting.name for setting in SETTINGS]), st.text(max_size=40))
+def test_no_text_raises_and_none_opens(name, text):
+    value = getattr(Settings.resolved(**{name: text}), name)
+    if name == "propagate_to" and text.strip():
+        assert (value == ALL) == ("all" in [part.strip().lower() for part in text.split(",")])
+    if name == "trust_incoming" and text.strip():
+        assert value == (text.strip().lower() == "true")
+    if name == "user_id" and text.strip():
+        assert value == (text.strip().lower() if text.strip().lower() == "plain" else "drop")
+
+
+def test_the_repr_shows_what_was_set_and_never_a_key():
+    settings = Settings.resolved(user_id="hash", user_hash_key=SECRET, events=True, aliases="a=user.id")
+    expected = "Settings(aliases='a=user.id', user_id='hash', user_hash_key='set, not shown', events='true')"
+    assert repr(settings) == expected
+
+
+# The command
+
+
+@pytest.fixture
+def config():
+    def told(**environment):
+        result = CliRunner().invoke(main, ["config"], env=dict.fromkeys(VARIABLES) | environment)
+        return result.exit_code, result.output.splitlines()
+
+    return told
+
+
+def test_the_command_shows_each_setting_its_value_and_where_it_comes_from(config):
+    status, lines = config(
+        OTEL_SESSION_PROPAGATE_TO="private,*.corp.example",
+        OTEL_SESSION_USER_ID="hash",
+        OTEL_SESSION_USER_HASH_KEY=SECRET,
+    )
+    assert status == 0
+    rows = {line.split()[0]: line.split()[1:] for line in lines}
+    assert list(rows) == ["setting", *VARIABLES]
+    assert rows["OTEL_SESSION_PROPAGATE_TO"] == ["private,*.corp.example", "environment"]
+    assert rows["OTEL_SESSION_TRUST_INCOMING"] == ["true", "default"]
+    assert rows["OTEL_SESSION_USER_HASH_KEY"] == ["set,", "not", "shown", "environment"]
+    assert SECRET not in "\n".join(lines)
+
+
+def test_the_command_names_what_cannot_be_used_and_fails(config, caplog):
+    status, lines = config(OTEL_SESSION_TRUST_INCOMING="perhaps", OTEL_SESSION_TRUSTS="true")
+    assert status == 1
+    assert lines[-2:] == [
+        "! OTEL_SESSION_TRUST_INCOMING: 'perhaps' is none of false, true, so it is taken as 'false'",
+        "! OTEL_SESSION_TRUSTS: there is no such setting",
+    ]
+    assert caplog.records == []
+    assert logging.getLogger("otel_sessions").propagate
+
+
+def test_the_command_shows_what_opentelemetry_is_told_too(config):
+    _, lines = config(OTEL_PROPAGATORS="tracecontext", OTEL_TRACES_SAMPLER="session_ratio")
+    assert [line.split() for line in lines[-2:]] == [
+        ["OTEL_PROPAGATORS", "tracecontext", "environment"],
+        ["OTEL_TRACES_SAMPLER", "session_ratio", "environment"],
+    ]
