@@ -339,8 +339,9 @@ def test_the_propagators_of_opentelemetry_read_what_is_sent(pipeline):
 
 
 def test_what_the_propagators_of_opentelemetry_send_is_read(pipeline):
+    """They write a space as a plus, which W3C Baggage has as a plus: in an id it is one, in a name a space."""
     carrier = {}
-    with set_session("a b+c", user_id="ada", name="Création"), pipeline.tracer.start_as_current_span("span") as span:
+    with set_session("a+c", user_id="ada", name="Création 1"), pipeline.tracer.start_as_current_span("span") as span:
         W3CBaggagePropagator().inject(carrier)
         TraceContextTextMapPropagator().inject(carrier)
         inside = get_session()
@@ -842,9 +843,9 @@ def test_a_bad_entry_is_dropped_with_one_warning_that_does_not_show_it_and_the_o
 @pytest.mark.parametrize(
     "carrier",
     [
-        pytest.param({"baggage": f"session.id={SECRET}," + "x" * 8192}, id="8192-in-a-header"),
+        pytest.param({"baggage": f"session.id={SECRET}," + "x" * 65_536}, id="65536-in-a-header"),
         pytest.param({"baggage": f"session.id={SECRET}," * 100_000}, id="megabytes"),
-        pytest.param({"baggage": [f"session.id={SECRET}"] * 1_000}, id="1000-values"),
+        pytest.param({"baggage": [f"session.id={SECRET}"] * 10_000}, id="10000-values"),
         pytest.param(f"baggage=session.id={SECRET}", id="a-str"),
         pytest.param([SECRET, SECRET], id="no-pairs"),
         pytest.param([(SECRET, SECRET, SECRET)], id="triples"),

@@ -7,6 +7,7 @@ validated here, once, and what is not a valid id or text is not there for anybod
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
+from urllib.parse import quote, unquote
 
 from opentelemetry import baggage
 from opentelemetry.context import Context
@@ -14,24 +15,28 @@ from opentelemetry.context import Context
 from . import _diagnostics, _ids, _paths
 from ._session import (
     EMPTY,
+    METADATA_PREFIX,
     NAME,
     PATH,
     PREVIOUS_ID,
     SESSION_ID,
+    TAGS,
     USER_ID,
     WIRE_KEYS,
     Session,
     wire_values,
 )
+from ._settings import in_process
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
 # What Langfuse's own SDK leaves in baggage for other services (`propagate_attributes(as_baggage=True)`).
 _LANGFUSE_SESSION = "langfuse_session_id"
 _LANGFUSE_USER = "langfuse_user_id"
 
-_OUR_KEYS = frozenset(WIRE_KEYS)
+# Who one is, in any form: what a destination does not get that gets no session.
+_PRIVATE_KEYS = frozenset((*WIRE_KEYS, TAGS, _LANGFUSE_SESSION, _LANGFUSE_USER))
 _NO_ITEMS: Mapping[str, object] = {}
 _NO_TEXTS = (None,) * len(WIRE_KEYS)
 # Stands for what is too long or of another type; not printable, so never valid.
@@ -67,10 +72,30 @@ def of_session(session: Session) -> dict[str, str]:
     return {key: value for key, value in zip(WIRE_KEYS, wire_values(session)) if value is not None}  # noqa: B905  # hot
 
 
+def of_extras(session: Session, keys: Collection[str]) -> dict[str, str]:
+    """Return what of the metadata and tags of ``session`` travels: those that ``keys`` name."""
+    found = {METADATA_PREFIX + key: session.metadata[key] for key in keys if key in session.metadata}
+    if TAGS in keys and session.tags:
+        found[TAGS] = ",".join(quote(tag) for tag in session.tags)  # a tag may hold a comma
+    return found
+
+
+def extras_in(items: Mapping[str, object], keys: Collection[str], most: int) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Return the metadata and the tags in baggage ``items`` that ``keys`` name, and that are valid."""
+    metadata = {}
+    for key in keys:
+        text = _valid(METADATA_PREFIX + key, _clipped(items.get(METADATA_PREFIX + key)), _ids.is_plain_text)
+        if text is not None:
+            metadata[key] = text
+    tags = str(items.get(TAGS, "")).split(",", most) if TAGS in keys else []
+    texts = (_valid(TAGS, _clipped(unquote(tag)), _ids.is_plain_text) for tag in tags[:most] if tag)
+    return metadata, tuple(dict.fromkeys(text for text in texts if text is not None))
+
+
 def of_session_in(context: Context) -> Mapping[str, object]:
     """Return what the baggage of ``context`` holds under the keys of a session, valid or not."""
     current = entries(context)
-    return {key: current[key] for key in WIRE_KEYS if key in current}
+    return {key: current[key] for key in in_process().own_keys if key in current}
 
 
 def with_session(context: Context, key: str, value: object, ours: Mapping[str, object]) -> Context:
@@ -89,6 +114,31 @@ def with_session(context: Context, key: str, value: object, ours: Mapping[str, o
     for name, item in items.items():
         result = baggage.set_baggage(name, item, result)
     return result
+
+
+def is_private(key: str) -> bool:
+    """Tell whether a baggage entry of this name is of a session or of a user."""
+    return key in _PRIVATE_KEYS or key.startswith(METADATA_PREFIX)
+
+
+def others(items: Mapping[str, object]) -> Mapping[str, object]:
+    """Return ``items`` without ours."""
+    own_keys = in_process().own_keys
+    if own_keys.isdisjoint(items):
+        return items
+    return {key: value for key, value in items.items() if key not in own_keys}
+
+
+def foreign(items: Mapping[str, object]) -> Mapping[str, object]:
+    """Return ``items`` without what is of a session or of a user."""
+    return {key: value for key, value in items.items() if not is_private(key)}
+
+
+def with_baggage(context: Context, items: Mapping[str, object]) -> Context:
+    """Return ``context`` with ``items`` for its baggage."""
+    if CONTEXT_KEY is not None:
+        return Context({**context, CONTEXT_KEY: items})
+    return with_entries(baggage.clear(context), items)
 
 
 def with_entries(context: Context, items: Mapping[str, object]) -> Context:
@@ -110,11 +160,7 @@ def taken_back(given: Context, around: Context, context: Context) -> Context:
 
 
 def _exchanged(current: object, ours: Mapping[str, object]) -> Mapping[str, object]:
-    if not isinstance(current, dict):
-        return ours
-    if _OUR_KEYS.isdisjoint(current):
-        return {**ours, **current}
-    return {**ours, **{key: value for key, value in current.items() if key not in _OUR_KEYS}}
+    return {**ours, **others(current)} if isinstance(current, dict) else ours
 
 
 Texts: TypeAlias = tuple[str | None, str | None, str | None, str | None, str | None]

@@ -21,10 +21,11 @@ from . import _baggage, _diagnostics
 from ._changes import Carry
 from ._context import context_with, get_current
 from ._headers import MAX_BAGGAGE, baggage_from, trace_state_from
-from ._resolution import remote_state, state_in
+from ._resolution import remote_in, state_in
 from ._scope import SessionScope
-from ._session import EMPTY, WIRE_KEYS
-from ._state import state_of
+from ._session import WIRE_KEYS
+from ._settings import in_process
+from ._state import CLEARED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,7 +46,7 @@ _trace_context = TraceContextTextMapPropagator()
 _w3c_baggage = W3CBaggagePropagator()
 
 # No session in here, and none of a parent span; a bind inside counts, which `CLEARED` would not allow.
-_NOTHING = state_of(EMPTY, is_whole=True)
+_NOTHING = replace(CLEARED)
 
 
 def to_carrier(*, environ: bool = False) -> dict[str, str]:
@@ -101,8 +102,9 @@ def from_carrier(carrier: Carrier) -> SessionScope:
     if _TRACEPARENT in fields and not get_current_span(context).get_span_context().is_valid:
         _warn_ill_formed("a traceparent that is not well-formed")
     items = _baggage.entries(context)
-    texts = _baggage.texts_in(items)
-    found = None if texts is None else remote_state(texts)
+    found = remote_in(items)
+    if not in_process().trust_incoming:
+        items = _baggage.foreign(items)
     state = _NOTHING if found is None else replace(found, is_whole=True)  # a user alone joins no session
     return SessionScope(Carry(state), _continuing(get_current_span(context), items))
 
@@ -185,9 +187,6 @@ def _well_formed(key: str, texts: list[str]) -> str:
     if key == _TRACEPARENT:
         return texts[0] if texts else ""
     header = ",".join(texts)
-    if len(header) > MAX_BAGGAGE:
-        _warn_ill_formed(f"a {key} header that is too long")
-        return ""
     header, is_whole = baggage_from(header, WIRE_KEYS) if key == _BAGGAGE else trace_state_from(header)
     if not is_whole:
         _warn_ill_formed(f"a {key} member that is not well-formed, or more members than allowed,")

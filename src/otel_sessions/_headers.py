@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 MAX_BAGGAGE = 8192
 """Longest baggage header, in characters (W3C Baggage, section 3.3.2: Limits); the SDK reads none that is longer."""
 
+_MAX_READ = 65536
+"""Longest header that is looked at at all, in characters; servers take no more of one either."""
+
 _MAX_MEMBER = 4096
 _MAX_MEMBERS = 180
 _MAX_TRACE_STATE = 512
@@ -29,6 +32,9 @@ _TOKEN = r"[!#-'*+\-.0-9A-Z^-z|~]+"  # noqa: S105  # no password
 _VALUE = rf"=(?:{_OWS}[!#-+\--:<-\[\]-~]+)?"
 _PROPERTY = rf"{_OWS};{_OWS}{_TOKEN}(?:{_OWS}{_VALUE})?"
 _BAGGAGE_MEMBER = re.compile(rf"{_TOKEN}{_OWS}{_VALUE}(?:{_PROPERTY})*")
+# The common case, that needs no more than to be passed on: no encoded name, no property, no ``+``, no white space.
+_SIMPLE_MEMBER = r"[!#-$&-'*\-.0-9A-Z^-z|~]+=[!#-*\--:<-\[\]-~]*"
+_SIMPLE_BAGGAGE = re.compile(rf"{_SIMPLE_MEMBER}(?:,{_SIMPLE_MEMBER})*")
 # W3C Trace Context, section 3.3.1: key and value
 _STATE_MEMBER = re.compile(
     r"(?:[a-z][_0-9a-z\-*/]{0,255}|[a-z0-9][_0-9a-z\-*/]{0,240}@[a-z][_0-9a-z\-*/]{0,13})"
@@ -37,37 +43,75 @@ _STATE_MEMBER = re.compile(
 
 
 def baggage_from(header: str, once: Collection[str]) -> tuple[str, bool]:
-    """Return the well-formed members of a baggage ``header``, and whether that is all of it.
+    """Return what of a baggage ``header`` a propagator of the API can read, and whether that is all of it.
 
-    Of the names that count ``once`` the first counts: a later one may be another that white space has made the same.
+    Of the names that count ``once``: they come first, so that they are among what there is room for. The first of
+    a name counts: a later one may be another that white space has made the same. They lose their properties, which
+    would be read as part of the value. ``+`` stays one in an id, and would be read as a space; in a name, which may
+    well have spaces, that is what the propagators of older services mean.
     """
-    members = _members(header)
+    if len(header) <= _MAX_MEMBER and _is_simple(header, once):
+        return header, True
+    if len(header) > _MAX_READ:
+        return "", False
+    found = members(header)
     good = [
         "".join(member.split())  # white space may only stand beside a sign there, and older SDKs refuse it
-        for member in members
+        for member in found
         if len(member) <= _MAX_MEMBER and _BAGGAGE_MEMBER.fullmatch(member)
     ]
-    names = [unquote_plus(member.partition("=")[0]).strip() for member in good]
-    kept = [
-        member
-        for place, (name, member) in enumerate(zip(names, good, strict=True))
-        if name not in once or names.index(name) == place
-    ]
-    return ",".join(kept[:_MAX_MEMBERS]), len(good) == len(members) and len(kept) <= _MAX_MEMBERS
+    own: dict[str, str] = {}
+    others = []
+    for member in good:
+        name = unquote_plus(member.partition("=")[0]).strip()
+        if name in once:
+            plain = member.partition(";")[0]
+            own.setdefault(name, plain.replace("+", "%2B") if name.endswith("id") else plain)
+        else:
+            others.append(member)
+    kept = _fitting([*own.values(), *others])
+    return ",".join(kept), len(kept) == len(found)
+
+
+def _is_simple(header: str, once: Collection[str]) -> bool:
+    return (
+        _SIMPLE_BAGGAGE.fullmatch(header) is not None
+        and header.count(",") < _MAX_MEMBERS
+        and all(header.count(name + "=") <= 1 for name in once)
+    )
+
+
+def _fitting(found: list[str]) -> list[str]:
+    """Return the first of the members ``found``, as many as a header may have."""
+    kept = found[:_MAX_MEMBERS]
+    while sum(map(len, kept)) + len(kept) - 1 > MAX_BAGGAGE:
+        kept.pop()
+    return kept
+
+
+def plain_spaces(header: str, names: Collection[str]) -> str:
+    """Return a baggage ``header`` of the API's propagator with the spaces in the values of ``names`` as ``%20``.
+
+    It writes ``+``, as in a form, which others read as a plus (opentelemetry-python#5566).
+    """
+    return ",".join(
+        member.replace("+", "%20") if member.partition("=")[0] in names else member for member in header.split(",")
+    )
 
 
 def trace_state_from(header: str) -> tuple[str, bool]:
     """Return a tracestate ``header``, and whether it is well-formed; one that is not is none."""
-    members = _members(header)
-    keys = {member.partition("=")[0] for member in members}
+    found = members(header)
+    keys = {member.partition("=")[0] for member in found}
     is_good = (
         len(header) <= _MAX_TRACE_STATE
-        and len(members) == len(keys) <= _MAX_STATES
-        and all(map(_STATE_MEMBER.fullmatch, members))
+        and len(found) == len(keys) <= _MAX_STATES
+        and all(map(_STATE_MEMBER.fullmatch, found))
     )
     return (header, True) if is_good else ("", False)
 
 
-def _members(header: str) -> list[str]:
+def members(header: str) -> list[str]:
+    """Return the members of a list ``header``, without those that are empty."""
     stripped = (member.strip(" \t") for member in header.split(","))
     return [member for member in stripped if member]

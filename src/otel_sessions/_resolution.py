@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from . import _baggage, _diagnostics, _ids
 from ._context import OPENINFERENCE_SESSION, OPENINFERENCE_USER, live_entry_in
 from ._local_trace import SPAN_KEY, binding_in
-from ._session import SESSION_ID, Session, extras_in, overlaid, texts_in
+from ._session import MAX_ITEMS, SESSION_ID, Session, extras_in, overlaid, texts_in
+from ._settings import in_process
 from ._state import CLEARED, State, state_of
 
 if TYPE_CHECKING:
@@ -50,12 +51,11 @@ def unscoped(context: Context) -> State | None:
 
 def _among(items: Mapping[str, object], context: Context) -> State | None:
     """Return the session of the baggage ``items``, or what else there is in ``context``."""
-    texts = _baggage.texts_in(items)
-    remote = None if texts is None else remote_state(texts)
+    remote = remote_in(items)
     if remote is not None and remote.is_whole:
         return remote
     local = _of_parent(context) or _of_openinference(context)
-    if local is not None and local.is_whole:
+    if (local is not None and local.is_whole) or not in_process().trust_incoming:
         return local
     texts = _baggage.langfuse_texts_in(items)
     langfuse = None if texts is None else remote_state(texts)
@@ -127,6 +127,21 @@ def _overlaid(below: State, above: State) -> State:
         id_is_remote=(above if has_id else below).id_is_remote,
         user_is_remote=(above if has_user else below).user_is_remote,
     )
+
+
+def remote_in(items: Mapping[str, object]) -> State | None:
+    """Return what baggage ``items`` carry that nobody in this process has put there as a session.
+
+    ``None`` where none of it is valid, or nothing is taken from callers.
+    """
+    settings = in_process()
+    texts = _baggage.texts_in(items) if settings.trust_incoming else None
+    found = None if texts is None else remote_state(texts)
+    if found is None or not settings.metadata_on_wire:
+        return found
+    metadata, tags = _baggage.extras_in(items, settings.metadata_on_wire, MAX_ITEMS)
+    session = replace(found.session, metadata=metadata, tags=tags)
+    return state_of(session, id_is_remote=True, user_is_remote=True)
 
 
 @lru_cache(maxsize=256)  # by distinct sets of remote ids, each at most five texts of 200 characters
