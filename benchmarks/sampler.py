@@ -1,0 +1,187 @@
+"""What it costs to decide on a root span, next to the SDK's sampler by trace id; and that no session is split.
+
+``python -m benchmarks.sampler`` prints both: ratios of medians, and the shares of a full-size run over three services.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from itertools import cycle, islice
+from typing import TYPE_CHECKING
+
+from opentelemetry.context import Context
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
+from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
+from opentelemetry.trace import SpanKind
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+from otel_sessions import set_session
+from otel_sessions._sampler import _verdict_on, parentbased_session_ratio
+
+from ._interleaved import Case, measure, ratio
+from .spans import HTTP_CLIENT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from opentelemetry.sdk.trace.sampling import Sampler
+
+    from ._interleaved import Key, Spread
+
+    Burst = Callable[[int], object]
+
+RATIO = 0.1
+LIMIT = 2.0
+"""The bar: at most this ratio to the SDK's sampler, for a root span."""
+
+OURS = "otel-sessions `parentbased_session_ratio`"
+SDK = "SDK `ParentBased(TraceIdRatioBased)`"
+
+ONE_SESSION = "one session"
+NEW_SESSIONS = "a session not seen before for each root"
+NO_SESSION = "no session"
+ONE_CLIENT = "one session, client spans with 8 attributes"
+
+DECISION = "`should_sample`"
+DROPPED = "`start_span` and `end`, dropped"
+KEPT = "`start_span` and `end`, kept"
+"""What is measured: the decision alone at `RATIO`; and whole spans with nothing or everything kept, as a recording
+span costs several times one that is dropped, and the two samplers keep different ones."""
+
+_SAMPLERS: dict[str, Callable[[float], Sampler]] = {
+    OURS: lambda share: parentbased_session_ratio(str(share)),
+    SDK: lambda share: ParentBased(TraceIdRatioBased(share)),
+}
+
+
+def run(rounds: int, repeats: int) -> dict[Key, list[float]]:
+    """Return the nanoseconds of one root span, by situation, by what of it, and by sampler."""
+    return measure(list(_cases(repeats)), rounds, repeats)
+
+
+def ratios(samples: dict[Key, list[float]]) -> dict[tuple[str, str], Spread]:
+    """Return the ratios to the SDK's sampler, by situation and what of the span."""
+    found: dict[tuple[str, str], Spread] = {}
+    for situation, what, sampler in samples:
+        if sampler == OURS:
+            found[situation, what] = ratio(samples[situation, what, OURS], samples[situation, what, SDK])
+    return found
+
+
+def _cases(repeats: int) -> Iterator[Case]:
+    ids = RandomIdGenerator()
+    trace_ids = [ids.generate_trace_id() for _ in range(1_009)]  # a prime number, so that sessions meet them all
+    many = [set_session(Context(), f"{number:08}-7d0c-4a52-9a4e-6a1f7c1f6c55").context for number in range(repeats)]
+    situations = {
+        ONE_SESSION: (many[:1], SpanKind.SERVER, None),
+        NEW_SESSIONS: (many, SpanKind.SERVER, None),
+        NO_SESSION: ([Context()], SpanKind.SERVER, None),
+        ONE_CLIENT: (many[:1], SpanKind.CLIENT, HTTP_CLIENT),
+    }
+    for situation, (contexts, kind, attributes) in situations.items():
+        inside = _forgetful if situation == NEW_SESSIONS else nullcontext
+        for name, make in _SAMPLERS.items():
+            decide = _decisions(make(RATIO), trace_ids, contexts, kind, attributes)
+            yield Case((situation, DECISION, name), decide, inside)
+            yield Case((situation, DROPPED, name), _spans(make(0.0), contexts, kind, attributes), inside)
+            yield Case((situation, KEPT, name), _spans(make(1.0), contexts, kind, attributes), inside)
+
+
+@contextmanager
+def _forgetful() -> Iterator[None]:
+    """Have no verdict ready: each session of a burst is new."""
+    _verdict_on.cache_clear()
+    yield
+
+
+def _decisions(
+    sampler: Sampler, trace_ids: Sequence[int], contexts: Sequence[Context], kind: SpanKind, attributes: object
+) -> Burst:
+    should_sample = sampler.should_sample
+    turns = zip(cycle(contexts), cycle(trace_ids), strict=False)  # goes on where the last burst has stopped
+
+    def burst(count: int) -> None:
+        for context, trace_id in islice(turns, count):
+            should_sample(context, trace_id, "chat", kind, attributes, ())
+
+    return burst
+
+
+def _spans(sampler: Sampler, contexts: Sequence[Context], kind: SpanKind, attributes: object) -> Burst:
+    provider = TracerProvider(sampler=sampler, shutdown_on_exit=False)
+    start_span = provider.get_tracer("benchmarks").start_span
+    turns = cycle(contexts)
+
+    def burst(count: int) -> None:
+        for context in islice(turns, count):
+            start_span("chat", context, kind, attributes).end()
+
+    return burst
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a run over three services has kept.
+
+    Attributes:
+        sessions: How many there were.
+        kept: How many of them were kept, whole or in part.
+        split: How many of those lack a span of any service.
+    """
+
+    sessions: int
+    kept: int
+    split: int
+
+
+def keep(sessions: int, traces: int) -> Kept:
+    """Send so many traces of each session through three services, and count what is kept.
+
+    Between them go nothing but the W3C headers of the trace: each service decides by what it got.
+    """
+    services = [_service() for _ in range(3)]
+    sizes = [sum(_sent(services, f"session-{number}") for _ in range(traces)) for number in range(sessions)]
+    whole = traces * len(services)
+    return Kept(sessions, sum(map(bool, sizes)), sum(0 < size < whole for size in sizes))
+
+
+def _service() -> Callable[[dict[str, str]], bool]:
+    """Return what takes a request, whose headers it replaces by its own, and tells whether it has kept its span."""
+    provider = TracerProvider(sampler=parentbased_session_ratio(str(RATIO)), shutdown_on_exit=False)
+    tracer, propagator = provider.get_tracer("benchmarks"), TraceContextTextMapPropagator()
+
+    def serve(headers: dict[str, str]) -> bool:
+        context = propagator.extract(headers, None if not headers else Context())
+        with tracer.start_as_current_span("serve", context or None) as span:
+            propagator.inject(headers)
+        return span.is_recording() or span.get_span_context().trace_flags.sampled
+
+    return serve
+
+
+def _sent(services: Sequence[Callable[[dict[str, str]], bool]], session_id: str) -> int:
+    headers: dict[str, str] = {}
+    first, *others = services
+    with set_session(session_id):
+        kept = first(headers)
+    return kept + sum(service(headers) for service in others)
+
+
+def main() -> int:
+    """Measure and print."""
+    parser = argparse.ArgumentParser("python -m benchmarks.sampler", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="see that it runs; the figures mean little")
+    quick = parser.parse_args().quick
+    for (situation, what), found in ratios(run(*((20, 50) if quick else (400, 200)))).items():
+        print(f"{situation}, {what}: {found.value:.2f} ({found.low:.2f} to {found.high:.2f}) to the {SDK}")
+    kept = keep(*((500, 2) if quick else (10_000, 5)))
+    print(f"{kept.sessions} sessions: {kept.kept / kept.sessions:.2%} kept, {kept.split} split")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
