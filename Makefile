@@ -78,7 +78,7 @@ soak-quick: $(VENV)/.test  ## The same in seconds
 
 constraints:  ## Pins the newest and the lowest supported versions; needs uv
 	uv pip compile -q --universal --python-version 3.10 --no-header --no-annotate --no-emit-index-url --upgrade \
-	  --all-extras --group test --group lint --group package pyproject.toml -o constraints/newest.txt
+	  --all-extras --group lint --group package pyproject.toml -o constraints/newest.txt
 	uv pip compile -q --universal --python-version 3.10 --no-header --no-annotate --no-emit-index-url --upgrade \
 	  --all-extras --group bench pyproject.toml -o constraints/bench.txt
 	uv pip compile -q --universal --python-version 3.10 --no-header --no-annotate --no-emit-index-url --upgrade \
@@ -98,5 +98,5 @@ $(VENV)/.demo: $(BIN)/python pyproject.toml $(CONSTRAINTS)
 	@touch $@
 
 $(VENV)/.test $(VENV)/.lint $(VENV)/.package $(VENV)/.bench: $(VENV)/.%: $(BIN)/python pyproject.toml $(CONSTRAINTS)
-	$(PIP) install -c $(CONSTRAINTS) -e '.[demo]' --group $*
+	$(PIP) install -c $(CONSTRAINTS) -e '.[demo]' --group $* $(and $(filter test,$*),$(if $(findstring lowest,$(CONSTRAINTS)),,--group newest))
 	@touch $@

@@ -21,15 +21,13 @@ from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from pydantic import BaseModel
-from starlette.datastructures import MutableHeaders
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from otel_sessions import bind_session
-from otel_sessions.sdk import SessionSpanProcessor
+from otel_sessions.sdk import instrument
 
 provider = TracerProvider()
-provider.add_span_processor(SessionSpanProcessor())
 provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+instrument(provider, trust_incoming=False)  # at the edge: what strangers send in baggage is not our session
 OpenAIInstrumentor().instrument(tracer_provider=provider)
 tracer = provider.get_tracer("service")
 
@@ -41,9 +39,9 @@ async def lifespan(_api: FastAPI) -> AsyncIterator[None]:
     provider.shutdown()
 
 
-api = FastAPI(lifespan=lifespan)
+app = FastAPI(lifespan=lifespan)
 # Not a span for each piece of a body: one that has ended before the id was known does not get it.
-FastAPIInstrumentor.instrument_app(api, tracer_provider=provider, exclude_spans=["receive", "send"])
+FastAPIInstrumentor.instrument_app(app, tracer_provider=provider, exclude_spans=["receive", "send"])
 
 
 class Message(BaseModel):
@@ -54,14 +52,14 @@ class Message(BaseModel):
     conversation: str | None = None
 
 
-@api.post("/chat")
+@app.post("/chat")
 async def chat(message: Message, tasks: BackgroundTasks) -> StreamingResponse:
     session = bind_session(message.conversation, user_id=message.user)  # from the span of the server to the last task
     tasks.add_task(remember, message)
     return StreamingResponse(answer(message.text), headers={"x-session-id": session.id or ""}, media_type="text/plain")
 
 
-@api.get("/ask")
+@app.get("/ask")
 async def ask(
     question: str,
     x_session_id: Annotated[str | None, Header()] = None,
@@ -84,20 +82,3 @@ def remember(message: Message) -> None:
     """Stand for what is done after the response: to store, to summarize, to judge."""
     with tracer.start_as_current_span("remember") as span:
         span.set_attribute("length", len(message.text))
-
-
-class WithoutBaggage:
-    """An ASGI middleware around everything else: what strangers send in baggage is not our session."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        """Take the application that it stands around."""
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one request."""
-        if scope["type"] != "lifespan":
-            del MutableHeaders(scope=scope)["baggage"]
-        await self.app(scope, receive, send)
-
-
-app = WithoutBaggage(api)

@@ -7,11 +7,11 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from otel_sessions import set_session
-from otel_sessions.sdk import SessionSpanProcessor
+from otel_sessions.sdk import instrument
 
 provider = TracerProvider()
-provider.add_span_processor(SessionSpanProcessor())
 provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+instrument(provider)
 OpenAIInstrumentor().instrument(tracer_provider=provider)
 
 with set_session(session_id="conv-42", user_id="ada"):

@@ -11,6 +11,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from otel_sessions import get_session
+from otel_sessions._span_processor import guarded
 from otel_sessions.sdk import SessionSpanProcessor
 from otel_sessions.testing import clean_slate
 
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 pytest_plugins = ["pytester"]
 
 
+def _is_ours(processor) -> bool:
+    return isinstance(processor, SessionSpanProcessor)
+
+
 class Pipeline:
     """A provider with a `SessionSpanProcessor` and an exporter that keeps what it is given."""
 
@@ -29,7 +34,7 @@ class Pipeline:
         self.exporter = InMemorySpanExporter()
         self.provider = TracerProvider(shutdown_on_exit=False, **provider_options)
         for processor in processors or (SessionSpanProcessor(),):
-            self.provider.add_span_processor(processor)
+            self.provider.add_span_processor(guarded(processor) if _is_ours(processor) else processor)
         self.provider.add_span_processor(SimpleSpanProcessor(self.exporter))
         self.tracer: Tracer = self.provider.get_tracer("tests")
 

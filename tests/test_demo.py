@@ -197,7 +197,7 @@ def test_a_refused_key_is_a_failure_with_a_reason_that_does_not_print_the_key():
 
 
 def test_the_help_names_the_command_and_its_environment():
-    assert "demo  Run a chat" in run_cli("--help").stdout
+    assert "demo    Run a chat" in run_cli("--help").stdout
     assert "OTEL_EXPORTER_OTLP_ENDPOINT  send the spans there" in run_cli("demo", "--help").stdout
 
 

@@ -1,76 +1,159 @@
-"""Installs the plug-in on a pipeline that exists already; the only module that touches global providers."""
+"""Installs the plug-in on a pipeline that exists already; the only module that touches what is global."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from opentelemetry import trace
+from opentelemetry._logs import get_logger_provider
+from opentelemetry.propagate import get_global_textmap, set_global_textmap
 
-from . import _diagnostics
+from . import _changes, _diagnostics, _resolution, _settings
+from ._events import EVENTS
 from ._forks import ForkSafeLock
+from ._log_pipeline import put_first
+from ._log_processor import SessionLogRecordProcessor
+from ._propagator import SessionPropagator
 from ._settings import Settings
-from ._span_processor import SessionSpanProcessor
+from ._span_processor import SessionSpanProcessor, guarded
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from opentelemetry._logs import LoggerProvider
     from opentelemetry.metrics import MeterProvider
     from opentelemetry.trace import TracerProvider
 
 _lock = ForkSafeLock()
 _installed: WeakKeyDictionary[object, SessionSpanProcessor] = WeakKeyDictionary()
+_installed_logs: WeakKeyDictionary[object, SessionLogRecordProcessor] = WeakKeyDictionary()
 
 
-def instrument(
+def instrument(  # noqa: PLR0913  # one for each setting
     tracer_provider: TracerProvider | None = None,
+    logger_provider: LoggerProvider | None = None,
     *,
+    dialects: str | Iterable[str] | None = None,
+    aliases: str | Mapping[str, str] | None = None,
+    propagate_to: str | Iterable[str] | None = None,
+    trust_incoming: bool | None = None,
+    incoming_headers: str | Mapping[str, str] | None = None,
+    user_id: str | None = None,
+    user_hash_key: str | bytes | None = None,
+    metadata_on_wire: str | Iterable[str] | None = None,
     conflict: str | None = None,
+    logs: str | bool | None = None,
+    events: bool | None = None,
     disabled: bool | None = None,
     meter_provider: MeterProvider | None = None,
 ) -> None:
-    """Add a `SessionSpanProcessor` to a tracer provider that exists already.
+    """Add the plug-in to a pipeline that exists already: to its spans, its logs and its propagators.
 
-    Call it after the provider is set up. Calling it again adds nothing, and takes over the settings
-    of the new call. Never raises: what can't be done is a warning of the logger ``otel_sessions``.
+    Call it after the providers and the propagators are set up. Calling it again adds nothing, and takes over the
+    settings of the new call, for sessions that are set from then on. Never raises: what can't be done is a
+    warning of the logger ``otel_sessions``.
+
+    Each setting is an environment variable too, ``OTEL_SESSION_`` and its name; an argument beats it.
 
     Args:
         tracer_provider: An SDK ``TracerProvider``; ``None`` is the global one.
-        conflict: As in `SessionSpanProcessor`.
-        disabled: As in `SessionSpanProcessor`.
+        logger_provider: An SDK ``LoggerProvider``; ``None`` is the global one, if there is one.
+        dialects: Names of backends whose attribute names are stamped too, such as ``langfuse``.
+        aliases: Attribute names of your own, ``my.key=session.id``.
+        propagate_to: Destinations that get the session on outgoing calls: ``private`` (the default), ``all``,
+            ``none``, host globs and CIDRs.
+        trust_incoming: Take the session of incoming requests (the default), or not: for services at the edge.
+        incoming_headers: Request headers to take it from too, ``session.id=x-session-id``.
+        user_id: How a user id appears on spans, logs and the wire: ``plain`` (the default), ``hash`` or ``drop``.
+        user_hash_key: The key of ``hash`` (HMAC-SHA-256).
+        metadata_on_wire: Keys of the metadata that travel with the ids; ``session.tags`` for the tags.
+        conflict: Who wins where a span starts with another session id: ``scope`` (the default) or ``span``.
+        logs: Stamp log records (``True``, the default), don't, or ``"sampled"``: also drop those of dropped sessions.
+        events: Write ``session.start`` and ``session.end`` as log records; off by default.
+        disabled: Switch everything off.
         meter_provider: As in `SessionSpanProcessor`; counts in the first call for a provider.
     """
-    provider = trace.get_tracer_provider() if tracer_provider is None else tracer_provider
-    settings = Settings.resolved(conflict=conflict, disabled=disabled)
-    try:
-        with _lock:
-            _install(provider, settings, meter_provider)
-    except Exception as error:  # noqa: BLE001  # telemetry must not break the application
-        found = type(error).__name__
-        _diagnostics.warn_caller("instrument raised", "instrument: adding a span processor raised %s", found)
+    settings = Settings.resolved(
+        dialects=dialects,
+        aliases=aliases,
+        propagate_to=propagate_to,
+        trust_incoming=trust_incoming,
+        incoming_headers=incoming_headers,
+        user_id=user_id,
+        user_hash_key=user_hash_key,
+        metadata_on_wire=metadata_on_wire,
+        conflict=conflict,
+        logs=logs,
+        events=events,
+        disabled=disabled,
+    )
+    with _lock:
+        _use(settings)
+        _attempt("a propagator", _guard_propagators)
+        _attempt("a span processor", lambda: _install(tracer_provider, settings, meter_provider))
+        _attempt("a log processor", lambda: _install_logs(logger_provider, settings, tracer_provider))
 
 
-def uninstrument(tracer_provider: TracerProvider | None = None) -> None:
-    """Stop what `instrument` has started on a tracer provider; without that, do nothing.
+def uninstrument(tracer_provider: TracerProvider | None = None, logger_provider: LoggerProvider | None = None) -> None:
+    """Stop what `instrument` has started; without that, do nothing.
 
-    The SDK can't remove a processor, so it stays and stamps nothing; `instrument` starts it again.
+    The SDK can't remove a processor, so those stay and stamp nothing; `instrument` starts them again. The
+    propagators are again those of before.
 
     Args:
         tracer_provider: An SDK ``TracerProvider``; ``None`` is the global one.
+        logger_provider: An SDK ``LoggerProvider``; ``None`` is the global one.
     """
-    provider = trace.get_tracer_provider() if tracer_provider is None else tracer_provider
-    processor = _processor_of(provider)
-    if processor is not None:
-        processor.apply(Settings(disabled=True))
+    found = (
+        _of(_installed, trace.get_tracer_provider() if tracer_provider is None else tracer_provider),
+        _of(_installed_logs, get_logger_provider() if logger_provider is None else logger_provider),
+    )
+    for processor in found:
+        if processor is not None:
+            processor.apply(Settings(disabled=True))
+    propagator = get_global_textmap()
+    if isinstance(propagator, _Guard):
+        set_global_textmap(propagator.inner)
+    EVENTS.use(None, on=False)
+    _use(None)
 
 
-def _processor_of(provider: TracerProvider) -> SessionSpanProcessor | None:
+class _Guard(SessionPropagator):
+    """A propagator that was put in place of the application's."""
+
+
+def _use(settings: Settings | None) -> None:
+    """Let ``settings`` hold for this process; what was made by others is not used again."""
+    _settings.use_in_process(settings)
+    _changes.forget()
+    _resolution.forget()
+
+
+def _attempt(what: str, install: Callable[[], None]) -> None:
     try:
-        return _installed.get(provider)
+        install()
+    except Exception as error:  # noqa: BLE001  # telemetry must not break the application
+        found = type(error).__name__
+        _diagnostics.warn_caller(f"instrument {what}", "instrument: adding %s raised %s", what, found)
+
+
+def _guard_propagators() -> None:
+    propagator = get_global_textmap()
+    if not isinstance(propagator, SessionPropagator):
+        set_global_textmap(_Guard(propagator))
+
+
+def _of(installed: WeakKeyDictionary[object, Any], provider: object) -> Any:  # noqa: ANN401  # a processor, or None
+    try:
+        return installed.get(provider)
     except TypeError:  # neither hashed nor referred to weakly: no provider
         return None
 
 
-def _install(provider: TracerProvider, settings: Settings, meter_provider: MeterProvider | None) -> None:
-    processor = _processor_of(provider)
+def _install(tracer_provider: TracerProvider | None, settings: Settings, meter_provider: MeterProvider | None) -> None:
+    provider = trace.get_tracer_provider() if tracer_provider is None else tracer_provider
+    processor = _of(_installed, provider)
     if processor is not None:
         processor.apply(settings)
         return
@@ -78,10 +161,25 @@ def _install(provider: TracerProvider, settings: Settings, meter_provider: Meter
     if add_span_processor is None:
         _warn_no_provider(provider)
         return
-    processor = SessionSpanProcessor(meter_provider=meter_provider)
+    processor = guarded(SessionSpanProcessor(meter_provider=meter_provider))
     processor.apply(settings)
     add_span_processor(processor)
     _installed[provider] = processor
+
+
+def _install_logs(
+    logger_provider: LoggerProvider | None, settings: Settings, tracer_provider: TracerProvider | None
+) -> None:
+    provider = get_logger_provider() if logger_provider is None else logger_provider
+    EVENTS.use(logger_provider, on=settings.events and not settings.disabled)
+    if not hasattr(provider, "add_log_record_processor"):
+        return  # no logs are written: nothing to say
+    processor = _of(_installed_logs, provider) or SessionLogRecordProcessor()
+    processor.apply(settings)
+    traces: Any = trace.get_tracer_provider() if tracer_provider is None else tracer_provider
+    processor.keeps = getattr(getattr(traces, "sampler", None), "keeps_session", None)
+    put_first(provider, processor)
+    _installed_logs[provider] = processor
 
 
 def _warn_no_provider(provider: TracerProvider) -> None:

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from opentelemetry.propagate import get_global_textmap
 from opentelemetry.sdk.trace import SpanProcessor
 
-from . import _diagnostics, _ids
+from . import _diagnostics
 from ._attribute_store import attributes_and_limit, discard, free_store, overwrite, public_attributes, restore, store_of
 from ._context import ENTRY_KEY, get_current
+from ._dialects import Vocabulary, is_genai
 from ._forks import ForkSafeLock
+from ._guard import is_guarded
 from ._local_trace import SPAN_KEY, Note, joined, note_of, publish
 from ._resolution import state_in, unscoped
 from ._session import DISPLACED_ID, ID_KEYS, SESSION_ID, USER_ID
 from ._settings import Settings
 from ._state import CLEARED
 from ._stats import Stats, observe
+from ._value_limits import fitted, is_same
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -45,7 +48,10 @@ class SessionSpanProcessor(SpanProcessor):
         conflict: Who wins where a span starts with another ``session.id`` than that of the scope:
             ``"scope"`` (the default) or ``"span"``. The loser is kept as ``session.displaced_id``.
             The environment variable is ``OTEL_SESSION_CONFLICT``.
-        disabled: Stamp nothing. The environment variable is ``OTEL_SESSION_DISABLED``.
+        dialects: Names of backends whose attribute names are stamped too, as a comma list or a list.
+            ``OTEL_SESSION_DIALECTS``.
+        aliases: Names of your own to stamp, ``my.key=session.id``. ``OTEL_SESSION_ALIASES``.
+        disabled: Stamp nothing. ``OTEL_SESSION_DISABLED``.
         meter_provider: Where to make the metric ``otel_sessions.spans`` of what `stats` tells;
             ``None`` (the default) makes none.
     """
@@ -54,13 +60,17 @@ class SessionSpanProcessor(SpanProcessor):
         self,
         *,
         conflict: str | None = None,
+        dialects: str | Iterable[str] | None = None,
+        aliases: str | Mapping[str, str] | None = None,
         disabled: bool | None = None,
         meter_provider: MeterProvider | None = None,
     ) -> None:
         self._counts = Stats()
+        # Until a span was stamped, and at no cost later. See `_on_first_start`.
+        self.on_start = self._on_first_start  # type: ignore[method-assign]
         self._restamp = self._restamped  # one bound method for all spans
         self._has_displaced = False
-        self.apply(Settings.resolved(conflict=conflict, disabled=disabled))
+        self.apply(Settings.resolved(conflict=conflict, dialects=dialects, aliases=aliases, disabled=disabled))
         if meter_provider is not None:
             observe(self, meter_provider)
 
@@ -97,6 +107,8 @@ class SessionSpanProcessor(SpanProcessor):
             else:
                 state = state_in(context)
             if state is not None and state.stamps:
+                if self._speaks:
+                    state = self._spoken(state, span)
                 self._counts.stamped += 1
                 try:
                     store = note.store = free_store(span, state.attributes)
@@ -128,7 +140,7 @@ class SessionSpanProcessor(SpanProcessor):
             if note.trace is not None:
                 note.trace.open.pop(span, None)
             store = note.store
-            if store is not None and (store.dropped or self._has_displaced):
+            if store is not None and (store.dropped or self._has_displaced or self._speaks_genai):
                 self._mend(span, note)
         except AttributeError:
             pass  # it was started before this processor was there
@@ -145,6 +157,36 @@ class SessionSpanProcessor(SpanProcessor):
         self.settings = settings
         self._span_wins = settings.conflict == "span"
         self._is_on = not settings.disabled
+        self._vocabulary = vocabulary = Vocabulary.of(settings.dialects, settings.aliases)
+        self._speaks = bool(vocabulary)
+        self._speaks_genai = vocabulary.has_genai_only
+        self._aliases = {alias: key for alias, key in (*vocabulary.names, *vocabulary.genai_names) if key in ID_KEYS}
+        self._kept = (*_KEPT, *(alias for alias, key in self._aliases.items() if key in _KEPT))
+
+    def _on_first_start(self, span: Any, parent_context: Context | None = None) -> None:  # noqa: ANN401
+        """Do as `on_start`, and see once, when there is something to send, that not everybody gets it."""
+        type(self).on_start(self, span, parent_context)
+        if self._counts.stamped:
+            guarded(self)
+            if not is_guarded(get_global_textmap()):
+                _diagnostics.warn_once(
+                    "unguarded",
+                    "otel_sessions: the propagators of this process send the session to every host that is called; call "
+                    "otel_sessions.sdk.instrument() in place of adding a SessionSpanProcessor, or "
+                    "set_global_textmap(SessionPropagator(get_global_textmap())), or leave baggage out of OTEL_PROPAGATORS",
+                )
+
+    def _spoken(self, state: State, span: Any) -> State:  # noqa: ANN401
+        """Return ``state`` with its names in the dialects of this processor; made once for each state."""
+        is_about_genai = self._speaks_genai and is_genai(span.attributes or {})
+        key = self._vocabulary, is_about_genai
+        spoken = state.spoken or {}
+        if key not in spoken:
+            extra = self._vocabulary.names_for(state.attributes, is_genai=is_about_genai)
+            attributes = {**state.attributes, **extra}
+            stamps = (*extra.items(), *state.stamps)
+            spoken = state.spoken = {**spoken, key: replace(state, attributes=attributes, stamps=stamps)}
+        return spoken[key]
 
     def _stamp(
         self,
@@ -165,7 +207,7 @@ class SessionSpanProcessor(SpanProcessor):
         wanted = {**steps, **state.attributes} if steps else state.attributes
         stamps: Stamps = tuple(wanted.items())[::-1] if steps else state.stamps
         if limit is not None:
-            stamps = _fitted(stamps, limit)
+            stamps = fitted(stamps, limit, {*ID_KEYS, *self._aliases})
         there: Stamps = ()  # by another of these processors, or an instrumentation that agrees
         if attributes and not wanted.keys().isdisjoint(attributes):
             there = [item for item in stamps if attributes.get(item[0]) == item[1]]
@@ -180,13 +222,16 @@ class SessionSpanProcessor(SpanProcessor):
 
         What it started with stays, but for a session id of its own, where somebody has to give way.
         """
-        agreed = {key for key in _KEPT if _is_same(attributes.get(key), state.attributes.get(key), limit)}
+        agreed = {key for key in _KEPT if is_same(attributes.get(key), state.attributes.get(key), limit)}
         note.own = {key: attributes[key] for key in _KEPT if key in attributes and key not in agreed}
         stamps: Stamps = [
             (key, value)
             for key, value in wanted
             if key not in attributes or (key in agreed and attributes[key] != value)
         ]
+        if USER_ID in note.own:  # the other names of the user agree with it
+            own_user = str(note.own[USER_ID])
+            stamps = [(key, own_user if self._aliases.get(key) == USER_ID else value) for key, value in stamps]
         own_id, session_id = attributes.get(SESSION_ID), dict(wanted).get(SESSION_ID)
         if session_id is None or SESSION_ID not in attributes or SESSION_ID in agreed:
             return stamps
@@ -214,6 +259,8 @@ class SessionSpanProcessor(SpanProcessor):
 
     def _exchange(self, span: Span, note: Note, state: State) -> None:
         """Put ``state`` on ``span`` in place of what was put there before."""
+        if self._speaks:
+            state = self._spoken(state, span)
         before = dict(note.stamps)
         own = {key: value for key, value in (span.attributes or {}).items() if before.get(key) != value}
         if SESSION_ID not in before:
@@ -237,9 +284,13 @@ class SessionSpanProcessor(SpanProcessor):
     def _mend(self, span: Span, note: Note) -> None:
         """Put the ids back that a span has lost to its attribute limit, or that somebody has set over."""
         stamps = dict(note.stamps)
+        kept = {**getattr(note, "own", {}), **stamps}
+        kept = {key: kept[key] for key in self._kept if key in kept}
         if note.store.dropped:
-            kept = {**getattr(note, "own", {}), **stamps}
-            self._counts.evicted += bool(restore(span, {key: kept[key] for key in _KEPT if key in kept}))
+            self._counts.evicted += bool(restore(span, kept))
+        if self._speaks_genai and SESSION_ID in stamps and is_genai(span.attributes or {}):
+            # An instrumentation may tell only after the start what its span is about.
+            restore(span, {**kept, **self._vocabulary.names_for(stamps, is_genai=True)})
         session_id, displaced_id = stamps.get(SESSION_ID), stamps.get(DISPLACED_ID)
         attributes = span.attributes or {}
         if isinstance(session_id, str) and displaced_id and attributes.get(SESSION_ID) == displaced_id:
@@ -247,45 +298,7 @@ class SessionSpanProcessor(SpanProcessor):
             self._counts.overwritten += 1
 
 
-def _is_same(own: object, wanted: object, limit: int | None) -> bool:
-    """Tell whether a span has started with the id that is ``wanted``: as it is, as a number, or cut by the SDK."""
-    if own is None or not isinstance(wanted, str):
-        return False
-    text = _ids.text_of(own)
-    return text is not None and text in {
-        wanted,
-        wanted[:limit],
-        _fitted_value(SESSION_ID, wanted, limit or len(wanted)),
-    }
-
-
-def _fitted(stamps: Stamps, limit: int) -> Stamps:
-    """Return ``stamps`` with no value longer than ``limit`` characters: ids as digests, texts cut."""
-    if limit < 1:
-        return ()
-    return [(key, _fitted_value(key, value, limit)) for key, value in stamps]
-
-
-def _fitted_value(key: str, value: Value, limit: int) -> Value:
-    if isinstance(value, tuple):
-        return tuple(text[:limit] for text in value)
-    if len(value) <= limit:
-        return value
-    return _fitted_id(value, limit) if key in ID_KEYS else value[:limit]
-
-
-@lru_cache(maxsize=256)
-def _fitted_id(value: str, limit: int) -> str:
-    """Return the digest of an id: cut by the SDK, ids with the same beginning would become one."""
-    _diagnostics.warn_once(
-        ("value limit", limit),
-        "otel_sessions: an id is longer than the attribute value limit of %d, so its digest is on the spans; "
-        "equal ids still group",
-        limit,
-    )
-    return _ids.digest(value, limit)
-
-
-def forget() -> None:
-    """Forget which ids were too long (for tests): what is known warns of nothing."""
-    _fitted_id.cache_clear()
+def guarded(processor: SessionSpanProcessor) -> SessionSpanProcessor:
+    """Return ``processor``, which asks no more whether the propagators are guarded: who adds it sees to that."""
+    vars(processor).pop("on_start", None)
+    return processor

@@ -7,6 +7,19 @@ except ImportError as error:
     raise ImportError(message) from error
 
 from ._autoconfig import instrument, uninstrument
+from ._dialect_exporter import DialectSpanExporter
+from ._log_processor import SessionLogRecordProcessor
+from ._propagator import SessionPropagator
+from ._sampler import ParentBasedSessionRatio, SessionRatioSampler
 from ._span_processor import SessionSpanProcessor
 
-__all__ = ["SessionSpanProcessor", "instrument", "uninstrument"]
+__all__ = [
+    "DialectSpanExporter",
+    "ParentBasedSessionRatio",
+    "SessionLogRecordProcessor",
+    "SessionPropagator",
+    "SessionRatioSampler",
+    "SessionSpanProcessor",
+    "instrument",
+    "uninstrument",
+]

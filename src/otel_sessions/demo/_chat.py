@@ -16,7 +16,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from otel_sessions import set_session, step
-from otel_sessions.sdk import SessionSpanProcessor
+from otel_sessions.sdk import instrument
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,8 +69,8 @@ class Application:
 def application(exporter: SpanExporter) -> Iterator[Application]:
     """Set up the pipeline: the session processor beside what would be there anyway."""
     provider = TracerProvider(resource=Resource.create({"service.name": "demo-chat", "process.pid": os.getpid()}))
-    provider.add_span_processor(SessionSpanProcessor())
     provider.add_span_processor(BatchSpanProcessor(exporter))
+    instrument(provider)
     OpenAIInstrumentor().instrument(tracer_provider=provider)
     try:
         with OpenAI(timeout=_SECONDS_PER_ANSWER) as client:

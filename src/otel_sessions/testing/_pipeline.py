@@ -8,7 +8,8 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from ..sdk import SessionSpanProcessor  # noqa: TID252  # a sub-package of this one
+from .._span_processor import guarded  # noqa: TID252  # a sub-package of this one
+from ..sdk import SessionSpanProcessor  # noqa: TID252
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import SpanProcessor
@@ -32,7 +33,7 @@ class InMemoryPipeline:
     def __init__(self, tracer_provider: TracerProvider | None = None, processor: SpanProcessor | None = None) -> None:
         self._exporter = InMemorySpanExporter()
         self.tracer_provider = TracerProvider(shutdown_on_exit=False) if tracer_provider is None else tracer_provider
-        self.processor = SessionSpanProcessor() if processor is None else processor
+        self.processor = guarded(SessionSpanProcessor()) if processor is None else processor
         self.tracer_provider.add_span_processor(self.processor)
         self.tracer_provider.add_span_processor(SimpleSpanProcessor(self._exporter))
         self.tracer: Tracer = self.tracer_provider.get_tracer("otel_sessions.testing")

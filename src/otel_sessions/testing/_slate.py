@@ -6,7 +6,7 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from .. import _diagnostics, _local_trace, _resolution, _span_processor  # noqa: TID252  # their state
+from .. import _changes, _diagnostics, _local_trace, _resolution, _settings, _value_limits  # noqa: TID252  # their state
 from .._scope import SessionScope  # noqa: TID252
 
 if TYPE_CHECKING:
@@ -18,7 +18,9 @@ def clean_slate() -> None:
     _diagnostics.reset()
     _local_trace.forget()
     _resolution.forget()
-    _span_processor.forget()
+    _changes.forget()
+    _settings.use_in_process(None)
+    _value_limits.forget()
 
 
 _Made: TypeAlias = "dict[int, tuple[SessionScope, _diagnostics.Place]]"

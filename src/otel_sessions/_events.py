@@ -1,0 +1,133 @@
+"""``session.start`` and ``session.end``: log records that tell when a session began and when it is over.
+
+Semantic conventions, "Session", section "Session Events" (Development):
+https://opentelemetry.io/docs/specs/semconv/general/session/
+
+Off unless asked for. Who makes a new id asks ``EVENTS.is_on`` first, and that is all it costs then.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.metadata import version
+from time import time_ns
+from typing import TYPE_CHECKING
+
+from opentelemetry import context as api_context
+from opentelemetry._logs import LogRecord, SeverityNumber, get_logger
+
+from . import _diagnostics
+from ._context import context_with, get_current
+from ._resolution import state_in
+from ._session import Session
+from ._state import state_of
+
+if TYPE_CHECKING:
+    from opentelemetry._logs import LoggerProvider
+    from opentelemetry.context import Context
+
+START = "session.start"
+END = "session.end"
+
+# An exporter that starts sessions while it exports would begin anew with each of its own events.
+_SUPPRESSED = getattr(api_context, "_SUPPRESS_INSTRUMENTATION_KEY", "")
+
+
+class Events:
+    """Whether there are events in this process, and where they go.
+
+    Attributes:
+        is_on: Whether there are; not at first.
+        logger_provider: Where they go; ``None`` is the global one.
+    """
+
+    __slots__ = ("is_on", "logger_provider")
+
+    def __init__(self) -> None:
+        self.is_on = False
+        self.logger_provider: LoggerProvider | None = None
+
+    def use(self, logger_provider: LoggerProvider | None, on: bool) -> None:
+        """Switch events ``on`` or off, to go to ``logger_provider``; ``None`` is the global one."""
+        self.logger_provider = logger_provider
+        self.is_on = on
+
+
+EVENTS = Events()
+
+
+def emit_start(session: Session, context: Context | None = None, logger_provider: LoggerProvider | None = None) -> None:
+    """Tell that ``session`` has begun, with an id that was made for it.
+
+    Args:
+        session: Its session; a ``previous_id`` says that it continues that one.
+        context: Where it began: its span becomes that of the event; ``None`` is the current Context.
+        logger_provider: Where to tell it; ``None`` is the one that was chosen for this process.
+    """
+    _emit(START, session, context, logger_provider)
+
+
+def emit_end(session: Session, context: Context | None = None, logger_provider: LoggerProvider | None = None) -> None:
+    """Tell that ``session`` is over. Arguments as in `emit_start`."""
+    _emit(END, session, context, logger_provider)
+
+
+def ended(session: Session | None = None) -> None:
+    """Tell that ``session`` is over, ``None`` for the current one: for ``end_session``. Never raises."""
+    if not EVENTS.is_on:
+        return
+    try:
+        found = _current() if session is None else session
+        if isinstance(found, Session) and found.id is not None:
+            emit_end(found)
+        else:
+            _warn_no_session(session)
+    except Exception as error:  # noqa: BLE001  # telemetry must not break the application
+        _warn_raised(END, error)
+
+
+def _current() -> Session | None:
+    state = state_in(get_current())
+    return None if state is None else state.session
+
+
+def _emit(name: str, session: Session, context: Context | None, logger_provider: LoggerProvider | None) -> None:
+    """Write one event, inside the session that it tells of, wherever it comes from.
+
+    It shows what spans show (`State.attributes`), also where no log processor of ours is. The
+    conventions name no severity and no body; it has that of a message that is no complaint.
+    """
+    if not EVENTS.is_on or session.id is None:
+        return
+    try:
+        base = get_current() if context is None else context
+        if base.get(_SUPPRESSED):
+            return
+        state = state_of(session)
+        provider = EVENTS.logger_provider if logger_provider is None else logger_provider
+        record = LogRecord(
+            timestamp=time_ns(),
+            context=context_with(state, base),
+            severity_number=SeverityNumber.INFO,
+            attributes=dict(state.attributes),
+            event_name=name,
+        )
+        # As a record and not by keywords: loggers of older APIs take it too.
+        get_logger("otel_sessions", _version(), provider).emit(record)
+    except Exception as error:  # noqa: BLE001  # telemetry must not break the application
+        _warn_raised(name, error)
+
+
+@cache
+def _version() -> str:
+    return version("otel-sessions")
+
+
+def _warn_no_session(session: object) -> None:
+    found = "there is no current session" if session is None else f"{type(session).__name__} is no session with an id"
+    _diagnostics.warn_caller("end", "end_session: %s, so nothing ends; pass a Session with an id", found)
+
+
+def _warn_raised(name: str, error: Exception) -> None:
+    found = type(error).__name__
+    _diagnostics.warn_once(("event", name, found), "otel_sessions: writing the event %s raised %s", name, found)

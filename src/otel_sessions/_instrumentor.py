@@ -1,0 +1,89 @@
+"""The plug-in as an instrumentation of OpenTelemetry: no code, ``opentelemetry-instrument`` finds it.
+
+There is no entry point for processors, and one for instrumentations, which are started when the
+providers are there. What raises in one stops all that come after it, so nothing may.
+"""
+
+from __future__ import annotations
+
+from inspect import signature
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
+from opentelemetry.propagate import get_global_textmap, set_global_textmap
+
+from . import _diagnostics, _settings
+from ._settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+
+
+class SessionsInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # untyped
+    """Installs what `otel_sessions.sdk.instrument` does; options are its arguments, by keyword.
+
+    It is found under the name ``otel_sessions``: in ``OTEL_PYTHON_DISABLED_INSTRUMENTATIONS``, and in an
+    OpenTelemetry configuration file, where the options stand. There is no dataclass ``configuration`` for
+    the SDK to check them by: it would leave out all of them for one wrong name, and go on with the defaults,
+    which are more open than what was asked for.
+    """
+
+    _options: Mapping[str, object] = {}
+
+    def instrumentation_dependencies(self) -> Collection[str]:
+        """Return that no library has to be there to be instrumented."""
+        return ()
+
+    def _instrument(self, **options: object) -> None:
+        self._options = options
+        try:
+            from .sdk import instrument  # noqa: PLC0415  # fails without the SDK, and must not do so at import
+
+            for name in options.keys() - _accepted(instrument, options).keys():
+                _warn_of_option(name, instrument)
+            instrument(**_accepted(instrument, options))
+        except Exception as error:  # noqa: BLE001  # see above
+            _warn_of(error)
+            _guard(options)
+
+    def _uninstrument(self, **options: object) -> None:
+        try:
+            from .sdk import uninstrument  # noqa: PLC0415  # as above
+
+            uninstrument(**_accepted(uninstrument, {**self._options, **options}))
+        except Exception as error:  # noqa: BLE001  # telemetry must not break the application
+            _warn_of(error)
+
+
+def _accepted(function: Callable[..., None], options: Mapping[str, object]) -> dict[str, Any]:
+    """Return those of ``options`` that are arguments of ``function``."""
+    names = signature(function).parameters
+    return {name: value for name, value in options.items() if name in names}
+
+
+def _guard(options: Mapping[str, object]) -> None:
+    """Send no session where it may not go, although nothing else could be installed."""
+    try:
+        from ._propagator import SessionPropagator  # noqa: PLC0415  # it may be what raised
+
+        _settings.use_in_process(Settings.resolved(**options))
+        set_global_textmap(SessionPropagator(get_global_textmap()))
+    except Exception as error:  # noqa: BLE001  # telemetry must not break the application
+        _warn_of(error)
+
+
+def _warn_of(error: Exception) -> None:
+    # What an ImportError says is which module is missing; others may show a value.
+    found = str(error) if isinstance(error, ImportError) else type(error).__name__
+    _diagnostics.warn_once(
+        ("instrumentor", found), "otel_sessions: the plug-in is not installed, so nothing is stamped: %s", found
+    )
+
+
+def _warn_of_option(name: str, function: Callable[..., None]) -> None:
+    _diagnostics.warn_once(
+        ("option", name),
+        "otel_sessions: %r is left out, it is none of the options %s",
+        name[:60],
+        ", ".join(signature(function).parameters),
+    )
