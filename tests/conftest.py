@@ -6,11 +6,14 @@ import logging
 from typing import TYPE_CHECKING
 
 import pytest
+from opentelemetry.propagate import get_global_textmap, set_global_textmap
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from otel_sessions import get_session
+from otel_sessions._events import EVENTS
+from otel_sessions._settings import use_in_process
 from otel_sessions._span_processor import guarded
 from otel_sessions.sdk import SessionSpanProcessor
 from otel_sessions.testing import clean_slate
@@ -59,8 +62,13 @@ def make_pipeline() -> Callable[..., Pipeline]:
 
 @pytest.fixture(autouse=True)
 def _clean_slate() -> Iterator[None]:
+    propagators = get_global_textmap()
     clean_slate()
     yield
+    # What `instrument` has made global.
+    set_global_textmap(propagators)
+    use_in_process(None)
+    EVENTS.use(None, on=False)
     clean_slate()
 
 

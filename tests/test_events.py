@@ -10,9 +10,19 @@ from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogRecordProcessor
 from opentelemetry.sdk.trace import TracerProvider
 
-from otel_sessions import Session, bind_session, clear_session, set_session, update_session
+from otel_sessions import (
+    Session,
+    bind_session,
+    clear_session,
+    end_session,
+    get_session,
+    set_session,
+    step,
+    update_session,
+)
 from otel_sessions._events import EVENTS, emit_end, emit_start, ended
 from otel_sessions._log_processor import SessionLogRecordProcessor
+from otel_sessions.sdk import instrument
 
 ALL = Session("ours", "ada", "n", "/p", "before", {"k": "v"}, ("t",))
 
@@ -228,3 +238,94 @@ def test_looking_for_the_current_session_never_raises(events, warnings, monkeypa
     ended()
     assert warnings() == ["otel_sessions: writing the event session.end raised ZeroDivisionError"]
     assert events.told() == []
+
+
+# By the public calls
+
+
+def started(events):
+    return [attributes["session.id"] for name, attributes in events.told() if name == "session.start"]
+
+
+def test_each_entry_into_a_new_session_starts_one(events):
+    scope = set_session(user_id="ada", previous_id="before")
+    with scope as first:
+        pass
+    with scope as second:
+        pass
+    assert events.told() == [
+        ("session.start", {"session.id": session.id, "user.id": "ada", "session.previous_id": "before"})
+        for session in (first, second)
+    ]
+
+
+def test_a_session_that_is_resumed_does_not_start(events):
+    with set_session("conv-42"), update_session(user_id="ada"), step("outline"):
+        pass
+    with set_session(lambda: "conv-42"):
+        pass
+    assert events.told() == []
+
+
+def test_a_session_that_was_made_for_later_starts_once(events):
+    scope = set_session()
+    session, _ = scope.session, scope.context
+    for _ in range(2):
+        with scope:
+            pass
+    assert started(events) == [session.id]
+
+
+def test_a_callable_that_names_no_session_starts_one(events):
+    @set_session(session_id=lambda given: given)
+    def called(given):  # noqa: ARG001  # by the callable
+        return get_session().id
+
+    assert called("conv-42") == "conv-42"
+    assert started(events) == []
+    assert [called(None)] == started(events)
+
+
+def test_a_decorated_generator_and_a_wrapped_stream_start_one_each(events):
+    @set_session()
+    def generator():
+        for _ in range(3):
+            yield get_session().id
+
+    seen = set(generator())
+    assert started(events) == [*seen]
+    list(set_session().wrap(iter([1, 2])))
+    assert len(started(events)) == 2
+
+
+def test_a_trace_that_is_bound_to_a_new_session_starts_it_inside_of_its_span(events, pipeline):
+    with pipeline.tracer.start_as_current_span("POST /chat") as span:
+        session = bind_session()
+        bind_session()
+    assert started(events) == [session.id]
+    (record,) = events.exporter.get_finished_logs()
+    assert record.log_record.span_id == span.get_span_context().span_id
+
+
+def test_a_session_ends_where_the_application_says_so_and_nowhere_else(events):
+    with set_session("conv-42", user_id="ada") as session:
+        end_session()
+    end_session(session)
+    assert events.told() == [("session.end", {"session.id": "conv-42", "user.id": "ada"})] * 2
+
+
+def test_instrument_and_the_environment_switch_events_on(monkeypatch):
+    destination = Destination()
+    instrument(logger_provider=destination.provider)
+    with set_session():
+        pass
+    assert destination.told() == []
+    monkeypatch.setenv("OTEL_SESSION_EVENTS", "true")
+    instrument(logger_provider=destination.provider, user_id="drop")
+    with set_session(user_id="ada") as session:
+        pass
+    assert destination.told() == [("session.start", {"session.id": session.id})]
+    instrument(logger_provider=destination.provider, disabled=True)
+    with set_session():
+        end_session()
+    assert len(destination.told()) == 1

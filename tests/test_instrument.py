@@ -6,13 +6,16 @@ import gc
 import weakref
 
 import pytest
-from opentelemetry import trace
+from opentelemetry import _logs, propagate, trace
+from opentelemetry._logs import LogRecord
+from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogRecordProcessor
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from otel_sessions import set_session
-from otel_sessions.sdk import SessionSpanProcessor, instrument, uninstrument
+from otel_sessions import get_session, set_session
+from otel_sessions.sdk import ParentBasedSessionRatio, SessionPropagator, SessionSpanProcessor, instrument, uninstrument
 
 
 class Pipeline:
@@ -123,3 +126,127 @@ def test_a_disabled_sdk_is_left_alone(monkeypatch, warnings):
     with set_session("a"):
         assert not pipeline.provider.get_tracer("tests").start_span("span").is_recording()
     assert warnings() == []
+
+
+# Logs and propagators
+
+
+class Logs:
+    def __init__(self):
+        self.exporter = InMemoryLogRecordExporter()
+        self.provider = LoggerProvider(shutdown_on_exit=False)
+        self.provider.add_log_record_processor(SimpleLogRecordProcessor(self.exporter))
+
+    def written(self, session_id="a"):
+        """Return the attributes of the records that arrive of one that is written in a session."""
+        self.exporter.clear()
+        with set_session(session_id, user_id="ada"):
+            self.provider.get_logger("tests").emit(LogRecord(body="hello"))
+        return [dict(found.log_record.attributes) for found in self.exporter.get_finished_logs()]
+
+
+@pytest.fixture
+def logs():
+    return Logs()
+
+
+def test_it_stamps_logs_too_before_they_are_exported(existing, logs):
+    for _ in range(2):
+        instrument(existing.provider, logs.provider)
+    assert logs.written() == [IDS]
+    instrument(existing.provider, logs.provider, logs=False)
+    assert logs.written() == [{}]
+    instrument(existing.provider, logs.provider)
+    uninstrument(existing.provider, logs.provider)
+    assert logs.written() == [{}]
+
+
+def test_the_global_logger_provider_is_found(existing, logs, monkeypatch):
+    monkeypatch.setattr(_logs._internal, "_LOGGER_PROVIDER", logs.provider)
+    instrument(existing.provider)
+    assert logs.written() == [IDS]
+    uninstrument(existing.provider)
+    assert logs.written() == [{}]
+
+
+def test_logs_of_sessions_that_the_sampler_drops_are_dropped_where_that_is_asked_for(logs):
+    provider = TracerProvider(shutdown_on_exit=False, sampler=ParentBasedSessionRatio(0.5))
+    instrument(provider, logs.provider, logs="sampled")
+    kept = [f"s{number}" for number in range(100) if logs.written(f"s{number}")]
+    assert kept == [f"s{number}" for number in range(100) if provider.sampler.keeps_session(f"s{number}")]
+    assert 30 < len(kept) < 70
+    instrument(provider, logs.provider)
+    assert all(logs.written(f"s{number}") for number in range(100))
+
+
+def test_it_guards_the_propagators_once_and_gives_them_back(existing):
+    before = propagate.get_global_textmap()
+    for _ in range(2):
+        instrument(existing.provider)
+    guard = propagate.get_global_textmap()
+    assert isinstance(guard, SessionPropagator)
+    assert guard.inner is before
+    uninstrument(existing.provider)
+    assert propagate.get_global_textmap() is before
+
+
+def test_a_guard_of_the_application_stays(existing):
+    own = SessionPropagator(propagate.get_global_textmap())
+    propagate.set_global_textmap(own)
+    instrument(existing.provider)
+    assert propagate.get_global_textmap() is own
+    uninstrument(existing.provider)
+    assert propagate.get_global_textmap() is own
+
+
+def test_headers_of_a_request_are_read_where_it_is_received(existing):
+    instrument(existing.provider, incoming_headers={"session.id": "X-Session-Id"})
+    assert get_session(propagate.extract({"x-session-id": "conv-42"})).id == "conv-42"
+
+
+def test_what_cannot_be_installed_does_not_keep_the_rest_from_it(logs, warnings, monkeypatch):
+    monkeypatch.setattr("otel_sessions._autoconfig.set_global_textmap", lambda _: 1 / 0)
+    pipeline = Pipeline()
+    instrument(pipeline.provider, logs.provider)
+    assert (pipeline.stamped(), logs.written()) == (IDS, [IDS])
+    (message,) = warnings()
+    assert "instrument: adding a propagator raised ZeroDivisionError" in message
+
+
+# Dialects
+
+
+def test_the_names_of_other_backends_are_stamped_beside_ours(existing):
+    instrument(existing.provider, dialects="langfuse,laminar", aliases={"my.session": "session.id"})
+    assert existing.stamped() == IDS | {
+        "langfuse.session.id": "a",
+        "langfuse.user.id": "ada",
+        "lmnr.association.properties.session_id": "a",
+        "lmnr.association.properties.user_id": "ada",
+        "my.session": "a",
+    }
+    instrument(existing.provider)
+    assert existing.stamped() == IDS
+
+
+@pytest.mark.parametrize("when", ["start", "later"])
+@pytest.mark.parametrize(
+    ("key", "value", "is_genai"),
+    [
+        ("gen_ai.operation.name", "chat", True),
+        ("openinference.span.kind", "LLM", True),
+        ("http.request.method", "POST", False),
+        ("gen_ai.conversation.id", "theirs", False),
+    ],
+)
+def test_the_name_of_a_conversation_stands_on_spans_about_a_model_alone(existing, when, key, value, is_genai):
+    """On others it would make PostHog and Langfuse take them for those of a model."""
+    instrument(existing.provider, dialects="genai")
+    with set_session("a", user_id="ada"):
+        span = existing.provider.get_tracer("tests").start_span(
+            "span", attributes={key: value} if when == "start" else {}
+        )
+        span.set_attribute(key, value)
+        span.end()
+    attributes = dict(existing.exporter.get_finished_spans()[-1].attributes)
+    assert attributes == IDS | {key: value} | ({"gen_ai.conversation.id": "a"} if is_genai else {})

@@ -3,7 +3,7 @@
 This package needs ``opentelemetry-api`` alone; what needs the SDK is in `otel_sessions.sdk`.
 """
 
-from ._api import bind_session, clear_session, get_session, set_session, step, update_session
+from ._api import bind_session, clear_session, end_session, get_session, set_session, step, update_session
 from ._carriers import from_carrier, to_carrier
 from ._scope import SessionScope
 from ._session import Session
@@ -13,6 +13,7 @@ __all__ = [
     "SessionScope",
     "bind_session",
     "clear_session",
+    "end_session",
     "from_carrier",
     "get_session",
     "set_session",

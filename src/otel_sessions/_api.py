@@ -13,6 +13,7 @@ from . import _diagnostics
 from ._binding import bound
 from ._changes import Clear, Descend, NotPlainError, Start, StartComputed, StartNew, Update, plain_start
 from ._context import get_current
+from ._events import ended
 from ._fields import SessionId, clean_id, clean_text, given, is_id
 from ._resolution import state_in
 from ._scope import SessionScope
@@ -170,6 +171,18 @@ def bind_session(  # noqa: PLR0913  # what a session holds
     """
     fields = given(user_id=user_id, name=name, path=path, previous_id=previous_id, metadata=metadata, tags=tags)
     return bound(None if session_id is None else clean_id("session_id", session_id), fields)
+
+
+def end_session(session: Session | None = None) -> None:
+    """Tell that a session is over, by the event ``session.end``; it ends nothing else.
+
+    A log record, where events are asked for (``OTEL_SESSION_EVENTS=true``, or ``instrument(events=True)``); otherwise
+    this does nothing. Semantic conventions, "Session Events" (Development). Never raises.
+
+    Args:
+        session: Such as `get_session` returns it; ``None`` is the current one.
+    """
+    ended(session)
 
 
 def clear_session(ctx: Context | None = None) -> SessionScope:

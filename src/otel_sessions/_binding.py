@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from . import _diagnostics, _local_trace
 from ._changes import Start, StartNew
 from ._context import get_current
+from ._events import EVENTS, emit_start
 from ._resolution import state_in
 from ._session import EMPTY
 
@@ -37,4 +38,6 @@ def _bound(session_id: str | Absent | None, fields: Fields) -> Session:
             "no trace",
             "bind_session: there is no current span, so nothing is bound; call it inside a span, or enter set_session()",
         )
+    if state.is_new and EVENTS.is_on:
+        emit_start(state.session, context)
     return state.session

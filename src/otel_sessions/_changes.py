@@ -63,7 +63,7 @@ class StartNew(Change):
 
     def applied(self, outer: State | None, _args: Args = (), _kwargs: Kwargs = NO_KWARGS, /) -> State:
         """Inherit the user."""
-        return _started(_ids.new_id(), self.fields, outer)
+        return _started(_ids.new_id(), self.fields, outer, is_new=True)
 
     def pinned(self) -> Start:
         """Return the start of one new session, the same at each entry."""
@@ -80,9 +80,10 @@ class StartComputed(Change):
 
     def applied(self, outer: State | None, args: Args = (), kwargs: Kwargs = NO_KWARGS, /) -> State:
         """Start the session that the function names; ``None`` from it is a new one."""
-        return _started(self._computed_id(args, kwargs), self.fields, outer)
+        session_id, is_new = self._computed_id(args, kwargs)
+        return _started(session_id, self.fields, outer, is_new=is_new)
 
-    def _computed_id(self, args: Args, kwargs: Kwargs) -> str | Absent:
+    def _computed_id(self, args: Args, kwargs: Kwargs) -> tuple[str | Absent, bool]:
         try:
             value = self.compute(*args, **kwargs)
         except Exception as error:  # noqa: BLE001  # the application's function; its failure must not be ours
@@ -92,10 +93,10 @@ class StartComputed(Change):
                 "the arguments of the call"
             )
             _diagnostics.warn_at(self.made_at, "session_id raised", message, found)
-            return ABSENT
+            return ABSENT, False
         if inspect.iscoroutine(value):
             value.close()  # else Python warns that it was never awaited
-        return _ids.new_id() if value is None else clean_id("session_id", value)
+        return (_ids.new_id(), True) if value is None else (clean_id("session_id", value), False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,11 +170,12 @@ def _is_clean(text: str) -> bool:
     return text.strip() == text and _ids.is_plain_id(text)
 
 
-def _started(session_id: str | Absent, fields: Fields, outer: State | None) -> State:
+def _started(session_id: str | Absent, fields: Fields, outer: State | None, *, is_new: bool = False) -> State:
     return state_of(
         _filled(_inherited(session_id, outer), fields, None if isinstance(session_id, Absent) else session_id),
         is_whole=True,
         user_is_remote=outer is not None and outer.user_is_remote and fields.user_id is None,
+        is_new=is_new,
     )
 
 

@@ -19,8 +19,8 @@ from opentelemetry.propagators.textmap import (
 from opentelemetry.trace import NonRecordingSpan, SpanContext, set_span_in_context
 
 from . import _baggage, _diagnostics, _settings
-from ._context import get_current
-from ._egress import UNKNOWN, refused
+from ._context import ENTRY_KEY, get_current
+from ._egress import LATER, UNKNOWN, refused
 from ._forks import ForkSafeLock
 from ._guard import answers_probe, holds_guard
 from ._headers import plain_spaces
@@ -159,7 +159,7 @@ class SessionPropagator(TextMapPropagator):
                 written[_BAGGAGE] = plain_spaces(header, settings.own_keys)
         else:
             self._withhold(carrier, context, setter, written, state)
-            if state is not None and state.items:
+            if state is not None and state.items and host != LATER:
                 self._refuse(host, state, settings)
         for name, value in written.items():
             setter.set(carrier, name, value)
@@ -229,9 +229,28 @@ class SessionPropagator(TextMapPropagator):
         return _baggage.with_baggage(received, {**given, **items}) if given else received
 
 
-def session_baggage() -> SessionPropagator:
-    """Return W3C Baggage, guarded: the propagator ``session_baggage`` of ``OTEL_PROPAGATORS``, to stand last there."""
-    return SessionPropagator(W3CBaggagePropagator())
+def session_baggage(
+    *,
+    propagate_to: object = None,
+    trust_incoming: bool | None = None,
+    incoming_headers: object = None,
+    **others: object,
+) -> SessionPropagator:
+    """Return W3C Baggage, guarded: the propagator ``session_baggage`` of ``OTEL_PROPAGATORS``, to stand last there.
+
+    An OpenTelemetry configuration file may have options for it, those of `SessionPropagator`. One that there is
+    not is a warning: what raises here stops all instrumentations.
+    """
+    for name in others:
+        _diagnostics.warn_once(
+            ("option", name), "otel_sessions: session_baggage has no option %r, which is left out", name[:60]
+        )
+    return SessionPropagator(
+        W3CBaggagePropagator(),
+        propagate_to=propagate_to,
+        trust_incoming=trust_incoming,
+        incoming_headers=incoming_headers,
+    )
 
 
 def _outgoing(context: Context, state: State | None, *, is_allowed: bool) -> Context:
@@ -264,7 +283,10 @@ def _as_before(received: Context, items: Mapping[str, object], context: Context 
     private = {key for key in items if _baggage.is_private(key)}
     if not private:
         return received
-    before = {} if context is None else _baggage.entries(context)
+    if context is None:  # then W3C Baggage alone adds to the current one, and a composite begins with an empty one
+        current = get_current()
+        context = current if ENTRY_KEY in current and received.get(ENTRY_KEY) is current[ENTRY_KEY] else Context()
+    before = _baggage.entries(context)
     kept = {key: before[key] for key in before if key in private}
     return _baggage.with_baggage(received, {**kept, **_baggage.foreign(items)})
 

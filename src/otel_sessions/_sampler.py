@@ -92,6 +92,10 @@ class SessionRatioSampler(Sampler):
         """Return the name and the ratio, in the form of the SDK's samplers."""
         return f"SessionRatioSampler{{{self._ratio}}}"
 
+    def keeps_session(self, session_id: str) -> bool:
+        """Tell whether what begins in this session is kept."""
+        return _verdict_on(session_id, self._digits)[0]
+
     def should_sample(  # noqa: PLR0913, PLR0917  # the SDK's signature
         self,
         parent_context: Context | None,
@@ -172,6 +176,10 @@ class ParentBasedSessionRatio(ParentBased):
     def __init__(self, ratio: SupportsFloat) -> None:
         self._of_roots, dropped = _for_all_spans(ratio), _Dropped()
         super().__init__(self._of_roots, remote_parent_not_sampled=dropped, local_parent_not_sampled=dropped)
+
+    def keeps_session(self, session_id: str) -> bool:
+        """Tell whether what begins in this session is kept."""
+        return self._of_roots.keeps_session(session_id)
 
     def should_sample(  # noqa: PLR0913, PLR0917  # the SDK's signature
         self,

@@ -15,6 +15,7 @@ from opentelemetry.trace import get_current_span
 from . import _diagnostics
 from ._changes import NO_KWARGS, StartNew
 from ._context import Entry, context_with, enter, get_current, leave, leave_one_of
+from ._events import EVENTS, emit_start
 from ._forks import ForkSafeLock
 from ._resolution import state_in
 from ._session import EMPTY, Session
@@ -213,7 +214,10 @@ class SessionScope:
             return self._change.alone
         if outer is not None and type(self._change) is StartNew:
             _warn_if_torn(base, outer)
-        return self._change.applied(outer, args, kwargs)
+        state = self._change.applied(outer, args, kwargs)
+        if state.is_new and EVENTS.is_on:
+            emit_start(state.session, base)
+        return state
 
     def _source(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Source:  # noqa: ANN401
         """Return the body of a decorated generator function, as it is at the first step."""
@@ -232,9 +236,13 @@ class SessionScope:
 
     def _pinned_state(self, base: Context) -> State:
         with _pinning:
+            is_new = isinstance(self._change, StartNew)
             if isinstance(self._change, StartNew):
                 self._change = self._change.pinned()
-        return self._change.applied(state_in(base))
+        state = self._change.applied(state_in(base))
+        if is_new and EVENTS.is_on:
+            emit_start(state.session, base)
+        return state
 
 
 def _leave(entry: Entry | None) -> None:

@@ -282,10 +282,11 @@ def unknown_in_environment() -> list[str]:
 class _Process:
     """The settings of this process, which hold for what is carried: there is one Context."""
 
-    __slots__ = ("settings",)
+    __slots__ = ("is_given", "settings")
 
     def __init__(self) -> None:
         self.settings: Settings | None = None
+        self.is_given = False
 
 
 _process = _Process()
@@ -301,4 +302,10 @@ def in_process() -> Settings:
 
 def use_in_process(settings: Settings | None) -> None:
     """Let ``settings`` hold from now on; ``None`` is the environment, read when it is asked for."""
-    _process.settings = settings
+    _process.settings, _process.is_given = settings, settings is not None
+
+
+def forget() -> None:
+    """Read the environment again when it is asked for, if the settings are from there (for tests)."""
+    if not _process.is_given:
+        use_in_process(None)

@@ -39,10 +39,16 @@ class State:
     id_is_remote: bool
     user_is_remote: bool
     spoken: dict[object, State] | None = None
+    is_new: bool = False
 
 
 def state_of(
-    session: Session, *, is_whole: bool = False, id_is_remote: bool = False, user_is_remote: bool = False
+    session: Session,
+    *,
+    is_whole: bool = False,
+    id_is_remote: bool = False,
+    user_is_remote: bool = False,
+    is_new: bool = False,
 ) -> State:
     """Return ``session`` with its ready-made forms; with an id it is whole.
 
@@ -64,6 +70,7 @@ def state_of(
         is_whole or session.id is not None,
         id_is_remote,
         user_is_remote,
+        is_new=is_new,
     )
 
 

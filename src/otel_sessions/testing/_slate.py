@@ -19,7 +19,7 @@ def clean_slate() -> None:
     _local_trace.forget()
     _resolution.forget()
     _changes.forget()
-    _settings.use_in_process(None)
+    _settings.forget()
     _value_limits.forget()
 
 
