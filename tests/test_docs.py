@@ -23,7 +23,8 @@ from otel_sessions.viewer import OTLPReceiver
 from wire import spans_of
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"]
+PAGES = sorted(f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md"))
+DOCUMENTS = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", *PAGES]
 
 SET_UP = """
 from opentelemetry import trace
@@ -52,6 +53,32 @@ def test_the_python_of_the_readme_runs_from_top_to_bottom():
     both = {"session.id": "conv-42", "user.id": "ada"}
     assert spans == {"turn": both, "POST /chat": both, "answer": {"session.id": "conv-42"}}
     assert re.fullmatch(r"to be resumed by [0-9a-f-]{36}\n", done.stdout)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_the_python_of_a_page_runs_from_top_to_bottom(name):
+    program = SET_UP + "\n".join(blocks(name, "python"))
+    environment = os.environ | {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://127.0.0.1:9/v1/traces"}
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("name", ["README.md", *PAGES])
+def test_the_shell_of_a_page_runs(name, tmp_path):
+    """What installs is left out: ``make package`` runs it. So is what ``.ci/run`` runs itself."""
+    (tmp_path / "app.py").write_text("from opentelemetry import trace\ntrace.get_tracer('app').start_span('work').end()\n")
+    lines = [line for line in commands(name) if not line.startswith(("pip install", "make "))]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")} | {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "OTEL_TRACES_EXPORTER": "none", "OTEL_LOGS_EXPORTER": "none", "OTEL_METRICS_EXPORTER": "none",
+    }  # fmt: skip
+    done = subprocess.run(
+        ["sh", "-ex"], input="\n".join(lines), env=environment, cwd=tmp_path, capture_output=True, text=True,
+        timeout=90, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "otel_sessions" not in done.stderr, "it warns"
 
 
 def test_the_example_of_the_first_screen_is_at_most_ten_lines():
@@ -95,18 +122,17 @@ def commands(name: str) -> list[str]:
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
-def test_every_command_of_the_documents_is_one_that_the_checks_run(name):
-    """``make package`` runs the pip commands, with the wheel that it has built; ``.ci/run`` the others, of the long ones a short form."""
-    run = set((ROOT / ".ci" / "run").read_text().splitlines()) | {"make bench", "make behaviour", "make soak"}
-    assert [
-        command for command in commands(name) if not command.startswith("pip install ") and command not in run
-    ] == []
+def test_every_make_of_the_documents_is_one_that_the_checks_run(name):
+    """Of the long ones it runs a short form."""
+    run = set((ROOT / ".ci" / "run").read_text().splitlines()) | {"make bench", "make behaviour", "make soak", "make fuzz"}
+    assert [command for command in commands(name) if command.startswith("make ") and command not in run] == []
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_every_link_to_a_file_leads_somewhere(name):
-    targets = re.findall(r"\]\(([^)#]+)\)", (ROOT / name).read_text())
-    assert [target for target in targets if "://" not in target and not (ROOT / target).exists()] == []
+    page = ROOT / name
+    targets = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text())
+    assert [target for target in targets if "://" not in target and not (page.parent / target).exists()] == []
 
 
 def test_without_the_baggage_propagator_no_id_is_sent():
