@@ -28,13 +28,15 @@ class _Amounts:
     scopes: tuple[int, int]
     turns: tuple[int, int]
     throughput: tuple[int, int]
+    wire: tuple[int, int]
+    sessions: int
     open_things: int
     imports: int
 
     def __str__(self) -> str:
         return (
             f"Spans: {_times(self.spans)}; scopes: {_times(self.scopes)}; "
-            f"turns: {_times(self.turns)}; exported spans: {_times(self.throughput)}; imports: {self.imports}."
+            f"turns: {_times(self.turns)}; requests and roots: {_times(self.wire)}; exported spans: {_times(self.throughput)}; imports: {self.imports}."
         )
 
 
@@ -44,9 +46,25 @@ def _times(amounts: tuple[int, int]) -> str:
 
 
 _FULL = _Amounts(
-    spans=(600, 60), scopes=(200, 200), turns=(300, 30), throughput=(60, 1_000), open_things=10_000, imports=20
+    spans=(600, 60),
+    scopes=(200, 200),
+    turns=(300, 30),
+    throughput=(60, 1_000),
+    wire=(300, 150),
+    sessions=10_000,
+    open_things=10_000,
+    imports=20,
 )
-_QUICK = _Amounts(spans=(20, 20), scopes=(20, 50), turns=(20, 5), throughput=(4, 600), open_things=1_000, imports=4)
+_QUICK = _Amounts(
+    spans=(20, 20),
+    scopes=(20, 50),
+    turns=(20, 5),
+    throughput=(4, 600),
+    wire=(20, 30),
+    sessions=500,
+    open_things=1_000,
+    imports=4,
+)
 
 
 def main() -> int:
@@ -83,7 +101,7 @@ def _isolate() -> None:
 
 def _measured(amounts: _Amounts) -> Results:
     # Here and not above: the environment is read at import.
-    from . import imports, memory, scopes, spans, throughput, tools, turns
+    from . import imports, memory, propagation, sampler, scopes, spans, throughput, tools, turns
     from .results import Results
 
     loaded, missing = tools.load()
@@ -92,6 +110,9 @@ def _measured(amounts: _Amounts) -> Results:
         spans=_told("spans", lambda: spans.run(present, *amounts.spans)),
         scopes=_told("scopes", lambda: scopes.run(*amounts.scopes)),
         turns=_told("turns", lambda: turns.run(present, *amounts.turns)),
+        propagation=_told("propagation", lambda: propagation.run(*amounts.wire)),
+        sampler=_told("sampler", lambda: sampler.run(*amounts.wire)),
+        kept=_told("sessions", lambda: sampler.keep(amounts.sessions, 5)),
         throughput=_told("throughput", lambda: throughput.run(loaded, *amounts.throughput)),
         memory=_told("memory", lambda: memory.run(present, amounts.open_things)),
         imports=_told("imports", lambda: imports.run(amounts.imports)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from . import scopes, spans, throughput, tools, workloads
+from . import propagation, sampler, scopes, spans, throughput, tools, workloads
 from ._interleaved import ratio
 
 if TYPE_CHECKING:
@@ -59,6 +59,27 @@ def of_scopes(found: Mapping[Key, Samples]) -> Iterator[Bar]:
     """Return the promises on entering and leaving a scope."""
     measured = _ratio(found, (scopes.EMPTY, scopes.OURS), (scopes.EMPTY, scopes.USING_ATTRIBUTES))
     yield Bar("enter and leave with two ids: to openinference `using_attributes`", measured, 1.0)
+
+
+def of_propagation(found: Mapping[Key, Samples]) -> Iterator[Bar]:
+    """Return the promises on what goes over the wire."""
+    for situation in (propagation.TWO_IDS, propagation.FOREIGN_3):
+        measured = _ratio(
+            found,
+            (situation, propagation.BOTH, propagation.OURS),
+            (situation, propagation.BOTH, propagation.SDK),
+        )
+        what = f"{propagation.BOTH}, {situation}: to {propagation.SDK}"
+        yield Bar(what, measured, propagation.LIMIT)
+
+
+def of_sampler(found: Mapping[Key, Samples]) -> Iterator[Bar]:
+    """Return the promises on the sampler."""
+    for situation in (sampler.ONE_SESSION, sampler.NEW_SESSIONS):
+        measured = _ratio(
+            found, (situation, sampler.DECISION, sampler.OURS), (situation, sampler.DECISION, sampler.SDK)
+        )
+        yield Bar(f"{sampler.DECISION} of a root span, {situation}: to the {sampler.SDK}", measured, sampler.LIMIT)
 
 
 def of_throughput(found: Mapping[Key, Samples]) -> Iterator[Bar]:

@@ -59,6 +59,18 @@ less those of the same spans with a processor that does nothing and without a sc
 
 {turn_costs}
 
+## Over the wire
+
+Nanoseconds of CPU in the client span of a request to an own host, for both propagators alike.
+
+{wire_costs}
+
+## Sampling
+
+{sampler_costs}
+
+With the sampler at 10 %, of {kept_sessions} sessions of 5 traces in 3 services each, {kept_share} were kept, and {split} split.
+
 ## Spans per second
 
 One thread makes spans in short rounds and flushes each round; `BatchSpanProcessor` and `OTLPSpanExporter` (http/protobuf)
@@ -115,6 +127,11 @@ def _page(results: Results, here: Mapping[str, Any]) -> str:
         span_situations=tables.span_situations(results.spans),
         scope_costs=tables.scope_costs(results.scopes),
         turn_costs=tables.turn_costs(results.turns),
+        wire_costs=tables.wire_costs(results.propagation),
+        sampler_costs=tables.sampler_costs(results.sampler),
+        kept_sessions=f"{results.kept.sessions:,}",
+        kept_share=f"{results.kept.kept / results.kept.sessions:.2%}",
+        split=results.kept.split,
         exported_spans=tables.exported_spans(results.throughput),
         held_bytes=tables.held_bytes(results.memory),
         import_times=tables.import_times(results.imports),
@@ -129,6 +146,9 @@ def _figures(results: Results, here: Mapping[str, Any]) -> dict[str, Any]:
         "spans_ns": _nested(results.spans),
         "scopes_ns": _nested(results.scopes),
         "turns_ns": _nested(results.turns),
+        "propagation_ns": _nested(results.propagation),
+        "sampler_ns": _nested(results.sampler),
+        "sampler_sessions": asdict(results.kept),
         "throughput_ns": _nested(results.throughput),
         "memory_bytes": {" / ".join(key): round(value) for key, value in results.memory.items()},
         "imports_ns": _nested(results.imports),

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ._interleaved import Key, Samples
+    from .sampler import Kept
 
 _PACKAGES = (
     "otel-sessions",
@@ -35,6 +36,9 @@ class Results:
         spans: Nanoseconds of CPU per span above a no-op processor, by situation and tool.
         scopes: Nanoseconds of CPU for one entry and exit, by place and scope.
         turns: Nanoseconds of CPU per chat turn above one with a no-op processor and no scope, by tool.
+        propagation: Nanoseconds of CPU per request, by situation, part of it and propagator.
+        sampler: Nanoseconds of CPU per root span, by situation, part of it and sampler.
+        kept: Whether sessions were kept whole over several services.
         throughput: Nanoseconds per exported span, by workload, pipeline and clock.
         memory: Bytes of one open thing, by thing and tool.
         imports: Nanoseconds of CPU for one import, by modules.
@@ -47,6 +51,9 @@ class Results:
     spans: Mapping[Key, Samples]
     scopes: Mapping[Key, Samples]
     turns: Mapping[Key, Samples]
+    propagation: Mapping[Key, Samples]
+    sampler: Mapping[Key, Samples]
+    kept: Kept
     throughput: Mapping[Key, Samples]
     memory: Mapping[Key, float]
     imports: Mapping[Key, Samples]

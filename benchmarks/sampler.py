@@ -1,12 +1,7 @@
-"""What it costs to decide on a root span, next to the SDK's sampler by trace id; and that no session is split.
-
-``python -m benchmarks.sampler`` prints both: ratios of medians, and the shares of a full-size run over three services.
-"""
+"""What it costs to decide on a root span, next to the SDK's sampler by trace id; and that no session is split."""
 
 from __future__ import annotations
 
-import argparse
-import sys
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from itertools import cycle, islice
@@ -22,7 +17,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from otel_sessions import set_session
 from otel_sessions._sampler import _verdict_on, parentbased_session_ratio
 
-from ._interleaved import Case, measure, ratio
+from ._interleaved import Case, measure
 from .spans import HTTP_CLIENT
 
 if TYPE_CHECKING:
@@ -30,7 +25,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.sdk.trace.sampling import Sampler
 
-    from ._interleaved import Key, Spread
+    from ._interleaved import Key
 
     Burst = Callable[[int], object]
 
@@ -61,15 +56,6 @@ _SAMPLERS: dict[str, Callable[[float], Sampler]] = {
 def run(rounds: int, repeats: int) -> dict[Key, list[float]]:
     """Return the nanoseconds of one root span, by situation, by what of it, and by sampler."""
     return measure(list(_cases(repeats)), rounds, repeats)
-
-
-def ratios(samples: dict[Key, list[float]]) -> dict[tuple[str, str], Spread]:
-    """Return the ratios to the SDK's sampler, by situation and what of the span."""
-    found: dict[tuple[str, str], Spread] = {}
-    for situation, what, sampler in samples:
-        if sampler == OURS:
-            found[situation, what] = ratio(samples[situation, what, OURS], samples[situation, what, SDK])
-    return found
 
 
 def _cases(repeats: int) -> Iterator[Case]:
@@ -169,19 +155,3 @@ def _sent(services: Sequence[Callable[[dict[str, str]], bool]], session_id: str)
     with set_session(session_id):
         kept = first(headers)
     return kept + sum(service(headers) for service in others)
-
-
-def main() -> int:
-    """Measure and print."""
-    parser = argparse.ArgumentParser("python -m benchmarks.sampler", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="see that it runs; the figures mean little")
-    quick = parser.parse_args().quick
-    for (situation, what), found in ratios(run(*((20, 50) if quick else (400, 200)))).items():
-        print(f"{situation}, {what}: {found.value:.2f} ({found.low:.2f} to {found.high:.2f}) to the {SDK}")
-    kept = keep(*((500, 2) if quick else (10_000, 5)))
-    print(f"{kept.sessions} sessions: {kept.kept / kept.sessions:.2%} kept, {kept.split} split")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

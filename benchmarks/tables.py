@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import bars, imports, memory, scopes, spans, throughput, tools, workloads
+from . import bars, imports, memory, propagation, sampler, scopes, spans, throughput, tools, workloads
 from ._interleaved import ratio, spread
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ def all_bars(results: Results) -> Iterator[Bar]:
     """Return all bars that are ratios."""
     yield from bars.of_spans(results.spans)
     yield from bars.of_scopes(results.scopes)
+    yield from bars.of_propagation(results.propagation)
+    yield from bars.of_sampler(results.sampler)
     yield from bars.of_throughput(results.throughput)
 
 
@@ -85,6 +87,31 @@ def turn_costs(found: Mapping[Key, Samples]) -> str:
         if name != tools.NO_OP
     ]
     return _table(("tool", "ns per turn", "quartiles", "ratio to contrib"), rows)
+
+
+def wire_costs(found: Mapping[Key, Samples]) -> str:
+    """Return the table of writing and reading headers."""
+    return _beside(found, propagation.OURS, propagation.SDK)
+
+
+def sampler_costs(found: Mapping[Key, Samples]) -> str:
+    """Return the table of root spans by sampler."""
+    return _beside(found, sampler.OURS, sampler.SDK)
+
+
+def _beside(found: Mapping[Key, Samples], ours: str, theirs: str) -> str:
+    rows = [
+        (
+            situation,
+            what,
+            _ns(samples),
+            _ns(found[situation, what, theirs]),
+            _ratio_text(samples, found[situation, what, theirs]),
+        )
+        for (situation, what, name), samples in found.items()
+        if name == ours
+    ]
+    return _table(("situation", "ns of", ours, theirs, "ratio"), rows)
 
 
 def exported_spans(found: Mapping[Key, Samples]) -> str:

@@ -145,7 +145,7 @@ class OtelSessions(Tool):
     how = "`instrument()` on the SDK's provider; `set_session`, `bind_session`, `clear_session`, `to_carrier`"
     package = "otel-sessions"
     inbound_keys = ("session.id", "user.id")
-    known_limits = frozenset({"with-in-generator-consumer", "with-in-two-generators", "bare-threads", "egress"})
+    known_limits = frozenset({"with-in-generator-consumer", "with-in-two-generators", "bare-threads"})
 
     def set_up(self, recorder: Recorder) -> None:
         """Instrument an existing pipeline."""
