@@ -13,7 +13,6 @@ import socket
 import sys
 import threading
 import urllib.request
-from collections.abc import Callable
 from contextlib import ExitStack, contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, NamedTuple
@@ -39,7 +38,7 @@ from otel_sessions._trace_state import randomness_of
 from otel_sessions.sdk import ParentBasedSessionRatio, SessionPropagator, SessionRatioSampler
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 SESSION, USER = "conv-s3cret/1", "ada pr1vate"
 SECRETS = (SESSION, USER, randomness_of(SESSION))
@@ -91,16 +90,13 @@ class Recorder:
             protocol_version = "HTTP/1.1"
 
             def do_GET(self):
-                name = self.headers.get("host", "").rpartition(":")[0]
-                recorder.seen.append(Seen(name, self.path, self.headers.items()))
+                recorder.seen.append(Seen(asked[-1], self.path, self.headers.items()))
                 query = parse_qs(urlsplit(self.path).query)
                 self.send_response(int(query["status"][0]) if "to" in query else 200)
                 if "to" in query:
                     self.send_header("location", query["to"][0])
                 self.send_header("content-length", "0")
                 self.end_headers()
-
-            do_POST = do_GET
 
             def log_message(self, *args):
                 pass
@@ -126,8 +122,15 @@ class Recorder:
 # Names: all are this machine, so that a host may have any.
 
 
+asked: list[str] = []
+"""The names that were asked for, in order: where a connection really goes, whatever its headers say."""
+
+
 def to_loopback(host, port, *_args, **_options):
     """Stand in for `socket.getaddrinfo`: whatever the name, it is this machine."""
+    name = host.decode() if isinstance(host, bytes) else str(host)
+    if name != "127.0.0.1":  # which this has answered
+        asked.append(name)
     return [(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", ("127.0.0.1", int(port or 0)))]
 
 
@@ -145,6 +148,7 @@ class ToLoopback(aiohttp.TCPConnector):
     """Does the same for aiohttp, which does not ask for addresses."""
 
     async def _resolve_host(self, host, port, traces=None):  # noqa: ARG002
+        asked.append(host)
         record = {"hostname": host, "host": "127.0.0.1", "port": port}
         return [record | {"family": socket.AF_INET, "proto": 0, "flags": socket.AI_NUMERICHOST}]
 
@@ -372,7 +376,7 @@ def _of_sampler(recorder, name, sampler):
 def _redirected(recorder, name, sampler):
     found = {}
     for kind, hosts in REDIRECTS.items():
-        for status in STATUSES:
+        for status in STATUSES if sampler == "sampled" else (302,):
             url = recorder.url(hosts[0], to=hosts[1:], status=status)
             found[f"{name}|{sampler}|{kind}|{status}"] = call(recorder, name, url)
     for kind, headers in GIVEN.items():

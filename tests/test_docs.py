@@ -67,14 +67,16 @@ def test_the_python_of_a_page_runs_from_top_to_bottom(name):
 @pytest.mark.parametrize("name", ["README.md", *PAGES])
 def test_the_shell_of_a_page_runs(name, tmp_path):
     """What installs is left out: ``make package`` runs it. So is what ``.ci/run`` runs itself."""
-    (tmp_path / "app.py").write_text("from opentelemetry import trace\ntrace.get_tracer('app').start_span('work').end()\n")
+    (tmp_path / "app.py").write_text(
+        "from opentelemetry import trace\ntrace.get_tracer('app').start_span('work').end()\n"
+    )
     lines = [line for line in commands(name) if not line.startswith(("pip install", "make "))]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")} | {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "OTEL_TRACES_EXPORTER": "none", "OTEL_LOGS_EXPORTER": "none", "OTEL_METRICS_EXPORTER": "none",
     }  # fmt: skip
     done = subprocess.run(
-        ["sh", "-ex"], input="\n".join(lines), env=environment, cwd=tmp_path, capture_output=True, text=True,
+        ["/bin/sh", "-ex"], input="\n".join(lines), env=environment, cwd=tmp_path, capture_output=True, text=True,
         timeout=90, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -124,7 +126,12 @@ def commands(name: str) -> list[str]:
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_every_make_of_the_documents_is_one_that_the_checks_run(name):
     """Of the long ones it runs a short form."""
-    run = set((ROOT / ".ci" / "run").read_text().splitlines()) | {"make bench", "make behaviour", "make soak", "make fuzz"}
+    run = set((ROOT / ".ci" / "run").read_text().splitlines()) | {
+        "make bench",
+        "make behaviour",
+        "make soak",
+        "make fuzz",
+    }
     assert [command for command in commands(name) if command.startswith("make ") and command not in run] == []
 
 

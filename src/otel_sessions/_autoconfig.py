@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
     from opentelemetry._logs import LoggerProvider
     from opentelemetry.metrics import MeterProvider
     from opentelemetry.trace import TracerProvider
+
+_GRPC_TARGET = f"{__package__}._grpc_target"
 
 _lock = ForkSafeLock()
 _installed: WeakKeyDictionary[object, SessionSpanProcessor] = WeakKeyDictionary()
@@ -91,6 +96,7 @@ def instrument(  # noqa: PLR0913  # one for each setting
     with _lock:
         _use(settings)
         _attempt("a propagator", _guard_propagators)
+        _attempt("what knows the target of gRPC channels", _watch_channels)
         _attempt("a span processor", lambda: _install(tracer_provider, settings, meter_provider))
         _attempt("a log processor", lambda: _install_logs(logger_provider, settings, tracer_provider))
 
@@ -115,6 +121,8 @@ def uninstrument(tracer_provider: TracerProvider | None = None, logger_provider:
     propagator = get_global_textmap()
     if isinstance(propagator, _Guard):
         set_global_textmap(propagator.inner)
+    if _GRPC_TARGET in sys.modules:
+        sys.modules[_GRPC_TARGET].unwatch_channels()
     EVENTS.use(None, on=False)
     _use(None)
 
@@ -142,6 +150,16 @@ def _guard_propagators() -> None:
     propagator = get_global_textmap()
     if not isinstance(propagator, SessionPropagator):
         set_global_textmap(_Guard(propagator))
+
+
+def _watch_channels() -> None:
+    """Let sessions go with gRPC; importing it takes long, so only where it is and its instrumentation too."""
+    try:
+        is_there = find_spec("grpc") and find_spec("opentelemetry.instrumentation.grpc")
+    except ModuleNotFoundError:  # a package above it
+        return
+    if is_there:
+        import_module(_GRPC_TARGET).watch_channels()
 
 
 def _of(installed: WeakKeyDictionary[object, Any], provider: object) -> Any:  # noqa: ANN401  # a processor, or None

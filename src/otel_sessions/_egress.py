@@ -2,8 +2,9 @@
 
 A propagator is told nothing of the destination. But instrumentations of clients start a CLIENT span
 first, whose attributes name it (semantic conventions "HTTP Spans", ``url.full`` and ``server.address``,
-and the older ``http.url`` and ``net.peer.name``). What is not such a call, a message to a queue or an
-``inject`` of the application's own, is the user's own doing.
+and the older ``http.url`` and ``net.peer.name``). Where that is not where it really goes, or there is no
+name, as of gRPC, who knows better has it injected once more, by `goes_to`. What is not such a call, a
+message to a queue or an ``inject`` of the application's own, is the user's own doing.
 """
 
 from __future__ import annotations
@@ -12,12 +13,17 @@ import inspect
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from opentelemetry.context import create_key
-from opentelemetry.trace import NonRecordingSpan, SpanKind
+from opentelemetry import propagate
+from opentelemetry.context import create_key, set_value
+from opentelemetry.propagators.textmap import Setter, default_setter
+from opentelemetry.trace import NonRecordingSpan, SpanKind, format_span_id
 
+from . import _redirects
+from ._context import get_current
 from ._destinations import ALL, NONE, host_of_authority, host_of_url
 from ._local_trace import SPAN_KEY
 from ._trace_state import destination_of
+from ._withholding import items_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,9 +35,14 @@ if TYPE_CHECKING:
 OWN: Final = ""
 """Stands for no destination that could be told: the user's own doing."""
 UNKNOWN: Final = "a destination that can't be told"
+LATER: Final = "a destination that is told later"
+"""Stands for a call that is injected once more when it is known: nothing is sent before, and nothing to be said of it."""
 
-TARGET_KEY = create_key("otel-sessions-target")
-"""The Context key under which who makes a call tells where it goes, where the span does not: gRPC."""
+_TARGET_KEY = create_key("otel-sessions-target")
+"""The Context key of the host that `goes_to` was told; it holds whatever the span says."""
+
+TOLD_LATER: set[str] = set()
+"""Instrumentations whose calls are injected once more, below them, by the names of their modules."""
 
 _URLS = ("url.full", "http.url")
 _HOSTS = ("server.address", "net.peer.name")
@@ -39,21 +50,70 @@ _HOSTS = ("server.address", "net.peer.name")
 # What stands between an instrumentation and us.
 _PASSED_OVER = ("otel_sessions", "opentelemetry.propagat", "opentelemetry.context")
 _INSTRUMENTATION = "opentelemetry.instrumentation."
+_UNTOLD = frozenset({UNKNOWN, LATER})
 
 
 def refused(context: Context, destinations: Destinations) -> str | None:
-    """Return what is not to get the session of ``context``, a host or `UNKNOWN`, and ``None`` where it may be sent."""
+    """Return what is not to get the session of ``context``, and ``None`` where it may be sent.
+
+    That is a host, `UNKNOWN` or `LATER`.
+    """
     if destinations == ALL:
         return None
+    _redirects.watch(_hop)
     for host in _hosts_in(context):
-        is_allowed = destinations != NONE if host == OWN else host != UNKNOWN and destinations.allows(host)
+        is_allowed = destinations != NONE if host == OWN else host not in _UNTOLD and destinations.allows(host)
         if not is_allowed:
             return host or UNKNOWN
     return None
 
 
+def goes_to(host: str, carrier: Any, setter: Setter[Any] = default_setter) -> None:  # noqa: ANN401
+    """Inject once more what an instrumentation has injected into ``carrier``, for the ``host`` that it really goes to.
+
+    Nothing is done where no instrumentation has, in the current Context.
+    """
+    context = get_current()
+    if _is_of(context, carrier):
+        propagate.inject(carrier, set_value(_TARGET_KEY, host, context), setter)
+
+
+def _hop(url: str, headers: Any) -> None:  # noqa: ANN401  # whatever the client has for headers
+    """Guard one request of a client that may have been redirected."""
+    context = get_current()
+    if not _is_of(context, headers):
+        return
+    host, named = host_of_url(url) or UNKNOWN, _hosts_in(context)
+    if host not in named and OWN not in named and _UNTOLD.isdisjoint(named):
+        goes_to(host, headers, _REPLACING)
+
+
+class _Replacing(Setter[Any]):
+    """Writes a header in place of one that has its name in other letters."""
+
+    def set(self, carrier: Any, key: str, value: str) -> None:  # noqa: ANN401
+        names = [name for name in carrier if isinstance(name, str) and name.lower() == key]
+        carrier[names[0] if names else key] = value
+
+
+_REPLACING = _Replacing()
+
+
+def _is_of(context: Context, carrier: Any) -> bool:  # noqa: ANN401
+    """Tell whether the span of ``context`` stands in ``carrier``: in ``traceparent``, or as other formats have it."""
+    span: Any = context.get(SPAN_KEY)
+    span_context = None if span is None else span.get_span_context()
+    if span_context is None or not span_context.is_valid:
+        return False
+    span_id = format_span_id(span_context.span_id)
+    return any(isinstance(value, str) and span_id in value.lower() for _, value in items_of(carrier))
+
+
 def _hosts_in(context: Context) -> list[str]:
     """Return the destination of what is sent in ``context``, by all that is said of it."""
+    told = context.get(_TARGET_KEY)
+    if isinstance(told, str):
+        return [told]
     span: Any = context.get(SPAN_KEY)
     if span is None:
         return [_unsaid()]
@@ -64,23 +124,25 @@ def _hosts_in(context: Context) -> list[str]:
             return [_unsaid()]
         seen = destination_of(span_context)
         if seen is None:  # it is not sampled, and may be a call of anything
-            return [UNKNOWN]
+            return [_untold()]
         kind, attributes = seen.kind, seen.attributes
     if kind is SpanKind.CLIENT:
-        return _named(attributes, context) or [UNKNOWN]
+        return _named(attributes) or [_untold()]
     return [OWN if kind is SpanKind.PRODUCER else _unsaid()]
 
 
-def _named(attributes: Any, context: Context) -> list[str]:  # noqa: ANN401  # of a span of any SDK
+def _named(attributes: Any) -> list[str]:  # noqa: ANN401  # of a span of any SDK
     """Return the hosts that a CLIENT span names: one, unless they contradict each other."""
     # To copy is quick; to ask the view of an SDK span for a key that is not there is not.
     found: Mapping[str, Any] = attributes.copy() if isinstance(attributes, MappingProxyType) else attributes or {}
     urls = [host_of_url(found[name]) or UNKNOWN for name in _URLS if name in found]
     hosts = [host_of_authority(found[name]) or UNKNOWN for name in _HOSTS if name in found]
-    if urls or hosts:
-        return list(dict.fromkeys(urls + hosts))
-    target = context.get(TARGET_KEY)
-    return [host_of_authority(target) or UNKNOWN] if isinstance(target, str) else []
+    return list(dict.fromkeys(urls + hosts))
+
+
+def _untold() -> str:
+    """Return what a call goes to whose span does not say it."""
+    return LATER if TOLD_LATER and _asker().startswith(tuple(TOLD_LATER)) else UNKNOWN
 
 
 def _unsaid() -> str:
@@ -88,10 +150,15 @@ def _unsaid() -> str:
 
     Without a tracer (no SDK, or one that is disabled) the instrumentations of clients inject all the same.
     """
+    return UNKNOWN if _asker().startswith(_INSTRUMENTATION) else OWN
+
+
+def _asker() -> str:
+    """Return the name of the module that injects."""
     frame = inspect.currentframe()
     while frame is not None:
         module = str(frame.f_globals.get("__name__", ""))
         if not module.startswith(_PASSED_OVER):
-            return UNKNOWN if module.startswith(_INSTRUMENTATION) else OWN
+            return module
         frame = frame.f_back
-    return OWN
+    return ""

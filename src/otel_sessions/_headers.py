@@ -19,6 +19,12 @@ MAX_BAGGAGE = 8192
 _MAX_READ = 65536
 """Longest header that is looked at at all, in characters; servers take no more of one either."""
 
+_MAX_TRACEPARENT = 512
+"""Longest traceparent, in characters: far more than the 55 that there are (W3C Trace Context, section 3.2).
+
+The API's pattern takes the square of its length in time where a line break stands behind blanks.
+"""
+
 _MAX_MEMBER = 4096
 _MAX_MEMBERS = 180
 _MAX_TRACE_STATE = 512
@@ -55,22 +61,28 @@ def baggage_from(header: str, once: Collection[str]) -> tuple[str, bool]:
     if len(header) > _MAX_READ:
         return "", False
     found = members(header)
-    good = [
-        "".join(member.split())  # white space may only stand beside a sign there, and older SDKs refuse it
-        for member in found
-        if len(member) <= _MAX_MEMBER and _BAGGAGE_MEMBER.fullmatch(member)
-    ]
     own: dict[str, str] = {}
-    others = []
-    for member in good:
-        name = unquote_plus(member.partition("=")[0]).strip()
+    others: list[str] = []
+    for member in found:
+        name = _name_of(member)
+        if name in own or (name not in once and len(others) >= _MAX_MEMBERS):
+            continue  # unseen: of very many members most are not kept, and to look at each takes long
+        if not name or len(member) > _MAX_MEMBER or not _BAGGAGE_MEMBER.fullmatch(member):
+            continue
+        text = "".join(member.split())  # white space may only stand beside a sign there, and older SDKs refuse it
         if name in once:
-            plain = member.partition(";")[0]
-            own.setdefault(name, plain.replace("+", "%2B") if name.endswith("id") else plain)
+            plain = text.partition(";")[0]
+            own[name] = plain.replace("+", "%2B") if name.endswith((".id", "_id")) else plain
         else:
-            others.append(member)
+            others.append(text)
     kept = _fitting([*own.values(), *others])
     return ",".join(kept), len(kept) == len(found)
+
+
+def _name_of(member: str) -> str:
+    """Return the name as the propagators of the API have it; one that is nothing but blanks they would send as none."""
+    name = member.partition("=")[0]
+    return (unquote_plus(name) if "%" in name or "+" in name else name).strip()
 
 
 def _is_simple(header: str, once: Collection[str]) -> bool:
@@ -97,6 +109,11 @@ def plain_spaces(header: str, names: Collection[str]) -> str:
     return ",".join(
         member.replace("+", "%20") if member.partition("=")[0] in names else member for member in header.split(",")
     )
+
+
+def traceparent_from(header: str) -> tuple[str, bool]:
+    """Return a traceparent ``header``, and whether it is short enough to be one; a longer one is none."""
+    return (header, True) if len(header) <= _MAX_TRACEPARENT else ("", False)
 
 
 def trace_state_from(header: str) -> tuple[str, bool]:

@@ -12,10 +12,11 @@ from typing import Any
 from opentelemetry.propagators.textmap import Getter
 
 from . import _diagnostics, _ids
-from ._headers import baggage_from, trace_state_from
-from ._session import ID_KEYS, WIRE_KEYS
+from ._headers import baggage_from, trace_state_from, traceparent_from
+from ._session import ID_KEYS
+from ._settings import in_process
 
-_LISTS = frozenset({"baggage", "tracestate"})
+_W3C = frozenset({"traceparent", "tracestate", "baggage"})
 
 
 class CleanGetter(Getter[Any]):
@@ -24,37 +25,58 @@ class CleanGetter(Getter[Any]):
     def __init__(self, getter: Getter[Any]) -> None:
         self._getter = getter
 
-    def get(self, carrier: Any, key: str) -> list[str] | None:  # noqa: ANN401  # whatever the getter reads
-        """Return the values of ``key``; of the list headers one value, which is well-formed."""
+    def get(self, carrier: Any, key: str) -> Any:  # noqa: ANN401  # whatever the getter reads
+        """Return the values of ``key``: of a header of W3C one value, which is well-formed, of others all as they are."""
         name = key.lower()
-        if name not in _LISTS:
-            return self._getter.get(carrier, key)
+        if name not in _W3C:
+            return _values_of(self._getter, carrier, key)
         texts = texts_of(self._getter, carrier, key)
         return [cleaned(name, texts)] if texts else None
 
     def keys(self, carrier: Any) -> list[str]:  # noqa: ANN401
         """Return the names in ``carrier``."""
-        return self._getter.keys(carrier)
+        try:
+            return self._getter.keys(carrier)
+        except Exception as error:  # noqa: BLE001  # remote input
+            warn_of(f"headers whose listing raised {type(error).__name__}")
+            return []
 
 
 def texts_of(getter: Getter[Any], carrier: Any, key: str) -> list[str]:  # noqa: ANN401
-    """Return the values of ``key`` in ``carrier`` that are texts."""
+    """Return the values of ``key`` in ``carrier`` that are texts, or octets of one."""
+    values = _values_of(getter, carrier, key)
+    if isinstance(values, (str, bytes)):
+        values = (values,)
     try:
-        values: Any = getter.get(carrier, key)
-    except Exception as error:  # noqa: BLE001  # remote input, such as bytes that are no text
+        return [_text(value) for value in values or () if isinstance(value, (str, bytes))]
+    except Exception as error:  # noqa: BLE001  # no list, or one that is read only now
         warn_of(f"a {key} header whose reading raised {type(error).__name__}")
         return []
-    if isinstance(values, str):
-        return [values]
-    return [value for value in values or () if isinstance(value, str)]
+
+
+def _values_of(getter: Getter[Any], carrier: Any, key: str) -> Any:  # noqa: ANN401
+    """Return what ``getter`` does, and nothing where it raises: the other headers may be good."""
+    try:
+        return getter.get(carrier, key)
+    except Exception as error:  # noqa: BLE001  # remote input, such as bytes that are no text
+        warn_of(f"a {key} header whose reading raised {type(error).__name__}")
+        return None
+
+
+def _text(value: str | bytes) -> str:
+    return value if isinstance(value, str) else value.decode("utf-8", "replace")
 
 
 def cleaned(name: str, texts: list[str]) -> str:
-    """Return several headers of one ``name``, ``baggage`` or ``tracestate``, as one that is well-formed."""
-    header = texts[0] if len(texts) == 1 else ",".join(texts)
-    header, is_whole = baggage_from(header, WIRE_KEYS) if name == "baggage" else trace_state_from(header)
+    """Return several headers of one ``name``, one of W3C's, as one that is well-formed; of ``traceparent`` the first."""
+    if name == "traceparent":
+        header, is_whole = traceparent_from(texts[0])
+    else:
+        header = texts[0] if len(texts) == 1 else ",".join(texts)
+        is_baggage = name == "baggage"
+        header, is_whole = baggage_from(header, in_process().own_keys) if is_baggage else trace_state_from(header)
     if not is_whole:
-        warn_of(f"a {name} member that is not well-formed, or more than fit,")
+        warn_of(f"a {name} header, or a member of one, that is not well-formed, or more than fit,")
     return header
 
 

@@ -6,10 +6,12 @@ providers are there. What raises in one stops all that come after it, so nothing
 
 from __future__ import annotations
 
+from contextlib import suppress
 from inspect import signature
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
+from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type: ignore[attr-defined]  # untyped
 from opentelemetry.propagate import get_global_textmap, set_global_textmap
 
 from . import _diagnostics, _settings
@@ -23,12 +25,12 @@ class SessionsInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # untyped
     """Installs what `otel_sessions.sdk.instrument` does; options are its arguments, by keyword.
 
     It is found under the name ``otel_sessions``: in ``OTEL_PYTHON_DISABLED_INSTRUMENTATIONS``, and in an
-    OpenTelemetry configuration file, where the options stand. There is no dataclass ``configuration`` for
-    the SDK to check them by: it would leave out all of them for one wrong name, and go on with the defaults,
-    which are more open than what was asked for.
+    OpenTelemetry configuration file, where the options stand. It has no dataclass ``configuration`` for
+    OpenTelemetry to check them by: for one wrong name that would leave out all of them, and go on with the
+    defaults, which are more open than what was asked for.
     """
 
-    _options: Mapping[str, object] = {}
+    _options: Mapping[str, object] = MappingProxyType({})
 
     def instrumentation_dependencies(self) -> Collection[str]:
         """Return that no library has to be there to be instrumented."""
@@ -39,23 +41,24 @@ class SessionsInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # untyped
         try:
             from .sdk import instrument  # noqa: PLC0415  # fails without the SDK, and must not do so at import
 
-            for name in options.keys() - _accepted(instrument, options).keys():
-                _warn_of_option(name, instrument)
-            instrument(**_accepted(instrument, options))
+            known = _known(options, instrument)
+            for name in options:
+                if name not in known:
+                    _warn_of_option(name, instrument)
+            instrument(**known)
         except Exception as error:  # noqa: BLE001  # see above
             _warn_of(error)
-            _guard(options)
+            with suppress(Exception):  # what raised may be just this
+                _guard(options)
 
     def _uninstrument(self, **options: object) -> None:
-        try:
+        with suppress(ImportError):  # without the SDK there is nothing to undo
             from .sdk import uninstrument  # noqa: PLC0415  # as above
 
-            uninstrument(**_accepted(uninstrument, {**self._options, **options}))
-        except Exception as error:  # noqa: BLE001  # telemetry must not break the application
-            _warn_of(error)
+            uninstrument(**_known({**self._options, **options}, uninstrument))
 
 
-def _accepted(function: Callable[..., None], options: Mapping[str, object]) -> dict[str, Any]:
+def _known(options: Mapping[str, object], function: Callable[..., None]) -> dict[str, Any]:
     """Return those of ``options`` that are arguments of ``function``."""
     names = signature(function).parameters
     return {name: value for name, value in options.items() if name in names}
@@ -63,17 +66,14 @@ def _accepted(function: Callable[..., None], options: Mapping[str, object]) -> d
 
 def _guard(options: Mapping[str, object]) -> None:
     """Send no session where it may not go, although nothing else could be installed."""
-    try:
-        from ._propagator import SessionPropagator  # noqa: PLC0415  # it may be what raised
+    from ._propagator import SessionPropagator  # noqa: PLC0415  # only where it is needed
 
-        _settings.use_in_process(Settings.resolved(**options))
-        set_global_textmap(SessionPropagator(get_global_textmap()))
-    except Exception as error:  # noqa: BLE001  # telemetry must not break the application
-        _warn_of(error)
+    _settings.use_in_process(Settings.resolved(**options))
+    set_global_textmap(SessionPropagator(get_global_textmap()))
 
 
 def _warn_of(error: Exception) -> None:
-    # What an ImportError says is which module is missing; others may show a value.
+    # An ImportError says which module is missing; what others say may hold a value.
     found = str(error) if isinstance(error, ImportError) else type(error).__name__
     _diagnostics.warn_once(
         ("instrumentor", found), "otel_sessions: the plug-in is not installed, so nothing is stamped: %s", found
@@ -81,9 +81,7 @@ def _warn_of(error: Exception) -> None:
 
 
 def _warn_of_option(name: str, function: Callable[..., None]) -> None:
+    names = ", ".join(signature(function).parameters)
     _diagnostics.warn_once(
-        ("option", name),
-        "otel_sessions: %r is left out, it is none of the options %s",
-        name[:60],
-        ", ".join(signature(function).parameters),
+        ("option", name), "otel_sessions: %r is left out, it is none of the options %s", name[:60], names
     )

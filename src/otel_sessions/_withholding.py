@@ -40,7 +40,7 @@ def withhold(carrier: Any, written: Mapping[str, str], write: Callable[[str, str
         write: Writes one header, for a carrier from which none can be taken.
     """
     found: dict[str, list[str]] = {}
-    for name, value in _items(carrier):
+    for name, value in items_of(carrier):
         key, text = _text(name).lower(), _text(value)
         kept = _kept(key, text)
         if kept != text or key in found:
@@ -68,11 +68,19 @@ def _without_randomness(header: str) -> str:
     return without_randomness(TraceState.from_header([good])).to_header() if is_whole else ""
 
 
-def _items(carrier: Any) -> list[tuple[Any, Any]]:  # noqa: ANN401  # whatever a client has for headers
+def items_of(carrier: Any) -> list[tuple[Any, Any]]:  # noqa: ANN401  # whatever a client has for headers
+    """Return the headers in ``carrier``, each value of one that has several."""
     items = getattr(carrier, "items", None)
     found = items() if callable(items) else carrier
     pairs = list(found) if isinstance(found, Iterable) and not isinstance(found, (str, bytes)) else []
-    return [pair for pair in pairs if isinstance(pair, tuple) and len(pair) == 2]  # noqa: PLR2004  # a pair
+    return [
+        (pair[0], value)
+        for pair in pairs
+        if isinstance(pair, tuple) and len(pair) == 2  # noqa: PLR2004  # a pair
+        for value in (
+            pair[1] if isinstance(pair[1], (list, tuple)) else (pair[1],)
+        )  # as the metadata of grpc.aio has it
+    ]
 
 
 def _take_out(carrier: Any, key: str) -> bool:  # noqa: ANN401
@@ -82,7 +90,7 @@ def _take_out(carrier: Any, key: str) -> bool:  # noqa: ANN401
         return True
     if not hasattr(carrier, "__delitem__"):
         return False
-    for name in [name for name, _ in _items(carrier) if _text(name).lower() == key]:
+    for name in [name for name, _ in items_of(carrier) if _text(name).lower() == key]:
         with contextlib.suppress(KeyError):  # of several headers of one name, all go with the first
             del carrier[name]
     return True
