@@ -39,6 +39,15 @@ Raises `AttributeError` where the SDK keeps them otherwise.
 """
 
 
+def attributes_of(span: Any) -> Mapping[str, Any]:  # noqa: ANN401  # of any SDK
+    """Return what ``span`` has, to be read at once; through the public API it would be a copy of all."""
+    try:
+        found: Mapping[str, Any] = span._attributes._dict  # noqa: SLF001  # see above
+    except AttributeError:
+        return getattr(span, "attributes", None) or {}
+    return found
+
+
 _MIN_LIMIT = 2
 """A span that holds fewer attributes than there are ids is left as the SDK makes it."""
 

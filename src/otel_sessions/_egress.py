@@ -10,7 +10,6 @@ message to a queue or an ``inject`` of the application's own, is the user's own 
 from __future__ import annotations
 
 import inspect
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import propagate
@@ -19,6 +18,7 @@ from opentelemetry.propagators.textmap import Setter, default_setter
 from opentelemetry.trace import NonRecordingSpan, SpanKind, format_span_id
 
 from . import _redirects
+from ._attribute_store import attributes_of
 from ._context import get_current
 from ._destinations import ALL, NONE, host_of_authority, host_of_url
 from ._local_trace import SPAN_KEY
@@ -26,7 +26,7 @@ from ._trace_state import destination_of
 from ._withholding import items_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from opentelemetry.context import Context
 
@@ -44,8 +44,13 @@ _TARGET_KEY = create_key("otel-sessions-target")
 TOLD_LATER: set[str] = set()
 """Instrumentations whose calls are injected once more, below them, by the names of their modules."""
 
-_URLS = ("url.full", "http.url")
-_HOSTS = ("server.address", "net.peer.name")
+# What names a destination, and how to read it.
+_NAMES: tuple[tuple[str, Callable[[object], str | None]], ...] = (
+    ("url.full", host_of_url),
+    ("http.url", host_of_url),
+    ("server.address", host_of_authority),
+    ("net.peer.name", host_of_authority),
+)
 
 # What stands between an instrumentation and us.
 _PASSED_OVER = ("otel_sessions", "opentelemetry.propagat", "opentelemetry.context")
@@ -58,13 +63,15 @@ def refused(context: Context, destinations: Destinations) -> str | None:
 
     That is a host, `UNKNOWN` or `LATER`.
     """
-    if destinations == ALL:
+    if destinations.items == ALL.items:
         return None
     _redirects.watch(_hop)
     for host in _hosts_in(context):
-        is_allowed = destinations != NONE if host == OWN else host not in _UNTOLD and destinations.allows(host)
-        if not is_allowed:
-            return host or UNKNOWN
+        if host == OWN:
+            if destinations == NONE:
+                return UNKNOWN
+        elif host in _UNTOLD or not destinations.allows(host):
+            return host
     return None
 
 
@@ -117,8 +124,10 @@ def _hosts_in(context: Context) -> list[str]:
     span: Any = context.get(SPAN_KEY)
     if span is None:
         return [_unsaid()]
-    kind, attributes = getattr(span, "kind", None), getattr(span, "attributes", None)
-    if isinstance(span, NonRecordingSpan) or kind is None:
+    kind = getattr(span, "kind", None)
+    if kind is not None and not isinstance(span, NonRecordingSpan):
+        attributes = attributes_of(span)
+    else:
         span_context = span.get_span_context()
         if span_context.is_remote or not span_context.is_valid:
             return [_unsaid()]
@@ -131,13 +140,15 @@ def _hosts_in(context: Context) -> list[str]:
     return [OWN if kind is SpanKind.PRODUCER else _unsaid()]
 
 
-def _named(attributes: Any) -> list[str]:  # noqa: ANN401  # of a span of any SDK
+def _named(attributes: Mapping[str, Any]) -> list[str]:
     """Return the hosts that a CLIENT span names: one, unless they contradict each other."""
-    # To copy is quick; to ask the view of an SDK span for a key that is not there is not.
-    found: Mapping[str, Any] = attributes.copy() if isinstance(attributes, MappingProxyType) else attributes or {}
-    urls = [host_of_url(found[name]) or UNKNOWN for name in _URLS if name in found]
-    hosts = [host_of_authority(found[name]) or UNKNOWN for name in _HOSTS if name in found]
-    return list(dict.fromkeys(urls + hosts))
+    hosts = []
+    for name, read in _NAMES:
+        if name in attributes:
+            host = read(attributes[name]) or UNKNOWN
+            if host not in hosts:
+                hosts.append(host)
+    return hosts
 
 
 def _untold() -> str:

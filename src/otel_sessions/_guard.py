@@ -10,25 +10,23 @@ from opentelemetry.context import Context, create_key
 if TYPE_CHECKING:
     from opentelemetry.propagators.textmap import TextMapPropagator
 
-_PROBE = create_key("otel-sessions-probe")
+PROBE = create_key("otel-sessions-probe")
+"""The Context key under which a guard is asked to answer."""
 
 
-def holds_guard(propagator: TextMapPropagator) -> bool:
-    """Tell whether ``propagator`` is a guard, or is made of others among which there is one."""
+def guards_in(propagator: TextMapPropagator) -> list[object]:
+    """Return the guards that ``propagator`` is made of: itself, or others among which there are some."""
     found: list[object] = []
     with contextlib.suppress(Exception):  # what it raises it raises when it is used, too
-        propagator.inject({}, Context({_PROBE: found}))
-    return bool(found)
+        propagator.inject({}, Context({PROBE: found}))
+    return found
 
 
 def is_guarded(propagator: TextMapPropagator) -> bool:
     """Tell whether no session goes anywhere by ``propagator`` but where it may: there is a guard, or no baggage."""
-    return "baggage" not in propagator.fields or holds_guard(propagator)
+    return "baggage" not in propagator.fields or bool(guards_in(propagator))
 
 
-def answers_probe(context: Context, guard: object) -> bool:
-    """Tell whether ``context`` asks who is a guard, and answer that it is ``guard``."""
-    if _PROBE not in context:
-        return False
-    cast("list[object]", context[_PROBE]).append(guard)
-    return True
+def answer(context: Context, guard: object) -> None:
+    """Answer to who asks by ``context`` that ``guard`` is one."""
+    cast("list[object]", context[PROBE]).append(guard)

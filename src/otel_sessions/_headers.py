@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
-from urllib.parse import unquote_plus
+from urllib.parse import quote, unquote_plus
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
 MAX_BAGGAGE = 8192
 """Longest baggage header, in characters (W3C Baggage, section 3.3.2: Limits); the SDK reads none that is longer."""
 
-_MAX_READ = 65536
-"""Longest header that is looked at at all, in characters; servers take no more of one either."""
+_MAX_READ = 32768
+"""Longest header that is looked at at all, in characters; most servers take no more of one either."""
 
 _MAX_TRACEPARENT = 512
 """Longest traceparent, in characters: far more than the 55 that there are (W3C Trace Context, section 3.2).
@@ -26,7 +26,9 @@ The API's pattern takes the square of its length in time where a line break stan
 """
 
 _MAX_MEMBER = 4096
-_MAX_MEMBERS = 180
+MAX_MEMBERS = 180
+"""Most members of a baggage header that the SDK reads."""
+
 _MAX_TRACE_STATE = 512
 _MAX_STATES = 32
 
@@ -56,7 +58,7 @@ def baggage_from(header: str, once: Collection[str]) -> tuple[str, bool]:
     would be read as part of the value. ``+`` stays one in an id, and would be read as a space; in a name, which may
     well have spaces, that is what the propagators of older services mean.
     """
-    if len(header) <= _MAX_MEMBER and _is_simple(header, once):
+    if is_simple(header, once):
         return header, True
     if len(header) > _MAX_READ:
         return "", False
@@ -64,10 +66,12 @@ def baggage_from(header: str, once: Collection[str]) -> tuple[str, bool]:
     own: dict[str, str] = {}
     others: list[str] = []
     for member in found:
+        if "=" not in member or len(member) > _MAX_MEMBER:
+            continue
         name = _name_of(member)
-        if name in own or (name not in once and len(others) >= _MAX_MEMBERS):
+        if not name or name in own or (name not in once and len(others) >= MAX_MEMBERS):
             continue  # unseen: of very many members most are not kept, and to look at each takes long
-        if not name or len(member) > _MAX_MEMBER or not _BAGGAGE_MEMBER.fullmatch(member):
+        if not _BAGGAGE_MEMBER.fullmatch(member):
             continue
         text = "".join(member.split())  # white space may only stand beside a sign there, and older SDKs refuse it
         if name in once:
@@ -85,20 +89,29 @@ def _name_of(member: str) -> str:
     return (unquote_plus(name) if "%" in name or "+" in name else name).strip()
 
 
-def _is_simple(header: str, once: Collection[str]) -> bool:
-    return (
-        _SIMPLE_BAGGAGE.fullmatch(header) is not None
-        and header.count(",") < _MAX_MEMBERS
-        and all(header.count(name + "=") <= 1 for name in once)
-    )
+def is_simple(header: str, once: Collection[str]) -> bool:
+    """Tell whether nothing has to be done for a propagator of the API to read a baggage ``header``: see `baggage_from`."""
+    if len(header) > _MAX_MEMBER or _SIMPLE_BAGGAGE.fullmatch(header) is None or header.count(",") >= MAX_MEMBERS:
+        return False
+    if header.count("session.") <= 1 and header.count("user.id") <= 1:
+        return True  # none of ours is there twice
+    for name in once:  # noqa: SIM110  # half the time of all(), and asked for each request
+        if header.count(name) > 1:
+            return False
+    return True
 
 
 def _fitting(found: list[str]) -> list[str]:
     """Return the first of the members ``found``, as many as a header may have."""
-    kept = found[:_MAX_MEMBERS]
+    kept = found[:MAX_MEMBERS]
     while sum(map(len, kept)) + len(kept) - 1 > MAX_BAGGAGE:
         kept.pop()
     return kept
+
+
+def baggage_of(items: Mapping[str, object]) -> str:
+    """Return ``items`` as a baggage header (W3C Baggage, section 3.3.1: values are percent-encoded)."""
+    return ",".join(f"{quote(key, '')}={quote(str(value), '')}" for key, value in items.items())
 
 
 def plain_spaces(header: str, names: Collection[str]) -> str:
@@ -117,15 +130,19 @@ def traceparent_from(header: str) -> tuple[str, bool]:
 
 
 def trace_state_from(header: str) -> tuple[str, bool]:
-    """Return a tracestate ``header``, and whether it is well-formed; one that is not is none."""
+    """Return a tracestate ``header`` without white space beside its members, and whether it is well-formed.
+
+    One that is not is none. Older SDKs refuse the white space, and log the member.
+    """
     found = members(header)
+    plain = ",".join(found)
     keys = {member.partition("=")[0] for member in found}
     is_good = (
-        len(header) <= _MAX_TRACE_STATE
+        len(plain) <= _MAX_TRACE_STATE
         and len(found) == len(keys) <= _MAX_STATES
         and all(map(_STATE_MEMBER.fullmatch, found))
     )
-    return (header, True) if is_good else ("", False)
+    return (plain, True) if is_good else ("", False)
 
 
 def members(header: str) -> list[str]:

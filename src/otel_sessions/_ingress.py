@@ -12,7 +12,7 @@ from typing import Any
 from opentelemetry.propagators.textmap import Getter
 
 from . import _diagnostics, _ids
-from ._headers import baggage_from, trace_state_from, traceparent_from
+from ._headers import baggage_from, is_simple, trace_state_from, traceparent_from
 from ._session import ID_KEYS
 from ._settings import in_process
 
@@ -23,20 +23,29 @@ class CleanGetter(Getter[Any]):
     """Reads a carrier by the ``getter`` of somebody else, and gives on what is well-formed."""
 
     def __init__(self, getter: Getter[Any]) -> None:
-        self._getter = getter
+        self.getter = getter
 
     def get(self, carrier: Any, key: str) -> Any:  # noqa: ANN401  # whatever the getter reads
         """Return the values of ``key``: of a header of W3C one value, which is well-formed, of others all as they are."""
+        values = _values_of(self.getter, carrier, key)
         name = key.lower()
-        if name not in _W3C:
-            return _values_of(self._getter, carrier, key)
-        texts = texts_of(self._getter, carrier, key)
+        if values is None or name not in _W3C:
+            return values
+        if (
+            name == "baggage"
+            and type(values) is list
+            and len(values) == 1
+            and type(values[0]) is str
+            and is_simple(values[0], in_process().own_keys)
+        ):
+            return values  # the common case
+        texts = _texts_in(values, key)
         return [cleaned(name, texts)] if texts else None
 
     def keys(self, carrier: Any) -> list[str]:  # noqa: ANN401
         """Return the names in ``carrier``."""
         try:
-            return self._getter.keys(carrier)
+            return self.getter.keys(carrier)
         except Exception as error:  # noqa: BLE001  # remote input
             warn_of(f"headers whose listing raised {type(error).__name__}")
             return []
@@ -44,7 +53,10 @@ class CleanGetter(Getter[Any]):
 
 def texts_of(getter: Getter[Any], carrier: Any, key: str) -> list[str]:  # noqa: ANN401
     """Return the values of ``key`` in ``carrier`` that are texts, or octets of one."""
-    values = _values_of(getter, carrier, key)
+    return _texts_in(_values_of(getter, carrier, key), key)
+
+
+def _texts_in(values: Any, key: str) -> list[str]:  # noqa: ANN401  # whatever a getter has returned
     if isinstance(values, (str, bytes)):
         values = (values,)
     try:
@@ -85,10 +97,17 @@ def value_of(key: str, texts: list[str]) -> str | None:
     text = texts[0].strip() if texts else ""
     if not text:
         return None
-    if (_ids.is_plain_id if key in ID_KEYS else _ids.is_plain_text)(text):
+    if is_fit(key, text):
         return text
     warn_of(f"a header for {key} that is not 1 to {_ids.MAX_LENGTH} printable characters")
     return None
+
+
+def is_fit(key: str, value: object) -> bool:
+    """Tell whether ``value`` is one that may be carried under ``key``."""
+    if not isinstance(value, str):
+        return False
+    return (_ids.is_plain_id if key in ID_KEYS else _ids.is_plain_text)(value.strip())
 
 
 def warn_of(what: str) -> None:

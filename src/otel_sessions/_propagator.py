@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -22,12 +23,12 @@ from . import _baggage, _diagnostics, _settings
 from ._context import ENTRY_KEY, get_current
 from ._egress import LATER, UNKNOWN, refused
 from ._forks import ForkSafeLock
-from ._guard import answers_probe, holds_guard
-from ._headers import plain_spaces
+from ._guard import PROBE, answer, guards_in
+from ._headers import MAX_BAGGAGE, MAX_MEMBERS, baggage_of, plain_spaces
 from ._ingress import CleanGetter, texts_of, value_of
 from ._local_trace import SPAN_KEY
-from ._resolution import state_in
-from ._session import SESSION_ID
+from ._resolution import remote_in, state_in
+from ._session import SESSION_ID, WIRE_KEYS
 from ._trace_state import is_from_session, marked, without_randomness
 from ._withholding import withhold
 
@@ -84,12 +85,17 @@ class SessionPropagator(TextMapPropagator):
         incoming_headers: object = None,
     ) -> None:
         self.inner = inner
-        self._given = _settings.parsed(
+        inside: Any = guards_in(inner)
+        # A guard around others decides in their place, so by what they were given, too.
+        self._given = {name: value for guard in inside for name, value in guard._given.items()}  # noqa: SLF001  # ours
+        self._given |= _settings.parsed(
             propagate_to=propagate_to, trust_incoming=trust_incoming, incoming_headers=incoming_headers
         )
         self._merged: tuple[Settings, Settings] | None = None
         self._refusals: Counter[str] = Counter()
-        self._holds_another = holds_guard(inner)
+        self._holds_another = bool(inside)
+        self._writes_w3c = _writes_w3c(inner)
+        self._clean = CleanGetter(default_getter)
 
     def __repr__(self) -> str:
         """Show the settings."""
@@ -124,9 +130,9 @@ class SessionPropagator(TextMapPropagator):
         try:
             here = get_current() if context is None else context
             settings = self.settings()
-            if answers_probe(here, self):
-                return
-            if settings.disabled or _DECIDED in here:
+            if PROBE in here:
+                answer(here, self)
+            elif settings.disabled or _DECIDED in here:
                 self.inner.inject(carrier, here, setter)
             else:
                 self._inject(carrier, here, setter, settings)
@@ -140,11 +146,20 @@ class SessionPropagator(TextMapPropagator):
         getter: Getter[CarrierT] = default_getter,
     ) -> Context:
         """Return ``context`` with what ``carrier`` brings (OTel spec, "TextMap Extract")."""
-        if isinstance(getter, CleanGetter) or self.settings().disabled:
+        settings = self.settings()
+        if isinstance(getter, CleanGetter) or settings.disabled:
             return self.inner.extract(carrier, context, getter)
         try:
-            received = self.inner.extract(carrier, context, CleanGetter(getter))
-            return self._received(received, context, carrier, getter)
+            clean = self._clean
+            if clean.getter is not getter:  # those of frameworks are one for all requests
+                clean = self._clean = CleanGetter(getter)
+            received = self.inner.extract(carrier, context, clean)
+            items = _baggage.entries(received)
+            if items and SPAN_KEY in received:
+                received = _with_marked_span(received, items.get(SESSION_ID))
+            if not settings.trust_incoming:
+                return _as_before(received, items, context)
+            return _with_headers(received, items, clean, carrier, settings) if settings.incoming_headers else received
         except Exception as error:  # noqa: BLE001  # remote input, and telemetry must not break the application
             _warn_raised("extract", error)
             return Context() if context is None else context
@@ -152,17 +167,29 @@ class SessionPropagator(TextMapPropagator):
     def _inject(self, carrier: Any, context: Context, setter: Setter[Any], settings: Settings) -> None:  # noqa: ANN401
         state = state_in(context)
         host = refused(context, settings.propagate_to)
-        written = self._written(_outgoing(context, state if host is None else None, is_allowed=host is None))
         if host is None:
-            header = written.get(_BAGGAGE)
-            if header is not None and "+" in header:
-                written[_BAGGAGE] = plain_spaces(header, settings.own_keys)
+            written = self._written_with(context, state, settings)
         else:
+            written = self._written(_without_session(context))
             self._withhold(carrier, context, setter, written, state)
             if state is not None and state.items and host != LATER:
                 self._refuse(host, state, settings)
         for name, value in written.items():
             setter.set(carrier, name, value)
+
+    def _written_with(self, context: Context, state: State | None, settings: Settings) -> dict[str, str]:
+        """Return what the inner propagators write of ``context``, with the session of ``state`` first in its baggage."""
+        if self._writes_w3c and state is not None and state.items:
+            written = self._written(_with_others_alone(context, state))
+            header = _joined(_header_of(state), written.get(_BAGGAGE))
+            if header is not None:
+                written[_BAGGAGE] = header
+                return written
+        written = self._written(_outgoing(context, state))
+        header = written.get(_BAGGAGE)
+        if header is not None and "+" in header:
+            written[_BAGGAGE] = plain_spaces(header, settings.own_keys)
+        return written
 
     def _written(self, context: Context) -> dict[str, str]:
         """Return what the inner propagators write of ``context``."""
@@ -212,22 +239,6 @@ class SessionPropagator(TextMapPropagator):
                 settings.propagate_to,
             )
 
-    def _received(self, received: Context, context: Context | None, carrier: Any, getter: Getter[Any]) -> Context:  # noqa: ANN401
-        settings = self.settings()
-        items = _baggage.entries(received)
-        if items:
-            received = _with_marked_span(received, items.get(SESSION_ID))
-        if not settings.trust_incoming:
-            return _as_before(received, items, context)
-        if not settings.incoming_headers:
-            return received
-        given = {
-            key: value
-            for key, header in settings.incoming_headers
-            if key not in items and (value := value_of(key, texts_of(getter, carrier, header))) is not None
-        }
-        return _baggage.with_baggage(received, {**given, **items}) if given else received
-
 
 def session_baggage(
     *,
@@ -253,15 +264,52 @@ def session_baggage(
     )
 
 
-def _outgoing(context: Context, state: State | None, *, is_allowed: bool) -> Context:
-    """Return ``context`` with the baggage that is sent: the session first, and what is not of a session."""
+def _outgoing(context: Context, state: State | None) -> Context:
+    """Return ``context`` with the baggage that is sent where the session may go: the session first."""
     items = _baggage.entries(context)
     ours: Mapping[str, object] = {} if state is None else state.items
-    if items is ours or not (items or ours):
+    if items is ours:  # the common case: a scope, and nothing of others
         return context
-    others = _baggage.others(items) if is_allowed else _baggage.foreign(items)
-    wanted = {**ours, **others}
+    wanted = {**ours, **_baggage.others(items)}
     return context if [*wanted.items()] == [*items.items()] else _baggage.with_baggage(context, wanted)
+
+
+def _with_others_alone(context: Context, state: State) -> Context:
+    """Return ``context`` with the baggage that is not ours."""
+    items = _baggage.entries(context)
+    if not items:
+        return context
+    return _baggage.with_baggage(context, {} if items is state.items else _baggage.others(items))
+
+
+def _header_of(state: State) -> str:
+    """Return the session of ``state`` as members of a baggage header, made once."""
+    header = state.header
+    if header is None:
+        header = state.header = baggage_of(state.items)
+    return header
+
+
+def _joined(ours: str, others: str | None) -> str | None:
+    """Return a baggage header of both, ``None`` where it has not room for all."""
+    header = ours if others is None else f"{ours},{others}"
+    return header if len(header) <= MAX_BAGGAGE and header.count(",") < MAX_MEMBERS else None
+
+
+def _writes_w3c(inner: TextMapPropagator) -> bool:
+    """Tell whether ``inner`` writes each entry of ours to one W3C header, and to no other: then that can be made once."""
+    items = dict.fromkeys(WIRE_KEYS, "a b")
+    written: dict[str, str] = {}
+    with suppress(Exception):  # what it raises it raises when it is used, too
+        inner.inject(written, _baggage.with_baggage(Context(), items))
+    return {name: plain_spaces(header, WIRE_KEYS) for name, header in written.items()} == {_BAGGAGE: baggage_of(items)}
+
+
+def _without_session(context: Context) -> Context:
+    """Return ``context`` with the baggage that is sent where the session may not go."""
+    items = _baggage.entries(context)
+    kept = _baggage.foreign(items)
+    return context if len(kept) == len(items) else _baggage.with_baggage(context, kept)
 
 
 def _without_unreadable(context: Context) -> Context:
@@ -276,6 +324,26 @@ def _is_readable(key: object, value: object) -> bool:
         return bool(f"{key}{value}".encode())
     except Exception:  # noqa: BLE001  # the value's own code may raise anything
         return False
+
+
+def _with_headers(
+    received: Context,
+    items: Mapping[str, object],
+    getter: CleanGetter,
+    carrier: Any,  # noqa: ANN401
+    settings: Settings,
+) -> Context:
+    """Return ``received`` with what its baggage ``items`` lack of a session and the headers that are named have."""
+    state = remote_in(items)
+    known = {} if state is None else _baggage.of_session(state.session)
+    given = {
+        key: value
+        for key, header in settings.incoming_headers
+        if key not in known and (value := value_of(key, texts_of(getter, carrier, header))) is not None
+    }
+    if not given:
+        return received
+    return _baggage.with_baggage(received, {**given, **{key: items[key] for key in items if key not in given}})
 
 
 def _as_before(received: Context, items: Mapping[str, object], context: Context | None) -> Context:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Hop: TypeAlias = "Callable[[str, Any], None]"
 
 _lock = ForkSafeLock()
-_unseen = {"requests.adapters", "urllib.request", "aiohttp"}
+_unseen: tuple[str, ...] = ("requests.adapters", "urllib.request", "aiohttp")
 """The clients that are not watched, by the modules in which they are: nobody has imported them yet."""
 
 
@@ -30,15 +30,16 @@ def watch(hop: Hop) -> None:
 
     It is called in the Context of the call; what it raises is logged.
     """
-    for name in tuple(_unseen):
+    for name in _unseen:
         if name in sys.modules:
             _watch(hop)
             return
 
 
 def _watch(hop: Hop) -> None:
+    global _unseen  # noqa: PLW0603  # read for each request, and so no object with an attribute
     with _lock:
-        for name in tuple(_unseen):
+        for name in _unseen:
             module = sys.modules.get(name)
             if module is None or getattr(module.__spec__, "_initializing", False):  # another thread is importing it
                 continue
@@ -46,7 +47,9 @@ def _watch(hop: Hop) -> None:
                 _WATCH[name](module, hop)
             except Exception as error:  # noqa: BLE001  # another version of the client
                 _warn(error)
-            _unseen.discard(name)  # not before: what another thread sends is to be seen
+            _unseen = tuple(
+                other for other in _unseen if other != name
+            )  # not before: what another thread sends is to be seen
 
 
 def _watch_requests(module: Any, hop: Hop) -> None:  # noqa: ANN401

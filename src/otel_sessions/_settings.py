@@ -279,6 +279,11 @@ def unknown_in_environment() -> list[str]:
     return sorted(name for name in os.environ if name.startswith("OTEL_SESSION_") and name not in known)
 
 
+def sampler_argument() -> str | None:
+    """Return the argument of the sampler, for what is not handed it: a sampler of a configuration file."""
+    return os.environ.get("OTEL_TRACES_SAMPLER_ARG")
+
+
 class _Process:
     """The settings of this process, which hold for what is carried: there is one Context."""
 

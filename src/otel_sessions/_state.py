@@ -28,6 +28,7 @@ class State:
             or was cleared, or was given an id that can't be used.
         id_is_remote: The session id came with a request, and was not set in this process.
         user_is_remote: The same of the user.
+        header: What propagators keep: its baggage entries as members of a header.
         spoken: What span processors keep: the same with its names in dialects.
     """
 
@@ -39,6 +40,7 @@ class State:
     id_is_remote: bool
     user_is_remote: bool
     spoken: dict[object, State] | None = None
+    header: str | None = None
     is_new: bool = False
 
 
