@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -67,6 +68,8 @@ def _clean_slate() -> Iterator[None]:
     yield
     # What `instrument` has made global.
     set_global_textmap(propagators)
+    if "otel_sessions._grpc_target" in sys.modules:
+        sys.modules["otel_sessions._grpc_target"].unwatch_channels()
     use_in_process(None)
     EVENTS.use(None, on=False)
     clean_slate()

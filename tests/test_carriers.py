@@ -1120,3 +1120,11 @@ def test_a_text_with_code_of_its_own_does_not_run_it(warnings):
 
     assert from_carrier({Text("baggage"): Text("session.id=a"), "traceparent": Text("x")}).session == Session("a")
     assert "ZeroDivisionError" not in str(warnings())
+
+
+def test_an_id_that_is_not_valid_is_not_passed_on():
+    received = W3CBaggagePropagator().extract({"baggage": "session.id=unfit%00id,theme=dark"}, context.Context())
+    token = context.attach(received)
+    carrier = to_carrier()
+    context.detach(token)
+    assert carrier == {"baggage": "theme=dark"}

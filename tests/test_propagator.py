@@ -10,8 +10,8 @@ from opentelemetry.baggage.propagation import W3CBaggagePropagator
 from opentelemetry.propagators.composite import CompositePropagator
 from opentelemetry.propagators.jaeger import JaegerPropagator
 from opentelemetry.propagators.textmap import Setter, TextMapPropagator
-from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
-from opentelemetry.trace import SpanKind
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, Decision, Sampler, SamplingResult
+from opentelemetry.trace import SpanKind, TraceState
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from otel_sessions import bind_session, clear_session, get_session, set_session, to_carrier, update_session
@@ -271,12 +271,37 @@ def test_a_randomness_of_the_caller_that_derives_from_the_session_stays_at_home_
     assert carrier["tracestate"] == "ot=th:0"
 
 
-def test_a_randomness_of_somebody_else_is_sent(pipeline):
-    request = {"traceparent": f"00-{1:032x}-{1:016x}-01", "tracestate": "ot=rv:0123456789abcd,x=y", "baggage": IDS}
-    propagator = SessionPropagator(w3c())
-    with set_session(propagator.extract(request), "conv-42"), calling(pipeline, PUBLIC):
-        propagator.inject(carrier := {})
+class Random(Sampler):
+    """Somebody else's, which makes up a randomness."""
+
+    def should_sample(self, *_args, **_options):
+        return SamplingResult(Decision.RECORD_AND_SAMPLE, None, TraceState([("ot", "rv:0123456789abcd"), ("x", "y")]))
+
+    def get_description(self):
+        return "Random"
+
+
+def test_a_randomness_that_a_sampler_of_this_process_has_made_up_is_sent(make_pipeline):
+    with set_session("conv-42"), calling(make_pipeline(sampler=Random()), PUBLIC):
+        SessionPropagator(w3c()).inject(carrier := {})
     assert carrier["tracestate"] == "ot=rv:0123456789abcd,x=y"
+
+
+@pytest.mark.parametrize("inside", [lambda: set_session("another"), clear_session], ids=["another", "none"])
+def test_a_randomness_of_a_caller_stays_at_home_whatever_session_it_derives_from(make_pipeline, inside):
+    """The caller may have been in another session when its trace began, and that one is nowhere in the request."""
+    root, service = make_pipeline(sampler=SessionRatioSampler(1.0)), make_pipeline(sampler=ParentBasedSessionRatio(1.0))
+    propagator = SessionPropagator(w3c())
+    with set_session("conv-42"), root.tracer.start_as_current_span("turn"), inside(), calling(root, OWN):
+        propagator.inject(request := {})
+    with trace.use_span(service.tracer.start_span("GET", propagator.extract(request), SpanKind.SERVER)):
+        with calling(service, OWN):
+            propagator.inject(allowed := {})
+        with calling(service, PUBLIC):
+            propagator.inject(refused := {})
+    assert request["tracestate"] == allowed["tracestate"]
+    assert "rv:" in allowed["tracestate"]
+    assert refused["tracestate"] == "ot=th:0"
 
 
 def test_what_is_left_empty_is_not_sent(make_pipeline):

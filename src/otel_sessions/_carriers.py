@@ -26,6 +26,7 @@ from ._scope import SessionScope
 from ._session import WIRE_KEYS
 from ._settings import in_process
 from ._state import CLEARED
+from ._trace_state import known_as_caller
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -106,17 +107,24 @@ def from_carrier(carrier: Carrier) -> SessionScope:
     if not in_process().trust_incoming:
         items = _baggage.foreign(items)
     state = _NOTHING if found is None else replace(found, is_whole=True)  # a user alone joins no session
-    return SessionScope(Carry(state), _continuing(get_current_span(context), items))
+    return SessionScope(Carry(state), _continuing(known_as_caller(get_current_span(context)), items))
 
 
 def _inject_baggage(carrier: dict[str, str], context: Context) -> None:
     state = state_in(context)
-    here = context if state is None else context_with(state, context)
+    here = _without_unfit(context) if state is None else context_with(state, context)
     header = _header_of(here)
     if header is None or len(header) > MAX_BAGGAGE:  # by a foreign entry that no header can hold: ours go alone
         header = None if state is None else _header_of(context_with(state, Context()))
     if header:
         carrier[_BAGGAGE] = header
+
+
+def _without_unfit(context: Context) -> Context:
+    """Return ``context`` without entries of a session, of which none is valid here."""
+    items = _baggage.entries(context)
+    kept = items if in_process().disabled else _baggage.others(items)
+    return context if kept is items else _baggage.with_baggage(context, kept)
 
 
 def _header_of(context: Context) -> str | None:

@@ -17,7 +17,7 @@ from opentelemetry.propagators.textmap import (
     default_getter,
     default_setter,
 )
-from opentelemetry.trace import NonRecordingSpan, SpanContext, set_span_in_context
+from opentelemetry.trace import set_span_in_context
 
 from . import _baggage, _diagnostics, _settings
 from ._context import ENTRY_KEY, get_current
@@ -28,8 +28,8 @@ from ._headers import MAX_BAGGAGE, MAX_MEMBERS, baggage_of, plain_spaces
 from ._ingress import CleanGetter, texts_of, value_of
 from ._local_trace import SPAN_KEY
 from ._resolution import remote_in, state_in
-from ._session import SESSION_ID, WIRE_KEYS
-from ._trace_state import is_from_session, marked, without_randomness
+from ._session import WIRE_KEYS
+from ._trace_state import is_from_session, known_as_caller, without_randomness
 from ._withholding import withhold
 
 if TYPE_CHECKING:
@@ -155,8 +155,9 @@ class SessionPropagator(TextMapPropagator):
                 clean = self._clean = CleanGetter(getter)
             received = self.inner.extract(carrier, context, clean)
             items = _baggage.entries(received)
-            if items and SPAN_KEY in received:
-                received = _with_marked_span(received, items.get(SESSION_ID))
+            span: Any = received.get(SPAN_KEY)
+            if span is not None and (caller := known_as_caller(span)) is not span:
+                received = set_span_in_context(caller, received)
             if not settings.trust_incoming:
                 return _as_before(received, items, context)
             return _with_headers(received, items, clean, carrier, settings) if settings.incoming_headers else received
@@ -357,19 +358,6 @@ def _as_before(received: Context, items: Mapping[str, object], context: Context 
     before = _baggage.entries(context)
     kept = {key: before[key] for key in before if key in private}
     return _baggage.with_baggage(received, {**kept, **_baggage.foreign(items)})
-
-
-def _with_marked_span(received: Context, session_id: object) -> Context:
-    """Return ``received`` with a note on its span where the tracestate has a randomness that derives from the session."""
-    span: Any = received.get(SPAN_KEY)
-    if span is None or not isinstance(session_id, str):
-        return received
-    remote: SpanContext = span.get_span_context()
-    if not remote.is_remote or "ot" not in remote.trace_state or not is_from_session(remote.trace_state, session_id):
-        return received
-    state = marked(remote.trace_state)
-    known = SpanContext(remote.trace_id, remote.span_id, remote.is_remote, remote.trace_flags, state)
-    return set_span_in_context(NonRecordingSpan(known), received)
 
 
 def _warn_raised(call: str, error: Exception) -> None:

@@ -11,12 +11,12 @@ import hashlib
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from opentelemetry.trace import SpanKind, TraceState
+from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, TraceState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from opentelemetry.trace import SpanContext
+    from opentelemetry.trace import Span
     from opentelemetry.util.types import Attributes
 
 MAX_MEMBERS = 32
@@ -182,6 +182,18 @@ def destination_for(kind: SpanKind | None, attributes: Attributes) -> Destinatio
     if kind is not SpanKind.CLIENT or not attributes:
         return _BARE[kind]
     return Destination(kind, {key: attributes[key] for key in HOST_ATTRIBUTES if key in attributes})
+
+
+def known_as_caller(span: Span) -> Span:
+    """Return ``span`` of a caller with a mark where its tracestate has a randomness: it may derive from a session.
+
+    From which one can't be told: the caller may be in another by now, or in none.
+    """
+    remote = span.get_span_context()
+    if not remote.is_remote or randomness_in(remote.trace_state) is None:
+        return span
+    state = marked(remote.trace_state)
+    return NonRecordingSpan(SpanContext(remote.trace_id, remote.span_id, remote.is_remote, remote.trace_flags, state))
 
 
 def with_destination(trace_state: TraceState, destination: Destination | None) -> SessionTraceState:
