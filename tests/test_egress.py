@@ -11,6 +11,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import grpc
 import grpc.aio
@@ -349,7 +350,7 @@ def test_a_client_is_used_all_the_same_where_watching_it_raises(recorder, guard,
 
 
 def test_a_client_that_can_not_be_watched_is_said(monkeypatch, warnings):
-    monkeypatch.setattr(_redirects, "_unseen", {"requests.adapters"})
+    monkeypatch.setattr(_redirects, "_unseen", ("requests.adapters",))
     monkeypatch.delattr(requests.adapters, "HTTPAdapter")
     _redirects.watch(lambda _url, _headers: None)
     assert warnings() == ["otel_sessions: watching the redirects of a client raised AttributeError"]
@@ -630,6 +631,20 @@ def test_a_channel_is_made_and_used_whatever_watching_raises(monkeypatch, echo, 
     ]
 
 
+def test_a_grpc_that_has_no_such_function_is_said(monkeypatch, warnings):
+    _grpc_target.unwatch_channels()
+    monkeypatch.delattr(grpc, "secure_channel")
+    _grpc_target.watch_channels()
+    monkeypatch.undo()
+    _grpc_target.unwatch_channels()
+    assert warnings() == ["otel_sessions: watching a gRPC channel raised AttributeError"]
+
+
+def test_without_the_instrumentation_no_aio_channel_gets_an_interceptor(monkeypatch):
+    monkeypatch.delitem(sys.modules, "opentelemetry.instrumentation.grpc", raising=False)
+    assert not _grpc_target._is_instrumented(None)
+
+
 def test_secure_channels_and_those_for_an_unreadable_target_are_made_as_before(monkeypatch):
     credentials = grpc.ssl_channel_credentials()
 
@@ -664,3 +679,17 @@ def test_a_call_leaves_the_context_as_it_was(monkeypatch, echo):
         by_grpc(f"localhost:{echo.port}")
         assert _injected()["baggage"] == f"{SENT},{FOREIGN_HEADER}"
         assert baggage.get_all() == before
+
+
+def test_a_request_of_aiohttp_without_headers_that_can_be_copied_is_made_as_before(monkeypatch):
+    made = []
+
+    class ClientRequest:
+        def __init__(self, method, url, **options):
+            made.append((method, url, options))
+
+    module = SimpleNamespace(ClientRequest=ClientRequest)
+    _redirects._watch_aiohttp(module, lambda _url, headers: headers.clear())
+    module.ClientRequest("GET", "u")
+    module.ClientRequest("GET", "u", headers={"a": "b"})
+    assert made == [("GET", "u", {}), ("GET", "u", {"headers": {}})]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 import weakref
 
 import pytest
@@ -10,12 +11,13 @@ from opentelemetry import _logs, propagate, trace
 from opentelemetry._logs import LogRecord
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogRecordProcessor
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import SpanLimits, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from otel_sessions import get_session, set_session
+from otel_sessions import bind_session, get_session, set_session
 from otel_sessions.sdk import ParentBasedSessionRatio, SessionPropagator, SessionSpanProcessor, instrument, uninstrument
+from otel_sessions.testing import clean_slate
 
 
 class Pipeline:
@@ -250,3 +252,66 @@ def test_the_name_of_a_conversation_stands_on_spans_about_a_model_alone(existing
         span.end()
     attributes = dict(existing.exporter.get_finished_spans()[-1].attributes)
     assert attributes == IDS | {key: value} | ({"gen_ai.conversation.id": "a"} if is_genai else {})
+
+
+def test_the_names_of_a_user_agree_with_the_user_that_a_span_has_started_with(existing):
+    instrument(existing.provider, dialects="langfuse")
+    with set_session("a", user_id="ada"):
+        existing.provider.get_tracer("tests").start_span("span", attributes={"user.id": "bob"}).end()
+    attributes = existing.exporter.get_finished_spans()[-1].attributes
+    assert (attributes["user.id"], attributes["langfuse.user.id"]) == ("bob", "bob")
+
+
+def test_a_full_span_keeps_the_names_of_its_ids_in_a_dialect_too(existing):
+    instrument(existing.provider, dialects="laminar")
+    with set_session("a", user_id="ada"):
+        span = existing.provider.get_tracer("tests").start_span("span")
+        span.set_attributes({f"message.{number}": "x" for number in range(500)})
+        span.end()
+    attributes = existing.exporter.get_finished_spans()[-1].attributes
+    assert len(attributes) == 128
+    assert {key: attributes.get(key) for key in attributes if not key.startswith("message.")} == IDS | {
+        "lmnr.association.properties.session_id": "a",
+        "lmnr.association.properties.user_id": "ada",
+    }
+
+
+def test_ids_in_a_dialect_fit_as_ours_do(make_pipeline):
+    pipeline = make_pipeline(SessionSpanProcessor(dialects="laminar"), span_limits=SpanLimits(max_attribute_length=40))
+    with set_session("x" * 50, metadata={"k": "y" * 50}):
+        pipeline.tracer.start_span("span").end()
+    attributes = pipeline.attributes("span")
+    assert attributes["lmnr.association.properties.session_id"] == attributes["session.id"]
+    assert attributes["session.id"].startswith("sha256-")
+
+
+def test_a_session_that_is_bound_late_changes_its_names_in_a_dialect(existing):
+    instrument(existing.provider, dialects="laminar")
+    with set_session("a"), existing.provider.get_tracer("tests").start_as_current_span("span"):
+        bind_session("b", user_id="ada")
+    attributes = dict(existing.exporter.get_finished_spans()[-1].attributes)
+    assert attributes == {
+        "session.id": "b",
+        "user.id": "ada",
+        "lmnr.association.properties.session_id": "b",
+        "lmnr.association.properties.user_id": "ada",
+    }
+
+
+def test_settings_that_were_given_stay_where_a_test_begins_anew(existing):
+    instrument(existing.provider, user_id="drop")
+    clean_slate()
+    assert existing.stamped() == {"session.id": "a"}
+
+
+def test_without_grpc_there_is_nothing_to_watch(existing, warnings, monkeypatch):
+    def find_spec(_name):
+        raise ModuleNotFoundError
+
+    monkeypatch.setattr("otel_sessions._autoconfig.find_spec", find_spec)
+    instrument(existing.provider)
+    monkeypatch.setattr("otel_sessions._autoconfig.find_spec", lambda _name: None)
+    monkeypatch.delitem(sys.modules, "otel_sessions._grpc_target", raising=False)
+    instrument(existing.provider)
+    uninstrument(existing.provider)
+    assert warnings() == []

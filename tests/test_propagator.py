@@ -11,10 +11,11 @@ from opentelemetry.propagators.composite import CompositePropagator
 from opentelemetry.propagators.jaeger import JaegerPropagator
 from opentelemetry.propagators.textmap import Setter, TextMapPropagator
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, Decision, Sampler, SamplingResult
-from opentelemetry.trace import SpanKind, TraceState
+from opentelemetry.trace import SpanKind, TraceState, set_span_in_context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from otel_sessions import bind_session, clear_session, get_session, set_session, to_carrier, update_session
+from otel_sessions._local_trace import SPAN_KEY
 from otel_sessions._propagator import session_baggage
 from otel_sessions.sdk import (
     ParentBasedSessionRatio,
@@ -501,3 +502,44 @@ def test_where_the_propagators_are_guarded_a_processor_says_nothing(make_pipelin
     with set_session("conv-42"), trace.use_span(provider.get_tracer("tests").start_span("span")):
         pass
     assert warnings() == []
+
+
+def test_a_span_of_another_sdk_is_judged_by_what_it_shows():
+    class Foreign:
+        kind = SpanKind.CLIENT
+
+        def get_span_context(self):
+            return trace.SpanContext(1, 1, is_remote=False, trace_flags=trace.TraceFlags(1))
+
+    found = []
+    for url in (PUBLIC, OWN):
+        span = Foreign()
+        span.attributes = {"url.full": url}
+        here = context.Context({SPAN_KEY: span})
+        with set_session(here, "conv-42", user_id="ada"):
+            SessionPropagator(W3CBaggagePropagator()).inject(carrier := {})
+        found.append(carrier)
+    assert found == [{}, {"baggage": IDS}]
+
+
+def test_where_the_api_keeps_baggage_elsewhere_all_is_the_same(pipeline, monkeypatch):
+    monkeypatch.setattr("otel_sessions._baggage.CONTEXT_KEY", None)
+    with calling(pipeline, OWN):
+        token = context.attach(baggage.set_baggage("x", "1"))
+        with set_session("conv-42", user_id="ada"):
+            SessionPropagator(w3c()).inject(carrier := {})
+        context.detach(token)
+    assert carrier["baggage"] == f"{IDS},x=1"
+
+
+def test_a_full_header_of_ours_and_others_loses_the_last(pipeline):
+    propagator = SessionPropagator(w3c())
+    full = context.get_current()
+    for number in range(179):
+        full = baggage.set_baggage(f"k{number}", "v", full)
+    with calling(pipeline, OWN), set_session(full, "conv-42", user_id="ada"):
+        token = context.attach(set_span_in_context(trace.get_current_span(), context.get_current()))
+        propagator.inject(carrier := {})
+        context.detach(token)
+    assert carrier["baggage"].startswith(IDS + ",k0=v,")
+    assert carrier["baggage"].count(",") == 179

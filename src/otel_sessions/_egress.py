@@ -166,10 +166,7 @@ def _unsaid() -> str:
 
 def _asker() -> str:
     """Return the name of the module that injects."""
-    frame = inspect.currentframe()
-    while frame is not None:
-        module = str(frame.f_globals.get("__name__", ""))
-        if not module.startswith(_PASSED_OVER):
-            return module
+    frame, module = inspect.currentframe(), ""
+    while frame is not None and (module := str(frame.f_globals.get("__name__", ""))).startswith(_PASSED_OVER):
         frame = frame.f_back
-    return ""
+    return module
