@@ -681,7 +681,7 @@ def test_a_call_leaves_the_context_as_it_was(monkeypatch, echo):
         assert baggage.get_all() == before
 
 
-def test_a_request_of_aiohttp_without_headers_that_can_be_copied_is_made_as_before(monkeypatch):
+def test_a_request_of_aiohttp_without_headers_that_can_be_copied_is_made_as_before():
     made = []
 
     class ClientRequest:

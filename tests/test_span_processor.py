@@ -445,3 +445,13 @@ def test_an_unknown_argument_names_the_argument(warnings):
     (message,) = warnings()
     assert "conflict: 5 is none of scope, span, so it is taken as 'scope' (" in message
     assert "test_span_processor.py" in message
+
+
+def test_a_processor_that_has_stamped_nothing_yet_binds_late_as_any():
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SessionSpanProcessor())
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    with provider.get_tracer("tests").start_as_current_span("span"):
+        bind_session("conv-42")
+    assert dict(exporter.get_finished_spans()[0].attributes) == {"session.id": "conv-42"}

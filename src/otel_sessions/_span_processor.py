@@ -35,6 +35,11 @@ if TYPE_CHECKING:
     Stamps = Iterable[tuple[str, Value]]
 
 _KEPT = (SESSION_ID, USER_ID)
+_UNGUARDED = (
+    "otel_sessions: the propagators of this process send the session to every host that is called; call "
+    "otel_sessions.sdk.instrument() in place of adding a SessionSpanProcessor, or "
+    "set_global_textmap(SessionPropagator(get_global_textmap())), or leave baggage out of OTEL_PROPAGATORS"
+)
 _restamping = ForkSafeLock()  # two binds at once must not take each other's half-written stamps for the span's own
 
 
@@ -66,8 +71,7 @@ class SessionSpanProcessor(SpanProcessor):
         meter_provider: MeterProvider | None = None,
     ) -> None:
         self._counts = Stats()
-        # Until a span was stamped, and at no cost later. See `_on_first_start`.
-        self.on_start = self._on_first_start  # type: ignore[method-assign]
+        self._asks = True  # whether the propagators are guarded: until a span was stamped, and at no cost later
         self._restamp = self._restamped  # one bound method for all spans
         self._has_displaced = False
         self.apply(Settings.resolved(conflict=conflict, dialects=dialects, aliases=aliases, disabled=disabled))
@@ -85,7 +89,7 @@ class SessionSpanProcessor(SpanProcessor):
     def on_start(self, span: Any, parent_context: Context | None = None) -> None:  # noqa: ANN401, C901, PLR0912  # hot
         """Stamp ``span``; without a ``parent_context`` it is a child of the current one (OTel spec, "OnStart")."""
         try:
-            if not self._is_on:
+            if not self._is_on and not self._asked(span, parent_context):
                 return
             span._otel_sessions = note = Note()  # noqa: SLF001  # ours: see `NOTE`
             note.stamp, note.stamps = self._restamp, ()
@@ -156,25 +160,29 @@ class SessionSpanProcessor(SpanProcessor):
         """Work by other ``settings`` from now on: a processor can't be taken out of its provider."""
         self.settings = settings
         self._span_wins = settings.conflict == "span"
-        self._is_on = not settings.disabled
+        self._is_on = not settings.disabled and not self._asks
         self._vocabulary = vocabulary = Vocabulary.of(settings.dialects, settings.aliases)
         self._speaks = bool(vocabulary)
         self._speaks_genai = vocabulary.has_genai_only
         self._aliases = {alias: key for alias, key in (*vocabulary.names, *vocabulary.genai_names) if key in ID_KEYS}
         self._kept = (*_KEPT, *(alias for alias, key in self._aliases.items() if key in _KEPT))
 
-    def _on_first_start(self, span: Any, parent_context: Context | None = None) -> None:  # noqa: ANN401
-        """Do as `on_start`, and see once, when there is something to send, that not everybody gets it."""
-        type(self).on_start(self, span, parent_context)
-        if self._counts.stamped:
-            guarded(self)
+    def _asked(self, span: Any, parent_context: Context | None) -> bool:  # noqa: ANN401
+        """Tell whether there is still something to do for ``span`` where this processor is off, or has yet to ask.
+
+        It asks when it has something to send: whether everybody gets it.
+        """
+        if self.settings.disabled or not self._asks:
+            return False
+        self._is_on = True
+        self.on_start(span, parent_context)
+        if not self._counts.stamped:
+            self._is_on = False
+        elif self._asks:
+            self._asks = False
             if not is_guarded(get_global_textmap()):
-                _diagnostics.warn_once(
-                    "unguarded",
-                    "otel_sessions: the propagators of this process send the session to every host that is called; call "
-                    "otel_sessions.sdk.instrument() in place of adding a SessionSpanProcessor, or "
-                    "set_global_textmap(SessionPropagator(get_global_textmap())), or leave baggage out of OTEL_PROPAGATORS",
-                )
+                _diagnostics.warn_once("unguarded", _UNGUARDED)
+        return False
 
     def _spoken(self, state: State, span: Any) -> State:  # noqa: ANN401
         """Return ``state`` with its names in the dialects of this processor; made once for each state."""
@@ -249,7 +257,7 @@ class SessionSpanProcessor(SpanProcessor):
         """Put on a span that is open what its trace is bound to."""
         note = note_of(span)
         trace = None if note is None else note.trace
-        if note is None or note.stamp is None or trace is None or not self._is_on:
+        if note is None or note.stamp is None or trace is None or self.settings.disabled:
             return
         with _restamping:
             done = None
@@ -300,5 +308,6 @@ class SessionSpanProcessor(SpanProcessor):
 
 def guarded(processor: SessionSpanProcessor) -> SessionSpanProcessor:
     """Return ``processor``, which asks no more whether the propagators are guarded: who adds it sees to that."""
-    vars(processor).pop("on_start", None)
+    processor._asks = False  # noqa: SLF001  # ours
+    processor.apply(processor.settings)
     return processor
