@@ -198,11 +198,11 @@ class SessionPropagator(TextMapPropagator):
             context = Context({**context, _DECIDED: True})
         written: dict[str, str] = {}
         try:
-            self.inner.inject(written, context)
+            self.inner.inject(written, context)  # pyright: ignore[reportArgumentType]  # its own default setter
         except Exception as error:  # noqa: BLE001  # such as a lone surrogate in an entry of somebody else
             _warn_raised("inject", error)
             written = {}
-            self.inner.inject(written, _without_unreadable(context))
+            self.inner.inject(written, _without_unreadable(context))  # pyright: ignore[reportArgumentType]  # its own default setter
         return written
 
     def _withhold(  # of one injection
@@ -299,10 +299,10 @@ def _joined(ours: str, others: str | None) -> str | None:
 
 def _writes_w3c(inner: TextMapPropagator) -> bool:
     """Tell whether ``inner`` writes each entry of ours to one W3C header, and to no other: then that can be made once."""
-    items = dict.fromkeys(WIRE_KEYS, "a b")
+    items: dict[str, object] = dict.fromkeys(WIRE_KEYS, "a b")
     written: dict[str, str] = {}
     with suppress(Exception):  # what it raises it raises when it is used, too
-        inner.inject(written, _baggage.with_baggage(Context(), items))
+        inner.inject(written, _baggage.with_baggage(Context(), items))  # pyright: ignore[reportArgumentType]  # its own default setter
     return {name: plain_spaces(header, WIRE_KEYS) for name, header in written.items()} == {_BAGGAGE: baggage_of(items)}
 
 

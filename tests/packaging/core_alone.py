@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import importlib.util
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +19,12 @@ for absent in ("opentelemetry.sdk", "openai", "rich", "click", "starlette"):
 with otel_sessions.set_session("conv-42", user_id="ada") as session:
     assert otel_sessions.get_session() == session
 assert otel_sessions.get_session() is None
+
+# The guarded propagator is found by name, and needs no more than the API.
+program = "from opentelemetry import propagate; print(type(propagate.get_global_textmap()._propagators[1]).__name__)"
+environment = {**os.environ, "OTEL_PROPAGATORS": "tracecontext,session_baggage"}
+found = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+assert found.stdout == "SessionPropagator\n", found
 
 assert (Path(otel_sessions.__file__).parent / "py.typed").is_file()
 required = [name for name in importlib.metadata.requires("otel-sessions") or [] if "extra ==" not in name]

@@ -7,7 +7,10 @@ from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
 from uuid import uuid4
 
 from opentelemetry.context import Context
+from opentelemetry.propagate import get_global_textmap, set_global_textmap
+from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SimpleSpanProcessor
 from typing_extensions import assert_type
 
 import otel_sessions
@@ -16,6 +19,7 @@ from otel_sessions import (
     SessionScope,
     bind_session,
     clear_session,
+    end_session,
     from_carrier,
     get_session,
     set_session,
@@ -23,7 +27,16 @@ from otel_sessions import (
     to_carrier,
     update_session,
 )
-from otel_sessions.sdk import SessionSpanProcessor, instrument, uninstrument
+from otel_sessions.sdk import (
+    DialectSpanExporter,
+    ParentBasedSessionRatio,
+    SessionLogRecordProcessor,
+    SessionPropagator,
+    SessionRatioSampler,
+    SessionSpanProcessor,
+    instrument,
+    uninstrument,
+)
 from otel_sessions.testing import InMemoryPipeline, assert_all_spans_have_session
 
 assert_type(set_session(), SessionScope)
@@ -116,6 +129,33 @@ provider.add_span_processor(SessionSpanProcessor(conflict="span", disabled=False
 instrument()
 instrument(provider, conflict="scope")
 uninstrument(tracer_provider=provider)
+instrument(
+    provider,
+    LoggerProvider(),
+    dialects=["langfuse"],
+    aliases={"my.key": "session.id"},
+    propagate_to=["private", "*.corp.example"],
+    trust_incoming=False,
+    incoming_headers={"session.id": "x-session-id"},
+    user_id="hash",
+    user_hash_key=b"key",
+    metadata_on_wire=("tenant",),
+    conflict="span",
+    logs="sampled",
+    events=True,
+    disabled=False,
+)
+instrument(dialects="langfuse,genai", aliases="my.key=session.id", propagate_to="none", logs=False)
+end_session()
+end_session(session)
+
+set_global_textmap(SessionPropagator(get_global_textmap(), propagate_to="all", trust_incoming=True))
+assert_type(SessionPropagator(get_global_textmap()).refusals(), dict[str, int])
+TracerProvider(sampler=SessionRatioSampler(0.1))
+TracerProvider(sampler=ParentBasedSessionRatio(1))
+assert_type(SessionRatioSampler(0.1).keeps_session("conv-42"), bool)
+provider.add_span_processor(SimpleSpanProcessor(DialectSpanExporter(ConsoleSpanExporter(), "langfuse")))
+LoggerProvider().add_log_record_processor(SessionLogRecordProcessor())
 
 # What must not pass.
 set_session(Context(), 3.5)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
