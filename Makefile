@@ -9,7 +9,7 @@ CORE := $(wildcard src/otel_sessions/_*.py src/otel_sessions/sdk.py)
 comma := ,
 space := $(subst ,, )
 
-.PHONY: demo test lint types imports package bench bench-quick behaviour behaviour-quick soak soak-quick constraints clean
+.PHONY: demo test lint types imports package bench bench-quick behaviour behaviour-quick soak soak-quick fuzz fuzz-quick constraints clean
 
 demo: $(VENV)/.demo  ## A multi-turn chat, exported by OTLP and shown by session
 	@$(BIN)/otel-sessions demo
@@ -75,6 +75,13 @@ soak: $(VENV)/.test  ## Random programs on many threads against an oracle, and a
 
 soak-quick: $(VENV)/.test  ## The same in seconds
 	$(BIN)/python -m benchmarks.soak --seconds 10 --spans 100000 --limit 120 --traces 50000
+
+fuzz: $(VENV)/.test  ## Hostile headers, carriers, URLs and tracestates by the million: writes benchmarks/results/fuzz.md
+	-$(PIP) install 'atheris>=3; sys_platform == "linux"'
+	$(BIN)/python -m benchmarks.fuzz --cases 1200000 --guided 60000 --output benchmarks/results/fuzz.md
+
+fuzz-quick: $(VENV)/.test  ## The same in half a minute
+	$(BIN)/python -m benchmarks.fuzz --seconds 22
 
 constraints:  ## Pins the newest and the lowest supported versions; needs uv
 	uv pip compile -q --universal --python-version 3.10 --no-header --no-annotate --no-emit-index-url --upgrade \

@@ -20,10 +20,9 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from . import _baggage, _diagnostics
 from ._changes import Carry
 from ._context import context_with, get_current
-from ._headers import MAX_BAGGAGE, baggage_from, trace_state_from
+from ._headers import baggage_from, fitted, trace_state_from, traceparent_from
 from ._resolution import remote_in, state_in
 from ._scope import SessionScope
-from ._session import WIRE_KEYS
 from ._settings import in_process
 from ._state import CLEARED
 from ._trace_state import known_as_caller
@@ -114,10 +113,10 @@ def _inject_baggage(carrier: dict[str, str], context: Context) -> None:
     state = state_in(context)
     here = _without_unfit(context) if state is None else context_with(state, context)
     header = _header_of(here)
-    if header is None or len(header) > MAX_BAGGAGE:  # by a foreign entry that no header can hold: ours go alone
+    if header is None:  # by a foreign entry that no header can hold: ours go alone
         header = None if state is None else _header_of(context_with(state, Context()))
     if header:
-        carrier[_BAGGAGE] = header
+        carrier[_BAGGAGE] = fitted(header)
 
 
 def _without_unfit(context: Context) -> Context:
@@ -193,9 +192,11 @@ def _pairs_of(carrier: Carrier) -> Iterable[tuple[Any, Any]]:
 def _well_formed(key: str, texts: list[str]) -> str:
     """Return one header: of several baggage and tracestate headers all together, of others the first."""
     if key == _TRACEPARENT:
-        return texts[0] if texts else ""
-    header = ",".join(texts)
-    header, is_whole = baggage_from(header, WIRE_KEYS) if key == _BAGGAGE else trace_state_from(header)
+        header, is_whole = traceparent_from(texts[0] if texts else "")
+    elif key == _BAGGAGE:
+        header, is_whole = baggage_from(",".join(texts), in_process().own_keys)
+    else:
+        header, is_whole = trace_state_from(",".join(texts))
     if not is_whole:
         _warn_ill_formed(f"a {key} member that is not well-formed, or more members than allowed,")
     return header

@@ -101,6 +101,16 @@ def is_simple(header: str, once: Collection[str]) -> bool:
     return True
 
 
+def fitted(header: str) -> str:
+    """Return a baggage ``header`` with as many of its first members as it may have.
+
+    Those with a space in them take more than the API's propagator has counted, and older SDKs write more.
+    """
+    if len(header) <= MAX_BAGGAGE and header.count(",") < MAX_MEMBERS:
+        return header
+    return ",".join(_fitting(members(header)))
+
+
 def _fitting(found: list[str]) -> list[str]:
     """Return the first of the members ``found``, as many as a header may have."""
     kept = found[:MAX_MEMBERS]

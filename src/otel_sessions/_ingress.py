@@ -97,17 +97,10 @@ def value_of(key: str, texts: list[str]) -> str | None:
     text = texts[0].strip() if texts else ""
     if not text:
         return None
-    if is_fit(key, text):
+    if (_ids.is_plain_id if key in ID_KEYS else _ids.is_plain_text)(text):
         return text
     warn_of(f"a header for {key} that is not 1 to {_ids.MAX_LENGTH} printable characters")
     return None
-
-
-def is_fit(key: str, value: object) -> bool:
-    """Tell whether ``value`` is one that may be carried under ``key``."""
-    if not isinstance(value, str):
-        return False
-    return (_ids.is_plain_id if key in ID_KEYS else _ids.is_plain_text)(value.strip())
 
 
 def warn_of(what: str) -> None:

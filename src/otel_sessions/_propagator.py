@@ -24,7 +24,7 @@ from ._context import ENTRY_KEY, get_current
 from ._egress import LATER, UNKNOWN, refused
 from ._forks import ForkSafeLock
 from ._guard import PROBE, answer, guards_in
-from ._headers import MAX_BAGGAGE, MAX_MEMBERS, baggage_of, plain_spaces
+from ._headers import MAX_BAGGAGE, MAX_MEMBERS, baggage_of, fitted, plain_spaces
 from ._ingress import CleanGetter, texts_of, value_of
 from ._local_trace import SPAN_KEY
 from ._resolution import remote_in, state_in
@@ -189,7 +189,9 @@ class SessionPropagator(TextMapPropagator):
         written = self._written(_outgoing(context, state))
         header = written.get(_BAGGAGE)
         if header is not None and "+" in header:
-            written[_BAGGAGE] = plain_spaces(header, settings.own_keys)
+            header = written[_BAGGAGE] = plain_spaces(header, settings.own_keys)
+        if header is not None:
+            written[_BAGGAGE] = fitted(header)
         return written
 
     def _written(self, context: Context) -> dict[str, str]:
