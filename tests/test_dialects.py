@@ -525,7 +525,7 @@ def test_an_unknown_dialect_is_said_once_at_the_line_of_the_caller(dialects, war
     assert "test_dialects.py" in message
 
 
-@pytest.mark.parametrize("aliases", [[("my.key", "session.other")], [("my.key",)], "my.key=session.id", [None]])
+@pytest.mark.parametrize("aliases", [[("my.key", "session.other")], [("my.key",)], "my.key=session", [None]])
 def test_an_alias_that_means_nothing_is_said_at_the_line_of_the_caller(aliases, warnings):
     DialectSpanExporter(Recorder(), "", aliases)
     (message,) = warnings()

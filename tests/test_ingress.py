@@ -492,7 +492,7 @@ INCOMING = [
     pytest.param({"x-session-id": "", "x-user-id": "ada"}, {"user.id": "ada"}, id="empty"),
     pytest.param(
         {"x-session-id": "other", "x-user-id": "ada", "baggage": GOOD},
-        {"session.id": "ours", "user.id": "ada"},
+        {"session.id": "other", "user.id": "ada"},
         id="beside",
     ),
     pytest.param({"x-tenant": "ours"}, {}, id="not-listed"),
@@ -500,9 +500,22 @@ INCOMING = [
 
 
 @pytest.mark.parametrize(("headers", "expected"), INCOMING)
-def test_headers_that_are_listed_are_read_where_baggage_has_none(headers, expected, stamped, warnings):
+def test_headers_that_are_listed_are_read_before_baggage(headers, expected, stamped, warnings):
     assert stamped(received(headers, incoming_headers=HEADERS)) == expected
     assert warnings() == []
+
+
+@pytest.mark.parametrize(
+    ("baggage_header", "expected"),
+    [
+        ("session.id=theirs,user.id=eve,session.name=n,x=1", {"session.id": "ours"}),
+        ("session.id=ours,user.id=ada", {"session.id": "ours", "user.id": "ada"}),
+        ("user.id=eve", {"session.id": "ours"}),
+    ],
+)
+def test_nobody_of_another_session_in_baggage_goes_over_to_that_of_a_header(baggage_header, expected, stamped):
+    headers = {"baggage": baggage_header, "x-session-id": "ours"}
+    assert stamped(received(headers, incoming_headers=HEADERS)) == expected
 
 
 @pytest.mark.parametrize("header", ["session.id=", "session.id=%00", f"session.id={'x' * 201}"])
@@ -576,7 +589,7 @@ SERVERS = [
 REQUESTS = [
     pytest.param([("baggage", "session.id=ours;p=1,user.id=ada")], {}, OURS, id="baggage"),
     pytest.param([("x-session-id", "ours"), ("x-user-id", "ada")], {}, OURS, id="headers"),
-    pytest.param([("X-Session-Id", "other"), ("x-user-id", "ada"), ("baggage", GOOD)], {}, OURS, id="both"),
+    pytest.param([("X-Session-Id", "other"), ("x-user-id", "ada"), ("baggage", GOOD)], {}, ("other", "ada"), id="both"),
     pytest.param(
         [("x-session-id", "eve"), ("baggage", "user.id=eve")], {"trust_incoming": False}, NOBODY, id="stranger"
     ),

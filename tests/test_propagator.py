@@ -353,10 +353,23 @@ def test_refusals_are_counted_by_host_and_said_once_with_the_remedy(sent, told):
         sent(url, propagator=propagator)
     assert propagator.refusals() == {"api.example.com": 3, "8.8.8.8": 1}
     assert told() == [
-        f"otel_sessions: calls to {host} are sent without the session, which OTEL_SESSION_PROPAGATE_TO (private) does not "
-        "allow; if it is yours, add its name there"
+        f"otel_sessions: calls to {host} are sent without the session, which OTEL_SESSION_PROPAGATE_TO does not allow; "
+        f"if it is yours: OTEL_SESSION_PROPAGATE_TO=private,{host}"
         for host in ("api.example.com", "8.8.8.8")
     ]
+
+
+def test_what_is_said_of_a_span_that_is_not_sampled_is_what_helps(make_pipeline, told):
+    with set_session("conv-42"), calling(make_pipeline(sampler=ALWAYS_OFF), OWN):
+        SessionPropagator(w3c()).inject({})
+    (message,) = told()
+    assert "a destination of a span that is not sampled" in message
+    assert "OTEL_TRACES_SAMPLER=parentbased_session_ratio" in message
+
+
+def test_where_nothing_is_allowed_no_name_helps(sent, told):
+    sent(OWN, propagate_to="none")
+    assert told() == ["otel_sessions: calls to orders are sent without the session: OTEL_SESSION_PROPAGATE_TO is none"]
 
 
 def test_a_host_that_is_named_after_the_session_is_not_named(sent, told):
@@ -485,6 +498,25 @@ def test_a_processor_alone_says_once_that_nobody_guards_the_propagators(make_pip
     (message,) = warnings()
     assert "set_global_textmap(SessionPropagator(get_global_textmap()))" in message
     assert "instrument()" in message
+
+
+def test_propagators_that_are_set_after_instrument_are_seen(make_pipeline, warnings):
+    provider = make_pipeline().provider
+    instrument(provider)
+    propagate.set_global_textmap(w3c())
+    with set_session("conv-42"):
+        provider.get_tracer("tests").start_span("inside").end()
+    (message,) = warnings()
+    assert "when they are set, call otel_sessions.sdk.instrument()" in message
+
+
+def test_a_guard_beside_baggage_that_is_not_guarded_is_none(make_pipeline, warnings):
+    propagate.set_global_textmap(CompositePropagator([session_baggage(), W3CBaggagePropagator()]))
+    provider = make_pipeline().provider
+    provider.add_span_processor(SessionSpanProcessor())
+    with set_session("conv-42"):
+        provider.get_tracer("tests").start_span("inside").end()
+    assert len(warnings()) == 1
 
 
 @pytest.mark.parametrize(

@@ -565,7 +565,9 @@ def test_a_ratio_that_is_none_warns_once_at_the_line_and_keeps_everything(make, 
 @pytest.mark.parametrize("argument", [None, "", "much", "1.5", "nan", "-1"])
 def test_an_argument_that_is_no_ratio_warns_and_keeps_everything(make, argument, warnings):
     assert started(make(argument), in_session(DROPPED)).trace_flags.sampled
-    assert warnings() == ["otel_sessions: OTEL_TRACES_SAMPLER_ARG is not a number from 0 to 1: everything is kept"]
+    assert warnings() == [
+        "otel_sessions: OTEL_TRACES_SAMPLER_ARG is not set to a number from 0 to 1: everything is kept"
+    ]
 
 
 @pytest.mark.parametrize("sampler", [session_ratio("0.5"), parentbased_session_ratio("0.5")], ids=["plain", "parent"])

@@ -8,13 +8,15 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
+from opentelemetry.sdk.trace import TracerProvider
 
 from otel_sessions._destinations import ALL, NONE, PRIVATE, Destinations
 from otel_sessions._settings import SETTINGS, Settings
 from otel_sessions.cli import main
+from otel_sessions.sdk import instrument
 
 VARIABLES = [setting.variable for setting in SETTINGS]
-SECRET = "an-id-or-a-key"  # noqa: S105  # none
+SECRET = "an-id-or-a-key-that-is-long"  # noqa: S105  # none
 
 
 def resolved(monkeypatch, **environment):
@@ -77,6 +79,9 @@ def test_there_is_a_variable_for_each_setting_and_its_default_is_the_first_of_th
         ("logs", "sampled", "sampled"),
         ("events", "true", True),
         ("disabled", "true", True),
+        ("disabled", "1", True),
+        ("logs", "off", "false"),
+        ("trust_incoming", "no", False),
     ],
 )  # fmt: skip
 def test_a_variable_says_what_holds(monkeypatch, warnings, name, text, expected):
@@ -133,8 +138,8 @@ def test_an_argument_beats_the_environment(monkeypatch):
         ("incoming_headers", f"session.id={SECRET} {SECRET}", (), "session.id=x-session-id"),
         ("incoming_headers", "traceparent=x-trace", (), "session.id=x-session-id"),
         ("logs", "some", "true", "true, false, sampled"),
-        ("events", "1", False, "false, true"),
-        ("disabled", "1", False, "false, true"),
+        ("events", "sometimes", False, "false, true"),
+        ("disabled", "ture", False, "false, true"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_used_closes_and_names_the_variable_and_what_is_allowed(  # noqa: PLR0913, PLR0917
@@ -161,6 +166,28 @@ def test_hash_without_a_key_is_drop(monkeypatch, warnings):
     assert "OTEL_SESSION_USER_HASH_KEY" in message
 
 
+def test_a_key_that_can_be_tried_out_is_used_with_a_warning(monkeypatch, warnings):
+    assert resolved(monkeypatch, user_id="hash", user_hash_key="short").user_hash_key == "short"
+    (message,) = warnings()
+    assert "OTEL_SESSION_USER_HASH_KEY: it is shorter than 16 characters" in message
+    assert resolved(monkeypatch, user_id="hash", user_hash_key="0123456789abcdef").user_id == "hash"
+    assert len(warnings()) == 1
+
+
+def test_a_slip_of_the_pen_is_said_once_when_the_plug_in_is_installed(monkeypatch, warnings):
+    monkeypatch.setenv("OTEL_SESSION_PROPOGATE_TO", "none")
+    monkeypatch.setenv("OTEL_SESSIONS_USER_ID", "drop")
+    monkeypatch.setenv("OTEL_SESSION_XYZ", "1")
+    monkeypatch.setenv("OTEL_SESSIONS_DEMO_MODEL", "m")
+    for _ in range(2):
+        instrument(TracerProvider(shutdown_on_exit=False))
+    assert warnings() == [
+        "otel_sessions: OTEL_SESSIONS_USER_ID: there is no such setting; did you mean OTEL_SESSION_USER_ID?",
+        "otel_sessions: OTEL_SESSION_PROPOGATE_TO: there is no such setting; did you mean OTEL_SESSION_PROPAGATE_TO?",
+        "otel_sessions: OTEL_SESSION_XYZ: there is no such setting",
+    ]
+
+
 @pytest.mark.parametrize("argument", [5, object(), b"x", [1], {"a": 1}, {1: "a"}, float("nan")])
 @pytest.mark.parametrize("name", [setting.name for setting in SETTINGS])
 def test_no_argument_of_any_type_raises(name, argument):
@@ -183,7 +210,7 @@ def test_no_text_raises_and_none_opens(name, text):
     if name == "propagate_to" and text.strip():
         assert (value == ALL) == ("all" in [part.strip().lower() for part in text.split(",")])
     if name == "trust_incoming" and text.strip():
-        assert value == (text.strip().lower() == "true")
+        assert value == (text.strip().lower() in {"true", "1", "yes", "on"})
     if name == "user_id" and text.strip():
         assert value == (text.strip().lower() if text.strip().lower() == "plain" else "drop")
 
@@ -233,8 +260,26 @@ def test_the_command_names_what_cannot_be_used_and_fails(config, caplog):
 
 
 def test_the_command_shows_what_opentelemetry_is_told_too(config):
-    _, lines = config(OTEL_PROPAGATORS="tracecontext", OTEL_TRACES_SAMPLER="session_ratio")
+    _, lines = config(OTEL_PROPAGATORS="tracecontext,session_baggage", OTEL_TRACES_SAMPLER="session_ratio")
     assert [line.split() for line in lines[-2:]] == [
-        ["OTEL_PROPAGATORS", "tracecontext", "environment"],
+        ["OTEL_PROPAGATORS", "tracecontext,session_baggage", "environment"],
         ["OTEL_TRACES_SAMPLER", "session_ratio", "environment"],
     ]
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({"OTEL_PROPAGATORS": "session_baggage,tracecontext,baggage"}, "baggage sends what session_baggage leaves out"),
+        ({"OTEL_PROPAGATORS": "tracecontext"}, "no session goes to other services"),
+        ({"OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "redis, otel_sessions"}, "nothing is stamped"),
+        (
+            {"OTEL_SESSION_TRUST_INCOMING": "false", "OTEL_SESSION_INCOMING_HEADERS": "session.id=x-session-id"},
+            "not read where OTEL_SESSION_TRUST_INCOMING is false",
+        ),
+    ],
+)
+def test_the_command_names_what_contradicts_the_settings(config, environment, said):
+    status, lines = config(**environment)
+    assert status == 1
+    assert said in lines[-1]

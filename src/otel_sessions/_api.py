@@ -100,7 +100,7 @@ def set_session(  # noqa: PLR0913  # what a session holds
     Attributes: semantic conventions "Session" and "User" (``session.id``, ``session.previous_id``,
     ``user.id``, status Development), and ``session.name``, ``session.path``, ``session.tags``,
     ``session.metadata.<key>`` of this project. Everything but metadata and tags travels in OTel
-    Baggage, to every service that is called with the ``baggage`` propagator.
+    Baggage, to the services that the guard of `otel_sessions.sdk.instrument` allows; without it, to every host that is called.
     """
     if session_id is None and type(ctx) is str:
         ctx, session_id = None, ctx

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from weakref import WeakKeyDictionary
 
 from opentelemetry import trace
@@ -19,7 +19,7 @@ from ._log_pipeline import put_first
 from ._log_processor import SessionLogRecordProcessor
 from ._propagator import SessionPropagator
 from ._settings import Settings
-from ._span_processor import SessionSpanProcessor, guarded
+from ._span_processor import SessionSpanProcessor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -44,18 +44,18 @@ def instrument(  # noqa: PLR0913  # one for each setting
     propagate_to: str | Iterable[str] | None = None,
     trust_incoming: bool | None = None,
     incoming_headers: str | Mapping[str, str] | None = None,
-    user_id: str | None = None,
+    user_id: Literal["plain", "hash", "drop"] | None = None,
     user_hash_key: str | bytes | None = None,
     metadata_on_wire: str | Iterable[str] | None = None,
-    conflict: str | None = None,
-    logs: str | bool | None = None,
+    conflict: Literal["scope", "span"] | None = None,
+    logs: bool | Literal["sampled"] | None = None,
     events: bool | None = None,
     disabled: bool | None = None,
     meter_provider: MeterProvider | None = None,
 ) -> None:
     """Add the plug-in to a pipeline that exists already: to its spans, its logs and its propagators.
 
-    Call it after the providers and the propagators are set up. Calling it again adds nothing, and takes over the
+    Call it after the providers and the propagators are set up: what replaces the propagators later is not guarded. Calling it again adds nothing, and takes over the
     settings of the new call, for sessions that are set from then on. Never raises: what can't be done is a
     warning of the logger ``otel_sessions``.
 
@@ -93,6 +93,7 @@ def instrument(  # noqa: PLR0913  # one for each setting
         events=events,
         disabled=disabled,
     )
+    _settings.warn_of_slips()
     with _lock:
         _use(settings)
         _attempt("a propagator", _guard_propagators)
@@ -179,7 +180,7 @@ def _install(tracer_provider: TracerProvider | None, settings: Settings, meter_p
     if add_span_processor is None:
         _warn_no_provider(provider)
         return
-    processor = guarded(SessionSpanProcessor(meter_provider=meter_provider))
+    processor = SessionSpanProcessor(meter_provider=meter_provider)
     processor.apply(settings)
     add_span_processor(processor)
     _installed[provider] = processor

@@ -6,12 +6,14 @@ import logging
 from typing import TYPE_CHECKING
 
 from . import _diagnostics
-from ._settings import SETTINGS, Settings, in_environment, unknown_in_environment
+from ._settings import SETTINGS, Settings, in_environment, slips_in_environment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
-_OPENTELEMETRY = ("OTEL_PROPAGATORS", "OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG", "OTEL_SDK_DISABLED")
+_PROPAGATORS = "OTEL_PROPAGATORS"
+_LEFT_OUT = "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"
+_OPENTELEMETRY = (_PROPAGATORS, "OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG", "OTEL_SDK_DISABLED", _LEFT_OUT)
 
 
 def shown() -> tuple[list[str], bool]:
@@ -27,9 +29,9 @@ def shown() -> tuple[list[str], bool]:
     ours = [
         (setting.variable, setting.shown(getattr(settings, setting.name)), setting.source()) for setting in SETTINGS
     ]
-    theirs = [(name, value, "environment") for name, value in in_environment(*_OPENTELEMETRY).items()]
-    unknown = [f"{name}: there is no such setting" for name in unknown_in_environment()]
-    problems = [*complaints.messages, *unknown]
+    environment = in_environment(*_OPENTELEMETRY)
+    theirs = [(name, value, "environment") for name, value in environment.items()]
+    problems = [*complaints.messages, *slips_in_environment(), *_contradictions(settings, environment)]
     return [*_table([*ours, *theirs]), *(f"! {problem}" for problem in problems)], not problems
 
 
@@ -41,9 +43,31 @@ class _Complaints(logging.Handler):
         self.messages: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep one message, without the place in the code: it is the environment."""
-        text = record.getMessage().removeprefix("otel_sessions: ")
-        self.messages.append(text.rpartition(" (")[0] or text)
+        """Keep one message."""
+        self.messages.append(record.getMessage().removeprefix("otel_sessions: "))
+
+
+def _contradictions(settings: Settings, environment: Mapping[str, str]) -> list[str]:
+    """Return what in the environment keeps settings from what they say."""
+    propagators = [name.strip() for name in environment.get(_PROPAGATORS, "tracecontext,baggage").split(",")]
+    instrumentations = [name.strip() for name in environment.get(_LEFT_OUT, "").split(",")]
+    found = {
+        f"{_PROPAGATORS}: baggage sends what session_baggage leaves out; write one of them": {
+            "baggage",
+            "session_baggage",
+        }
+        <= set(propagators),
+        f"{_PROPAGATORS}: neither baggage nor session_baggage is there, so no session goes to other services": not (
+            {"baggage", "session_baggage"} & set(propagators)
+        ),
+        f"{_LEFT_OUT}: without otel_sessions nothing is stamped, and nothing guarded but session_baggage": "otel_sessions"
+        in instrumentations,
+        "OTEL_SESSION_INCOMING_HEADERS: not read where OTEL_SESSION_TRUST_INCOMING is false": bool(
+            settings.incoming_headers
+        )
+        and not settings.trust_incoming,
+    }
+    return [problem for problem, is_there in found.items() if is_there]
 
 
 def _table(rows: Iterable[tuple[str, str, str]]) -> list[str]:

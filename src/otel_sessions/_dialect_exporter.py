@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
-from . import _diagnostics
-from ._dialects import FIELDS, NAMES, Vocabulary, is_alias, is_genai
+from . import _diagnostics, _settings
+from ._dialects import Vocabulary, is_genai
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from opentelemetry.util.types import Attributes
 
@@ -31,15 +31,18 @@ class DialectSpanExporter(SpanExporter):
     Args:
         exporter: Any exporter of spans.
         dialects: Names as in ``OTEL_SESSION_DIALECTS``: a list, or a text with commas between.
-        aliases: Names of your own, as pairs of such a name and ours: ``[("my.key", "session.id")]``.
+        aliases: Names of your own, ``my.key=session.id``, as in ``OTEL_SESSION_ALIASES``.
     """
 
     def __init__(
-        self, exporter: SpanExporter, dialects: str | Iterable[str], aliases: Iterable[tuple[str, str]] = ()
+        self,
+        exporter: SpanExporter,
+        dialects: str | Iterable[str],
+        aliases: str | Mapping[str, str] | Iterable[tuple[str, str]] = (),
     ) -> None:
         self._exporter = exporter
-        self._dialects = _known(dialects)
-        self._aliases = _usable(aliases)
+        given = _settings.parsed(dialects=dialects, aliases=aliases)
+        self._dialects, self._aliases = given.get("dialects", ()), given.get("aliases", ())
         self._vocabulary = Vocabulary.of(self._dialects, self._aliases)
 
     def __repr__(self) -> str:
@@ -110,38 +113,3 @@ class _Copy(ReadableSpan):
     def dropped_links(self) -> int:
         """How many links the span has lost to its limit."""
         return self._original.dropped_links
-
-
-def _known(dialects: object) -> tuple[str, ...]:
-    """Return the names of dialects in what a caller gave, with a warning if there is anything else."""
-    given = dialects.split(",") if isinstance(dialects, str) else _listed(dialects)
-    words = [word.strip().lower() if isinstance(word, str) else None for word in given]
-    if not set(words) <= {*NAMES, ""}:
-        message = "dialects: it lists what is none of %s; that is passed over"
-        _diagnostics.warn_caller("dialects", message, ", ".join(NAMES))
-    return tuple(dict.fromkeys(word for word in words if word in NAMES))
-
-
-def _usable(aliases: object) -> tuple[tuple[str, str], ...]:
-    """Return the pairs of names in what a caller gave, with a warning if there is anything else."""
-    given = _listed(aliases)
-    pairs = tuple(pair for pair in map(_pair, given) if pair is not None)
-    if len(pairs) < len(given):
-        message = "aliases: each is a pair of a name that is not ours and one of %s; anything else is passed over"
-        _diagnostics.warn_caller("aliases", message, ", ".join(FIELDS))
-    return pairs
-
-
-def _pair(given: object) -> tuple[str, str] | None:
-    match given:
-        case (str(alias), str(key)) if is_alias(alias, key):
-            return alias, key
-    return None
-
-
-def _listed(given: object) -> list[object]:
-    """Return the items of what should be iterable; what is not counts as one item, and that is a wrong one."""
-    try:
-        return [*given]  # type: ignore[misc]
-    except Exception:  # noqa: BLE001  # telemetry never raises into the application
-        return [None]

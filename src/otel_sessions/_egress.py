@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 OWN: Final = ""
 """Stands for no destination that could be told: the user's own doing."""
 UNKNOWN: Final = "a destination that can't be told"
+UNSAMPLED: Final = "a destination of a span that is not sampled"
 LATER: Final = "a destination that is told later"
 """Stands for a call that is injected once more when it is known: nothing is sent before, and nothing to be said of it."""
 
@@ -55,13 +56,13 @@ _NAMES: tuple[tuple[str, Callable[[object], str | None]], ...] = (
 # What stands between an instrumentation and us.
 _PASSED_OVER = ("otel_sessions", "opentelemetry.propagat", "opentelemetry.context")
 _INSTRUMENTATION = "opentelemetry.instrumentation."
-_UNTOLD = frozenset({UNKNOWN, LATER})
+_UNTOLD = frozenset({UNKNOWN, UNSAMPLED, LATER})
 
 
 def refused(context: Context, destinations: Destinations) -> str | None:
     """Return what is not to get the session of ``context``, and ``None`` where it may be sent.
 
-    That is a host, `UNKNOWN` or `LATER`.
+    That is a host, `UNKNOWN`, `UNSAMPLED` or `LATER`.
     """
     if destinations.items == ALL.items:
         return None
@@ -133,10 +134,10 @@ def _hosts_in(context: Context) -> list[str]:
             return [_unsaid()]
         seen = destination_of(span_context)
         if seen is None:  # it is not sampled, and may be a call of anything
-            return [_untold()]
+            return [_untold(UNSAMPLED)]
         kind, attributes = seen.kind, seen.attributes
     if kind is SpanKind.CLIENT:
-        return _named(attributes) or [_untold()]
+        return _named(attributes) or [_untold(UNKNOWN)]
     return [OWN if kind is SpanKind.PRODUCER else _unsaid()]
 
 
@@ -151,9 +152,9 @@ def _named(attributes: Mapping[str, Any]) -> list[str]:
     return hosts
 
 
-def _untold() -> str:
+def _untold(otherwise: str) -> str:
     """Return what a call goes to whose span does not say it."""
-    return LATER if TOLD_LATER and _asker().startswith(tuple(TOLD_LATER)) else UNKNOWN
+    return LATER if TOLD_LATER and _asker().startswith(tuple(TOLD_LATER)) else otherwise
 
 
 def _unsaid() -> str:

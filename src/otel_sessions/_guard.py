@@ -7,11 +7,16 @@ from typing import TYPE_CHECKING, cast
 
 from opentelemetry.context import Context, create_key
 
+from . import _baggage
+from ._session import SESSION_ID
+
 if TYPE_CHECKING:
     from opentelemetry.propagators.textmap import TextMapPropagator
 
 PROBE = create_key("otel-sessions-probe")
 """The Context key under which a guard is asked to answer."""
+
+_SAMPLE = "otel-sessions-probe"
 
 
 def guards_in(propagator: TextMapPropagator) -> list[object]:
@@ -23,8 +28,14 @@ def guards_in(propagator: TextMapPropagator) -> list[object]:
 
 
 def is_guarded(propagator: TextMapPropagator) -> bool:
-    """Tell whether no session goes anywhere by ``propagator`` but where it may: there is a guard, or no baggage."""
-    return "baggage" not in propagator.fields or bool(guards_in(propagator))
+    """Tell whether no session goes anywhere by ``propagator`` but where it may.
+
+    That is so where none of those that it is made of writes one that the guards among them have left out.
+    """
+    written: dict[str, str] = {}
+    with contextlib.suppress(Exception):  # as above
+        propagator.inject(written, _baggage.with_baggage(Context({PROBE: []}), {SESSION_ID: _SAMPLE}))
+    return not any(_SAMPLE in header for header in written.values())
 
 
 def answer(context: Context, guard: object) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from abc import abstractmethod
 from time import monotonic_ns
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from opentelemetry.sdk._logs import LogRecordProcessor
 from opentelemetry.trace import TraceFlags
@@ -120,7 +120,7 @@ class SessionLogRecordProcessor(PassingProcessor):
     def __init__(
         self,
         *behind: LogRecordProcessor,
-        logs: str | bool | None = None,
+        logs: bool | Literal["true", "false", "sampled"] | None = None,
         disabled: bool | None = None,
         keeps: Callable[[str], bool] | None = None,
     ) -> None:

@@ -21,20 +21,22 @@ from opentelemetry.trace import set_span_in_context
 
 from . import _baggage, _diagnostics, _settings
 from ._context import ENTRY_KEY, get_current
-from ._egress import LATER, UNKNOWN, refused
+from ._destinations import NONE
+from ._egress import LATER, UNKNOWN, UNSAMPLED, refused
 from ._forks import ForkSafeLock
 from ._guard import PROBE, answer, guards_in
 from ._headers import MAX_BAGGAGE, MAX_MEMBERS, baggage_of, fitted, plain_spaces
 from ._ingress import CleanGetter, texts_of, value_of
 from ._local_trace import SPAN_KEY
-from ._resolution import remote_in, state_in
-from ._session import WIRE_KEYS
+from ._resolution import state_in
+from ._session import SESSION_ID, WIRE_KEYS
 from ._trace_state import is_from_session, known_as_caller, without_randomness
 from ._withholding import withhold
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
+    from ._destinations import Destinations
     from ._settings import Settings
     from ._state import State
 
@@ -42,6 +44,7 @@ _BAGGAGE, _TRACE_STATE = "baggage", "tracestate"
 _MAX_HOSTS = 256
 """Most hosts that are told apart; an application that calls more has them made up."""
 _OTHERS = "others"
+_HIDDEN = "a destination with an id in its name"
 
 _DECIDED = create_key("otel-sessions-decided")
 """The Context key that tells a propagator inside of another of these that all is done."""
@@ -70,8 +73,8 @@ class SessionPropagator(TextMapPropagator):
         propagate_to: Destinations: ``private`` (the default), ``all``, ``none``, or host globs and CIDRs, as a comma
             list or a list. The environment variable is ``OTEL_SESSION_PROPAGATE_TO``.
         trust_incoming: Take the session of incoming requests. ``OTEL_SESSION_TRUST_INCOMING``.
-        incoming_headers: Other request headers to take it from, as ``session.id=x-session-id``, where the
-            baggage has none. ``OTEL_SESSION_INCOMING_HEADERS``.
+        incoming_headers: Other request headers to take it from, as ``session.id=x-session-id``, before
+            baggage. ``OTEL_SESSION_INCOMING_HEADERS``.
 
     An argument that is not given is that of ``instrument()``, else that of the environment.
     """
@@ -80,9 +83,9 @@ class SessionPropagator(TextMapPropagator):
         self,
         inner: TextMapPropagator,
         *,
-        propagate_to: object = None,
+        propagate_to: str | Iterable[str] | None = None,
         trust_incoming: bool | None = None,
-        incoming_headers: object = None,
+        incoming_headers: str | Mapping[str, str] | None = None,
     ) -> None:
         self.inner = inner
         inside: Any = guards_in(inner)
@@ -228,26 +231,34 @@ class SessionPropagator(TextMapPropagator):
     def _refuse(self, host: str, state: State, settings: Settings) -> None:
         """Count a refusal, and say the first one of each host, with the remedy."""
         if any(str(value) in host for value in state.items.values()):
-            host = UNKNOWN  # a name made of an id is one
+            host = _HIDDEN
         with _counting:
             if host not in self._refusals and len(self._refusals) >= _MAX_HOSTS:
                 host = _OTHERS
             self._refusals[host] += 1
         if host != _OTHERS:
-            _diagnostics.inform_once(
-                ("refused", host),
-                "otel_sessions: calls to %s are sent without the session, which OTEL_SESSION_PROPAGATE_TO (%s) does not "
-                "allow; if it is yours, add its name there",
-                host,
-                settings.propagate_to,
-            )
+            _diagnostics.inform_once(("refused", host), *_refusal(host, settings.propagate_to))
+
+
+def _refusal(host: str, destinations: Destinations) -> tuple[str, ...]:
+    """Return what is said of the first call to ``host`` without its session, as a format and its arguments."""
+    said = "otel_sessions: calls to %s are sent without the session"
+    if host == UNSAMPLED:
+        remedy = "it names no host; OTEL_TRACES_SAMPLER=parentbased_session_ratio has such spans remember it"
+        return f"{said}: {remedy}", host
+    if destinations == NONE:
+        return f"{said}: OTEL_SESSION_PROPAGATE_TO is none", host
+    if host in {UNKNOWN, _HIDDEN}:
+        return f"{said}, which OTEL_SESSION_PROPAGATE_TO (%s) does not allow", host, str(destinations)
+    remedy = "which OTEL_SESSION_PROPAGATE_TO does not allow; if it is yours: OTEL_SESSION_PROPAGATE_TO=%s,%s"
+    return f"{said}, {remedy}", host, str(destinations), host
 
 
 def session_baggage(
     *,
-    propagate_to: object = None,
+    propagate_to: str | Iterable[str] | None = None,
     trust_incoming: bool | None = None,
-    incoming_headers: object = None,
+    incoming_headers: str | Mapping[str, str] | None = None,
     **others: object,
 ) -> SessionPropagator:
     """Return W3C Baggage, guarded: the propagator ``session_baggage`` of ``OTEL_PROPAGATORS``, to stand last there.
@@ -336,17 +347,21 @@ def _with_headers(
     carrier: Any,  # noqa: ANN401
     settings: Settings,
 ) -> Context:
-    """Return ``received`` with what its baggage ``items`` lack of a session and the headers that are named have."""
-    state = remote_in(items)
-    known = {} if state is None else _baggage.of_session(state.session)
+    """Return ``received`` with what the headers that are named have of a session, before its baggage ``items``.
+
+    Who sets such a header means it, and a stranger may send any baggage. Of another session than the
+    header's nothing is taken: its user would go over.
+    """
     given = {
         key: value
         for key, header in settings.incoming_headers
-        if key not in known and (value := value_of(key, texts_of(getter, carrier, header))) is not None
+        if (value := value_of(key, texts_of(getter, carrier, header))) is not None
     }
     if not given:
         return received
-    return _baggage.with_baggage(received, {**given, **{key: items[key] for key in items if key not in given}})
+    is_other = SESSION_ID in given and given[SESSION_ID] != items.get(SESSION_ID)
+    others = _baggage.foreign(items) if is_other else {key: items[key] for key in items if key not in given}
+    return _baggage.with_baggage(received, {**given, **others})
 
 
 def _as_before(received: Context, items: Mapping[str, object], context: Context | None) -> Context:

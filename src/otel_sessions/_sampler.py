@@ -265,7 +265,7 @@ def _ratio_in(argument: str | None) -> float:
     ratio = _ratio_of(argument)
     if ratio is None:
         _diagnostics.warn_once(
-            (_ARGUMENT,), "otel_sessions: %s is not a number from 0 to 1: everything is kept", _ARGUMENT
+            (_ARGUMENT,), "otel_sessions: %s is not set to a number from 0 to 1: everything is kept", _ARGUMENT
         )
     return 1.0 if ratio is None else ratio
 

@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 from . import _diagnostics, _dialects, _user_ids
@@ -24,6 +25,10 @@ Pairs: TypeAlias = tuple[tuple[str, str], ...]
 
 LOGS = ("true", "false", "sampled")
 _FLAGS = ("false", "true")
+_SPELLINGS = {"1": "true", "yes": "true", "on": "true", "0": "false", "no": "false", "off": "false"}
+_SHORTEST_KEY = 16
+# What is no setting, and begins like one.
+_OTHERS = ("OTEL_SESSIONS_DEMO_MODEL",)
 # RFC 9110, section 5.1: a field name is a token.
 _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,100}")
 
@@ -85,13 +90,20 @@ class Settings:
     @classmethod
     def _whole(cls, values: dict[str, Any]) -> Settings:
         settings = cls(**values)
-        if settings.user_id != _user_ids.HASH or settings.user_hash_key:
+        if settings.user_id != _user_ids.HASH:
             return settings
-        _diagnostics.warn_caller(
-            "hash key",
-            "OTEL_SESSION_USER_ID: hash needs a key, in OTEL_SESSION_USER_HASH_KEY; without one no user id is shown",
-        )
-        return replace(settings, user_id=_user_ids.DROP)
+        if not settings.user_hash_key:
+            _warn_of_key("hash needs one; without it no user id is shown")
+            return replace(settings, user_id=_user_ids.DROP)
+        if len(settings.user_hash_key) < _SHORTEST_KEY:
+            _warn_of_key(
+                f"it is shorter than {_SHORTEST_KEY} characters, so that keys, and then users, can be tried out"
+            )
+        return settings
+
+
+def _warn_of_key(problem: str) -> None:
+    _diagnostics.warn_once(("key", problem), "otel_sessions: OTEL_SESSION_USER_HASH_KEY: %s", problem)
 
 
 class _UnusableError(ValueError):
@@ -127,7 +139,10 @@ class Setting:
             return self.default
 
         def complain(problem: str) -> None:
-            _diagnostics.warn_caller(f"{name} {problem}", "%s: %s", name, problem)
+            if argument is None:  # no line of code has set it
+                _diagnostics.warn_once((name, problem), "otel_sessions: %s: %s", name, problem)
+            else:
+                _diagnostics.warn_caller(f"{name} {problem}", "%s: %s", name, problem)
 
         try:
             return self.read(given, complain)
@@ -162,6 +177,7 @@ def _refuse(problem: str) -> NoReturn:
 def _choice(*allowed: str, is_shown: bool = True) -> Callable[[object, Complain], str]:
     def read(given: object, _complain: Complain) -> str:
         word = str(given).strip().lower() if isinstance(given, (str, bool)) else None
+        word = word if word in allowed or word is None else _SPELLINGS.get(word, word)
         if word in allowed:
             return str(word)
         return _refuse(f"{_quoted(given) if is_shown else 'the value'} is none of {', '.join(allowed)}")
@@ -201,7 +217,7 @@ def _destinations(given: object, _complain: Complain) -> Destinations:
 
 
 def _aliases(given: object, complain: Complain) -> Pairs:
-    remedy = f"my.key=session.id; what can stand there: {', '.join(_dialects.FIELDS)}"
+    remedy = f"my.key=session.id, with one of these on the right: {', '.join(_dialects.FIELDS)}"
     return _pairs(given, _dialects.is_alias, remedy, complain)
 
 
@@ -209,7 +225,7 @@ def _headers(given: object, complain: Complain) -> Pairs:
     def is_good(key: str, header: str) -> bool:
         return key in WIRE_KEYS and _HEADER_NAME.fullmatch(header) is not None
 
-    remedy = f"session.id=x-session-id; what can stand there: {', '.join(WIRE_KEYS)}"
+    remedy = f"session.id=x-session-id, with one of these on the left: {', '.join(WIRE_KEYS)}"
     return tuple((key, header.lower()) for key, header in _pairs(given, is_good, remedy, complain))
 
 
@@ -221,7 +237,7 @@ def _pairs(given: object, is_good: Callable[[str, str], bool], remedy: str, comp
         if is_good(left, right):
             found[left] = right
         else:
-            complain(f"item {place} is left out, it is no pair as {remedy}")
+            complain(f"item {place} is left out; write it as {remedy}")
     return tuple(found.items())
 
 
@@ -235,8 +251,16 @@ def _items(given: object) -> list[str]:
         parts = given
     else:
         _refuse(f"expected a comma list and got {type(given).__name__}")
-    texts = [part if isinstance(part, str) else _refuse("expected strings") for part in parts]
-    return [text.strip() for text in texts if text.strip()]
+    return [text for text in map(_text, parts) if text]
+
+
+def _text(part: object) -> str:
+    match part:
+        case str(text):
+            return text.strip()
+        case (str(left), str(right)):
+            return f"{left}={right}"
+    return f"<{type(part).__name__}>"  # is nothing that could be used, and says what it was
 
 
 def _quoted(value: object) -> str:
@@ -273,10 +297,27 @@ def in_environment(*names: str) -> dict[str, str]:
     return {name: os.environ[name] for name in names if os.environ.get(name)}
 
 
-def unknown_in_environment() -> list[str]:
-    """Return the variables that look like settings and are none: slips of the pen."""
-    known = {setting.variable for setting in SETTINGS}
-    return sorted(name for name in os.environ if name.startswith("OTEL_SESSION_") and name not in known)
+def slips_in_environment() -> list[str]:
+    """Return what to say of the variables that look like settings and are none: slips of the pen."""
+    variables = [setting.variable for setting in SETTINGS]
+    slips = [name for name in os.environ if name.startswith(("OTEL_SESSION_", "OTEL_SESSIONS_"))]
+    return [
+        f"{name}: there is no such setting{_remedy_of(name)}"
+        for name in sorted(slips)
+        if name not in variables and name not in _OTHERS
+    ]
+
+
+def _remedy_of(slip: str) -> str:
+    names = [setting.name.upper() for setting in SETTINGS]
+    close = get_close_matches(slip.removeprefix("OTEL_SESSIONS_").removeprefix("OTEL_SESSION_"), names, 1)
+    return f"; did you mean OTEL_SESSION_{close[0]}?" if close else ""
+
+
+def warn_of_slips() -> None:
+    """Say once of each variable that looks like a setting that it is none."""
+    for slip in slips_in_environment():
+        _diagnostics.warn_once(("slip", slip), "otel_sessions: %s", slip)
 
 
 def sampler_argument() -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from opentelemetry.propagate import get_global_textmap
 from opentelemetry.sdk.trace import SpanProcessor
@@ -36,9 +36,9 @@ if TYPE_CHECKING:
 
 _KEPT = (SESSION_ID, USER_ID)
 _UNGUARDED = (
-    "otel_sessions: the propagators of this process send the session to every host that is called; call "
-    "otel_sessions.sdk.instrument() in place of adding a SessionSpanProcessor, or "
-    "set_global_textmap(SessionPropagator(get_global_textmap())), or leave baggage out of OTEL_PROPAGATORS"
+    "otel_sessions: the propagators of this process send the session to every host that is called; when they are set, "
+    "call otel_sessions.sdk.instrument(), or set_global_textmap(SessionPropagator(get_global_textmap())), or set "
+    "OTEL_PROPAGATORS=tracecontext,session_baggage"
 )
 _restamping = ForkSafeLock()  # two binds at once must not take each other's half-written stamps for the span's own
 
@@ -64,7 +64,7 @@ class SessionSpanProcessor(SpanProcessor):
     def __init__(
         self,
         *,
-        conflict: str | None = None,
+        conflict: Literal["scope", "span"] | None = None,
         dialects: str | Iterable[str] | None = None,
         aliases: str | Mapping[str, str] | None = None,
         disabled: bool | None = None,

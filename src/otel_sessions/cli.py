@@ -6,7 +6,10 @@ import sys
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, NoReturn
 
-_REMEDY = "otel-sessions: this command needs more packages: pip install 'otel-sessions[demo]'\n"
+_REMEDY = (
+    "otel-sessions: this command needs more packages: pip install 'otel-sessions[cli]', for the demo "
+    "pip install 'otel-sessions[demo]'\n"
+)
 _USAGE_ERROR = 2
 
 _DEMO_NEEDS = (

@@ -12,6 +12,7 @@ from ._log_processor import SessionLogRecordProcessor
 from ._propagator import SessionPropagator
 from ._sampler import ParentBasedSessionRatio, SessionRatioSampler
 from ._span_processor import SessionSpanProcessor
+from ._stats import Stats
 
 __all__ = [
     "DialectSpanExporter",
@@ -20,6 +21,7 @@ __all__ = [
     "SessionPropagator",
     "SessionRatioSampler",
     "SessionSpanProcessor",
+    "Stats",
     "instrument",
     "uninstrument",
 ]

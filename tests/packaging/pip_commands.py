@@ -1,10 +1,11 @@
-"""Prints the pip commands of README.md, for `make package` to run them with the wheel that it has built."""
+"""Prints the pip commands of README.md and the pages, for `make package` to run them with the wheel that it has built."""
 
 import sys
 from pathlib import Path
 
 from markdown_it import MarkdownIt
 
-for token in MarkdownIt().parse(Path("README.md").read_text()):
-    if token.type == "fence" and token.info == "sh":
-        sys.stdout.writelines(line for line in token.content.splitlines(keepends=True) if line.startswith("pip "))
+for page in (Path("README.md"), *sorted(Path("docs").glob("*.md"))):
+    for token in MarkdownIt().parse(page.read_text()):
+        if token.type == "fence" and token.info == "sh":
+            sys.stdout.writelines(line for line in token.content.splitlines(keepends=True) if line.startswith("pip "))
