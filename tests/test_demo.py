@@ -203,13 +203,20 @@ def test_the_help_names_the_command_and_its_environment():
 
 @pytest.mark.parametrize(
     ("module", "arguments"),
-    [("click", ["--help"]), ("rich", ["demo"]), ("openinference", ["demo"]), ("opentelemetry.sdk", ["demo"])],
+    [
+        ("click", ["config"]),
+        ("click", ["demo"]),
+        ("rich", ["demo"]),
+        ("openinference", ["demo"]),
+        ("opentelemetry.sdk", ["demo"]),
+    ],
 )
 def test_without_the_extra_the_command_names_the_remedy(module, arguments):
     done = run_without(module, *arguments)
+    extra = "cli" if arguments == ["config"] else "demo"
 
     assert done.returncode == 2
-    assert done.stderr == "otel-sessions: this command needs more packages: pip install 'otel-sessions[demo]'\n"
+    assert done.stderr == f"otel-sessions: this command needs more packages: pip install 'otel-sessions[{extra}]'\n"
 
 
 @pytest.mark.parametrize("arguments", [["third"], ["first", "second"]])

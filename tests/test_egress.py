@@ -281,8 +281,8 @@ def test_the_setting_decides(recorder, client, propagate_to, allowed, refused):
 
 
 SAID = (
-    "otel_sessions: calls to {} are sent without the session, which OTEL_SESSION_PROPAGATE_TO (private) does not "
-    "allow; if it is yours, add its name there"
+    "otel_sessions: calls to {0} are sent without the session, which OTEL_SESSION_PROPAGATE_TO does not allow; "
+    "if it is yours: OTEL_SESSION_PROPAGATE_TO=private,{0}"
 )
 
 

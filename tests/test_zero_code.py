@@ -359,7 +359,7 @@ def changed_example(tmp_path):
 
 @has_configuration_files
 def test_the_example_of_a_configuration_file_stamps_all_with_its_options(run_app, collector):
-    said = run_app(OTEL_CONFIG_FILE=str(EXAMPLE), USER_HASH_KEY="2026")
+    said = run_app(OTEL_CONFIG_FILE=str(EXAMPLE), USER_HASH_KEY="2026" * 4)
     users = {span.attributes["user.id"] for span in collector.spans()}
     assert len(collector.spans()) == 4
     assert len(users) == 1
@@ -387,20 +387,20 @@ def test_wrong_options_of_a_configuration_file_warn_and_close_and_others_are_act
     assert len(collector.spans()) == 4
     assert ids(collector.spans()) == {("conv-42", None)}  # there is no key
     assert ids_sent(collector) == NO_CLIENT
-    names = "nonsense|trust_incomming|dialects|propagate_to|user_id"
+    names = "nonsense|trust_incomming|dialects|propagate_to|user_hash_key"
     assert [re.findall(names, line.lower())[0] for line in said] == [
         "nonsense",
         "trust_incomming",
         "dialects",
         "propagate_to",
-        "user_id",
+        "user_hash_key",
     ]
 
 
 @has_configuration_files
 def test_without_its_section_of_propagators_a_configuration_file_sends_nothing(run_app, collector, changed_example):
     section = EXAMPLE.read_text().partition("\npropagator:")[2].partition("\n\n")[0]
-    said = run_app(**changed_example(**{f"propagator:{section}": ""}), USER_HASH_KEY="2026")
+    said = run_app(**changed_example(**{f"propagator:{section}": ""}), USER_HASH_KEY="2026" * 4)
     assert ids_sent(collector) == NO_CLIENT
     assert len(collector.spans()) == 4
     assert said == []
@@ -550,7 +550,7 @@ def test_options_of_the_propagator_in_a_configuration_file_hold_for_the_guard_ar
             '      propagate_to: [private, "*.corp.example"]\n': "",
         }
     )
-    said = run_app(**variables, USER_HASH_KEY="2026")
+    said = run_app(**variables, USER_HASH_KEY="2026" * 4)
     assert ids_sent(collector) == NO_CLIENT
     assert said == []
 

@@ -6,10 +6,7 @@ import sys
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, NoReturn
 
-_REMEDY = (
-    "otel-sessions: this command needs more packages: pip install 'otel-sessions[cli]', for the demo "
-    "pip install 'otel-sessions[demo]'\n"
-)
+_REMEDY = "otel-sessions: this command needs more packages: pip install 'otel-sessions[{}]'\n"
 _USAGE_ERROR = 2
 
 _DEMO_NEEDS = (
@@ -23,9 +20,13 @@ _DEMO_NEEDS = (
 )
 
 
-def _refuse() -> NoReturn:
-    sys.stderr.write(_REMEDY)
+def _refuse(extra: str) -> NoReturn:
+    sys.stderr.write(_REMEDY.format(extra))
     raise SystemExit(_USAGE_ERROR)
+
+
+def _refuse_all() -> NoReturn:
+    _refuse("demo" if "demo" in sys.argv else "cli")
 
 
 def _is_installed(module: str) -> bool:
@@ -61,7 +62,7 @@ if TYPE_CHECKING or _is_installed("click"):
         Exits with status 1 if anything fails, or if a span arrives without session.id or user.id.
         """  # noqa: D301  # \b is click's sign for lines to keep as they are
         if not all(map(_is_installed, _DEMO_NEEDS)):
-            _refuse()
+            _refuse("demo")
         from .demo import run  # noqa: PLC0415
 
         raise SystemExit(run())
@@ -80,7 +81,7 @@ if TYPE_CHECKING or _is_installed("click"):
         raise SystemExit(not is_good)
 
 else:
-    main = _refuse
+    main = _refuse_all
 
 
 if __name__ == "__main__":
