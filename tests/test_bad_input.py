@@ -25,6 +25,7 @@ from opentelemetry import context
 from otel_sessions import Session, clear_session, get_session, set_session, step, update_session
 from otel_sessions._changes import plain_start
 from otel_sessions._ids import digest, is_plain_id, text_of
+from otel_sessions._local_trace import SPAN_KEY
 
 HERE = Path(__file__).name
 HASH_OF_A = "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb"  # SHA-256, FIPS 180
@@ -460,3 +461,12 @@ def test_a_decorated_function_that_returns_a_context_manager_says_that_it_is_ove
 
     set_session("a")(manager(body))()
     assert "whose body runs outside the session" in warnings()[0]
+
+
+def test_a_context_whose_span_raises_has_no_session(warnings):
+    class Span:
+        def __getattr__(self, _name):
+            raise ZeroDivisionError
+
+    assert get_session(context.Context({SPAN_KEY: Span()})) is None
+    assert any("get_session: reading raised ZeroDivisionError" in said for said in warnings())

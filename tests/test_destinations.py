@@ -756,3 +756,10 @@ def is_private_for(client, url):
 def test_what_is_private_in_a_url_is_private_for_the_client_too(client, scheme, before, middle, after):
     url = scheme + before + middle + after
     assert not PRIVATE.allows(host_of_url(url)) or is_private_for(client, url)
+
+
+@pytest.mark.parametrize("host", ["ai.", "uz.", "orders."])
+def test_a_single_label_with_a_last_dot_is_a_top_level_domain(host):
+    assert not PRIVATE.allows(host)
+    assert PRIVATE.allows(host.removesuffix("."))
+    assert PRIVATE.allows("localhost.")

@@ -20,6 +20,8 @@ import pytest
 import requests
 from openinference.instrumentation.openai import OpenAIInstrumentor
 from opentelemetry import baggage, propagate, trace
+from opentelemetry.baggage.propagation import W3CBaggagePropagator
+from opentelemetry.context import Context
 from opentelemetry.instrumentation.grpc import (
     GrpcAioInstrumentorClient,
     GrpcInstrumentorClient,
@@ -28,6 +30,7 @@ from opentelemetry.instrumentation.grpc import (
 )
 from opentelemetry.instrumentation.grpc.grpcext import intercept_channel
 from opentelemetry.propagators.composite import CompositePropagator
+from opentelemetry.propagators.textmap import TextMapPropagator, default_setter
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, TraceFlags, TraceState
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
@@ -332,6 +335,51 @@ def test_a_host_that_two_attributes_tell_differently_gets_nothing(pipeline, guar
     attributes = {"url.full": f"http://{ALLOWED}/", "server.address": REFUSED}
     with pipeline.tracer.start_as_current_span("call", kind=SpanKind.CLIENT, attributes=attributes), in_session():
         assert _injected()["baggage"] == FOREIGN_HEADER
+
+
+class Decimal(TextMapPropagator):
+    """Writes the span as Google Cloud and Datadog have it."""
+
+    fields = frozenset({"x-trace"})
+
+    def inject(self, carrier, context=None, setter=default_setter):
+        span = trace.get_current_span(context).get_span_context()
+        setter.set(carrier, "x-trace", f"{span.trace_id}/{span.span_id}")
+
+    def extract(self, carrier, context=None, getter=None):  # noqa: ARG002
+        return context or Context()
+
+
+@of_each_client
+@pytest.mark.parametrize("form", [(), (Decimal(),)], ids=["none", "decimal"])
+def test_a_redirect_is_guarded_whatever_form_the_trace_has(recorder, client, form):
+    guard = SessionPropagator(CompositePropagator([*form, W3CBaggagePropagator()]))
+    with propagating(guard), instrumented(client), in_session():
+        arrived = call(recorder, client, recorder.url(ALLOWED, to=(REFUSED,)))
+    assert [bool(secrets_in(each.headers)) for each in arrived] == [True, False]
+
+
+def test_a_redirect_by_an_adapter_of_somebody_else_is_guarded(recorder, guard):  # noqa: ARG001
+    class Adapter(requests.adapters.BaseAdapter):
+        def __init__(self):
+            super().__init__()
+            self.plain = requests.adapters.HTTPAdapter()
+
+        def send(self, request, **options):
+            headers = dict(request.headers)
+            options.pop("proxies")
+            answer = requests.adapters.HTTPAdapter.send.__wrapped__(self.plain, request, **options)
+            sent.append(headers)
+            return answer
+
+        def close(self):
+            self.plain.close()
+
+    sent = []
+    with instrumented("requests"), in_session(), requests.Session() as session:
+        session.mount("http://", Adapter())
+        session.get(recorder.url(ALLOWED, to=(REFUSED,)))
+    assert [bool(secrets_in([(name, value) for name, value in each.items()])) for each in sent] == [True, False]
 
 
 def test_a_redirect_of_what_the_application_injected_itself_is_its_own_doing(recorder, guard, pipeline):  # noqa: ARG001
@@ -679,6 +727,39 @@ def test_a_call_leaves_the_context_as_it_was(monkeypatch, echo):
         by_grpc(f"localhost:{echo.port}")
         assert _injected()["baggage"] == f"{SENT},{FOREIGN_HEADER}"
         assert baggage.get_all() == before
+
+
+def test_a_request_of_tornado_does_not_share_its_headers_with_the_next():
+    sent = []
+
+    class SimpleAsyncHTTPClient:
+        def fetch_impl(self, request):
+            sent.append(dict(getattr(request, "request", request).headers or {}))
+
+    module = SimpleNamespace(SimpleAsyncHTTPClient=SimpleAsyncHTTPClient)
+    _redirects._watch_tornado(module, lambda _url, headers: headers.clear())
+    client, headers = module.SimpleAsyncHTTPClient(), {"a": "b"}
+    client.fetch_impl(SimpleNamespace(url="u", headers=headers))
+    client.fetch_impl(SimpleNamespace(request=SimpleNamespace(url="u", headers=headers)))
+    client.fetch_impl(SimpleNamespace(url="u", headers=None))
+    assert (sent, headers) == ([{}, {}, {}], {"a": "b"})
+
+
+def test_what_stands_for_a_client_in_a_test_is_no_client(monkeypatch, warnings):
+    monkeypatch.setattr(_redirects, "_unseen", ("aiohttp",))
+    monkeypatch.setitem(sys.modules, "aiohttp", object())
+    _redirects.watch(lambda _url, _headers: None)
+    assert warnings() == ["otel_sessions: watching the redirects of a client raised AttributeError"]
+
+
+def test_a_requests_without_its_sessions_is_watched_by_its_adapter(monkeypatch):
+    class HTTPAdapter:
+        def send(self, request):
+            return request.headers
+
+    monkeypatch.setitem(sys.modules, "requests.sessions", None)
+    _redirects._watch_requests(SimpleNamespace(HTTPAdapter=HTTPAdapter), lambda _url, headers: headers.clear())
+    assert HTTPAdapter().send(SimpleNamespace(url="u", headers={"a": "b"})) == {}
 
 
 def test_a_request_of_aiohttp_without_headers_that_can_be_copied_is_made_as_before():

@@ -6,7 +6,8 @@ import hashlib
 import hmac
 
 import pytest
-from opentelemetry import baggage
+from openinference.instrumentation import using_user
+from opentelemetry import baggage, context
 from opentelemetry.baggage.propagation import W3CBaggagePropagator
 from opentelemetry.context import Context
 from opentelemetry.trace import set_span_in_context
@@ -19,9 +20,9 @@ from otel_sessions import (
     to_carrier,
     update_session,
 )
-from otel_sessions.sdk import SessionPropagator, instrument, uninstrument
+from otel_sessions.sdk import SessionPropagator, SessionSpanProcessor, instrument, uninstrument
 
-KEY = "key"
+KEY = "key-of-sixteen-c"
 HASH = "hmac-sha256-" + hmac.new(KEY.encode(), b"ada", hashlib.sha256).hexdigest()
 
 
@@ -88,6 +89,64 @@ def test_no_message_shows_an_id_or_the_key(caplog):
     told = [record.getMessage() for record in caplog.records if record.name == "otel_sessions"]
     assert len(told) >= 3
     assert "s3cret" not in " ".join(told)
+
+
+def test_scopes_that_were_made_before_follow_what_holds_when_they_are_entered(seen, pipeline):
+    scope, carried = set_session("conv-42", user_id="ada"), from_carrier({"baggage": "session.id=theirs,user.id=eve"})
+
+    @set_session("conv-42", user_id="ada")
+    def decorated():
+        return baggage.get_baggage("user.id")
+
+    instrument(pipeline.provider, user_id="drop", trust_incoming=False)
+    assert seen(scope) == {None}
+    assert decorated() is None
+    with carried:
+        assert get_session() is None
+    instrument(pipeline.provider, disabled=True)
+    with scope:
+        assert baggage.get_all() == {}
+
+
+def test_the_user_of_a_request_is_in_baggage_as_it_may_be_shown():
+    instrument(user_id="hash", user_hash_key=KEY, incoming_headers="user.id=x-user-id")
+    propagator = SessionPropagator(W3CBaggagePropagator())
+    headers = [{"baggage": "session.id=a,user.id=ada,x=1"}, {"x-user-id": "ada", "baggage": "session.id=a,x=1"}]
+    found = [baggage.get_all(propagator.extract(each, Context())) for each in headers]
+    assert found == [{"session.id": "a", "user.id": HASH, "x": "1"}] * 2
+    instrument(user_id="drop")
+    assert baggage.get_all(propagator.extract(headers[0], Context())) == {"session.id": "a", "x": "1"}
+
+
+def test_the_tracers_of_openinference_get_the_user_as_it_may_be_shown():
+    instrument(user_id="drop")
+    with using_user("theirs"), set_session("conv-42", user_id="ada"):
+        assert (context.get_value("session.id"), context.get_value("user.id")) == ("conv-42", None)
+    instrument(disabled=True)
+    with using_user("theirs"), set_session("conv-42", user_id="ada"):
+        assert (context.get_value("session.id"), context.get_value("user.id")) == (None, "theirs")
+
+
+@pytest.mark.parametrize(("mode", "shown"), [("hash", HASH), ("drop", None)])
+def test_a_user_that_a_span_has_started_with_is_not_spread_to_other_names_in_plain(make_pipeline, mode, shown):
+    instrument(user_id=mode, user_hash_key=KEY)
+    pipeline = make_pipeline(SessionSpanProcessor(dialects="langfuse"))
+    with set_session("conv-42", user_id="bob"):
+        pipeline.tracer.start_span("span", attributes={"user.id": "ada"}).end()
+    attributes = pipeline.attributes("span")
+    assert (attributes["user.id"], attributes.get("langfuse.user.id")) == ("ada", shown)
+
+
+def test_the_settings_of_one_pipeline_outlast_the_end_of_another(make_pipeline):
+    first, second = make_pipeline(), make_pipeline()
+    for pipeline in (first, second):
+        instrument(pipeline.provider, user_id="drop")
+    uninstrument(first.provider)
+    with set_session("conv-42", user_id="ada"):
+        assert to_carrier() == {"baggage": "session.id=conv-42"}
+    uninstrument(second.provider)
+    with set_session("conv-42", user_id="ada"):
+        assert to_carrier() == {"baggage": "session.id=conv-42,user.id=ada"}
 
 
 # Metadata and tags

@@ -9,7 +9,7 @@ from opentelemetry import baggage, context, propagate, trace
 from opentelemetry.baggage.propagation import W3CBaggagePropagator
 from opentelemetry.propagators.composite import CompositePropagator
 from opentelemetry.propagators.jaeger import JaegerPropagator
-from opentelemetry.propagators.textmap import Setter, TextMapPropagator
+from opentelemetry.propagators.textmap import Setter, TextMapPropagator, default_getter, default_setter
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, Decision, Sampler, SamplingResult
 from opentelemetry.trace import SpanKind, TraceState, set_span_in_context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
@@ -181,6 +181,15 @@ def test_where_the_application_sends_no_baggage_neither_do_we(sent):
     assert sent(OWN, propagator=SessionPropagator(TraceContextTextMapPropagator())) is None
 
 
+@pytest.mark.parametrize("key", ["session.id ", "\tuser.id", "user.id\u00a0"])
+def test_a_key_that_whoever_reads_it_takes_for_ours_is_guarded(pipeline, key):
+    with calling(pipeline, PUBLIC):
+        token = context.attach(baggage.set_baggage(key, "ada", baggage.set_baggage("x", "1")))
+        SessionPropagator(w3c()).inject(carrier := {})
+        context.detach(token)
+    assert carrier["baggage"] == "x=1"
+
+
 def test_langfuses_own_entries_are_of_a_session_too(pipeline):
     with calling(pipeline, PUBLIC):
         token = context.attach(baggage.set_baggage("langfuse_user_id", "ada", baggage.set_baggage("x", "1")))
@@ -208,7 +217,12 @@ def test_a_host_that_is_not_allowed_does_not_get_what_a_redirect_has_copied(sent
 
 
 def test_a_list_of_pairs_is_cleaned_too(pipeline):
-    carrier = [("baggage", f"{IDS},x=1"), (b"baggage", b"user.id=eve"), ("te", "trailers")]
+    carrier = [
+        ("baggage", f"{IDS},x=1"),
+        (b"baggage", b"user.id=eve"),
+        ["baggage", bytearray(b"user.id=eve")],
+        ("te", "trailers"),
+    ]
     with set_session("conv-42"), calling(pipeline, PUBLIC):
         SessionPropagator(w3c()).inject(carrier, setter=Pairs())
     assert sorted(str(name) for name, _ in carrier) == ["baggage", "te", "traceparent"]
@@ -333,15 +347,39 @@ def test_a_call_that_nobody_remembers_gets_nothing(make_pipeline):
     assert everywhere["baggage"] == IDS
 
 
-def test_without_a_tracer_an_instrumentation_is_not_the_user():
+class Vendors(TextMapPropagator):
+    """Stands around the application's propagators."""
+
+    def __init__(self, inner):
+        self.inner = inner
+
+    @property
+    def fields(self):
+        return self.inner.fields
+
+    def inject(self, carrier, context=None, setter=default_setter):
+        self.inner.inject(carrier, context, setter)
+
+    def extract(self, carrier, context=None, getter=default_getter):
+        return self.inner.extract(carrier, context, getter)
+
+
+@pytest.mark.parametrize("around", [lambda guard: guard, Vendors], ids=["alone", "inside-of-another"])
+@pytest.mark.parametrize(
+    ("module", "is_the_users"),
+    [
+        ("app.client", True),
+        ("opentelemetry.instrumentation.httpx", False),
+        ("openinference.instrumentation.mcp", False),
+        ("mcp.client.session", False),
+    ],
+)
+def test_without_a_tracer_a_library_is_not_the_user(around, module, is_the_users):
+    code = compile("propagator.inject(carrier)", "client.py", "exec")
+    carrier = {}
     with set_session("conv-42", user_id="ada"):
-        code = compile("propagator.inject(carrier)", "client.py", "exec")
-        found = {}
-        for module in ("app.client", "opentelemetry.instrumentation.httpx"):
-            carrier = {}
-            exec(code, {"__name__": module, "propagator": SessionPropagator(w3c()), "carrier": carrier})  # noqa: S102
-            found[module] = carrier
-    assert found == {"app.client": {"baggage": IDS}, "opentelemetry.instrumentation.httpx": {}}
+        exec(code, {"__name__": module, "propagator": around(SessionPropagator(w3c())), "carrier": carrier})  # noqa: S102
+    assert carrier == ({"baggage": IDS} if is_the_users else {})
 
 
 # What is said
@@ -377,6 +415,17 @@ def test_a_host_that_is_named_after_the_session_is_not_named(sent, told):
     sent("https://conv-42.tenants.example.com/", propagator=propagator)
     assert "conv-42" not in str(propagator.refusals()) + str(told())
     assert sum(propagator.refusals().values()) == 1
+
+
+@pytest.mark.parametrize("settings", [{}, {"user_id": "drop"}, {"user_id": "hash", "user_hash_key": "k" * 16}])
+@pytest.mark.parametrize("host", ["CONV-ABC42.example.com", "ada-lovelace.example.com"])
+def test_nor_is_one_that_is_named_after_an_id_in_other_letters_or_that_is_not_shown(pipeline, told, settings, host):
+    instrument(pipeline.provider, **settings)
+    propagator = SessionPropagator(w3c())
+    with set_session("conv-Abc42", user_id="Ada-Lovelace"), calling(pipeline, f"https://{host}/"):
+        propagator.inject({})
+    assert propagator.refusals() == {"a destination with an id in its name": 1}
+    assert host.lower() not in str(told()).lower()
 
 
 def test_very_many_hosts_are_counted_together(sent):
@@ -469,6 +518,13 @@ def test_a_disabled_plug_in_leaves_the_propagators_as_they_are(monkeypatch):
     assert carrier == {}
 
 
+def test_what_a_caller_sent_goes_on_through_scopes_of_a_disabled_plug_in(monkeypatch):
+    monkeypatch.setenv("OTEL_SESSION_DISABLED", "true")
+    received = W3CBaggagePropagator().extract({"baggage": "session.id=theirs,x=1"})
+    with set_session(received, "conv-42"):
+        assert to_carrier() == {"baggage": "session.id=theirs,x=1"}
+
+
 def test_fields_are_those_of_the_propagators_inside():
     assert SessionPropagator(w3c()).fields == {"traceparent", "tracestate", "baggage"}
 
@@ -508,6 +564,29 @@ def test_propagators_that_are_set_after_instrument_are_seen(make_pipeline, warni
         provider.get_tracer("tests").start_span("inside").end()
     (message,) = warnings()
     assert "when they are set, call otel_sessions.sdk.instrument()" in message
+
+
+def test_propagators_that_are_set_much_later_are_seen_from_time_to_time(make_pipeline, warnings):
+    provider = make_pipeline().provider
+    instrument(provider)
+    tracer = provider.get_tracer("tests")
+    with set_session("conv-42"):
+        tracer.start_span("inside").end()
+        propagate.set_global_textmap(w3c())
+        for _ in range(1100):
+            tracer.start_span("inside").end()
+        for _ in range(1100):
+            tracer.start_span("inside").end()
+    assert len(warnings()) == 1
+
+
+def test_a_propagator_that_needs_a_span_to_write_anything_is_seen_to_be_unguarded(make_pipeline, warnings):
+    propagate.set_global_textmap(JaegerPropagator())
+    provider = make_pipeline().provider
+    provider.add_span_processor(SessionSpanProcessor())
+    with set_session("conv-42"):
+        provider.get_tracer("tests").start_span("inside").end()
+    assert len(warnings()) == 1
 
 
 def test_a_guard_beside_baggage_that_is_not_guarded_is_none(make_pipeline, warnings):

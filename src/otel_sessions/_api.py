@@ -222,7 +222,11 @@ def get_session(ctx: Context | None = None) -> Session | None:
         ctx: An OTel Context; ``None`` is the current one.
     """
     found = _checked(ctx)
-    state = state_in(get_current() if found is None else found)
+    try:
+        state = state_in(get_current() if found is None else found)
+    except Exception as error:  # noqa: BLE001  # a span of somebody else's in a Context of somebody's making
+        _diagnostics.warn_caller("get_session", "get_session: reading raised %s: there is none", type(error).__name__)
+        return None
     return None if state is None or state.session == EMPTY else state.session
 
 

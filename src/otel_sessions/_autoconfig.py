@@ -97,7 +97,8 @@ def instrument(  # noqa: PLR0913  # one for each setting
     with _lock:
         _use(settings)
         _attempt("a propagator", _guard_propagators)
-        _attempt("what knows the target of gRPC channels", _watch_channels)
+        if not settings.disabled:
+            _attempt("what knows the target of gRPC channels", _watch_channels)
         _attempt("a span processor", lambda: _install(tracer_provider, settings, meter_provider))
         _attempt("a log processor", lambda: _install_logs(logger_provider, settings, tracer_provider))
 
@@ -119,6 +120,10 @@ def uninstrument(tracer_provider: TracerProvider | None = None, logger_provider:
     for processor in found:
         if processor is not None:
             processor.apply(Settings(disabled=True))
+    if any(not each.settings.disabled for each in _installed.values()) or any(
+        not each.settings.disabled for each in _installed_logs.values()
+    ):
+        return  # another pipeline goes on, and what guards it
     propagator = get_global_textmap()
     if isinstance(propagator, _Guard):
         set_global_textmap(propagator.inner)

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 _LANGFUSE_SESSION = "langfuse_session_id"
 _LANGFUSE_USER = "langfuse_user_id"
 
+USER_KEYS = frozenset((USER_ID, _LANGFUSE_USER))
+
 # Who one is, in any form: what a destination does not get that gets no session.
 _PRIVATE_KEYS = frozenset((*WIRE_KEYS, TAGS, _LANGFUSE_SESSION, _LANGFUSE_USER))
 _NO_ITEMS: Mapping[str, object] = {}
@@ -118,6 +120,7 @@ def with_session(context: Context, key: str, value: object, ours: Mapping[str, o
 
 def is_private(key: str) -> bool:
     """Tell whether a baggage entry of this name is of a session or of a user."""
+    key = str(key).strip()  # as who receives it does
     return key in _PRIVATE_KEYS or key.startswith(METADATA_PREFIX)
 
 

@@ -24,7 +24,7 @@ from ._headers import baggage_from, fitted, trace_state_from, traceparent_from
 from ._resolution import remote_in, state_in
 from ._scope import SessionScope
 from ._settings import in_process
-from ._state import CLEARED
+from ._state import NOTHING
 from ._trace_state import known_as_caller
 
 if TYPE_CHECKING:
@@ -44,9 +44,6 @@ _MAX_ITEMS = 4096
 
 _trace_context = TraceContextTextMapPropagator()
 _w3c_baggage = W3CBaggagePropagator()
-
-# No session in here, and none of a parent span; a bind inside counts, which `CLEARED` would not allow.
-_NOTHING = replace(CLEARED)
 
 
 def to_carrier(*, environ: bool = False) -> dict[str, str]:
@@ -105,7 +102,7 @@ def from_carrier(carrier: Carrier) -> SessionScope:
     found = remote_in(items)
     if not in_process().trust_incoming:
         items = _baggage.foreign(items)
-    state = _NOTHING if found is None else replace(found, is_whole=True)  # a user alone joins no session
+    state = NOTHING if found is None else replace(found, is_whole=True)  # a user alone joins no session
     return SessionScope(Carry(state), _continuing(known_as_caller(get_current_span(context)), items))
 
 

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from . import _diagnostics, _ids, _paths
 from ._fields import ABSENT, NO_FIELDS, Absent, Fields, clean_id, first_items
 from ._session import EMPTY, Session
-from ._state import CLEARED, State, state_of
+from ._settings import in_process
+from ._state import CLEARED, NOTHING, State, as_of_now, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -133,8 +134,8 @@ class Carry(Change):
     alone: State  # pyright: ignore[reportIncompatibleVariableOverride]  # always known
 
     def applied(self, _outer: State | None, _args: Args = (), _kwargs: Kwargs = NO_KWARGS, /) -> State:
-        """Carry what the carrier had."""
-        return self.alone
+        """Carry what the carrier had, as far as callers are trusted now."""
+        return as_of_now(self.alone) if in_process().trust_incoming else NOTHING
 
 
 @dataclass(frozen=True, slots=True)

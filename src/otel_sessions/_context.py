@@ -21,6 +21,8 @@ from opentelemetry.context import get_current as api_get_current
 
 from . import _baggage
 from ._local_trace import CLOCK
+from ._session import SESSION_ID, USER_ID
+from ._settings import in_process
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -206,8 +208,9 @@ def live_entry_in(context: Context) -> tuple[Entry | None, Context]:
 
 def _agreeing(base: Context, state: State) -> Context:
     """Return ``base`` with the ids of ``state`` where OpenInference has left others."""
-    if OPENINFERENCE_SESSION in base or OPENINFERENCE_USER in base:
-        return _with_openinference(base, state.session.id, state.session.user_id)
+    if (OPENINFERENCE_SESSION in base or OPENINFERENCE_USER in base) and not in_process().disabled:
+        # As they may be shown: its tracers put them on their spans.
+        return _with_openinference(base, state.items.get(SESSION_ID), state.items.get(USER_ID))
     return base
 
 

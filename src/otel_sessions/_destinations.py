@@ -232,7 +232,9 @@ def _is_allowed(items: tuple[str, ...], host: str) -> bool:
         return False
     if not isinstance(known, str):
         return any(known in network for network in _networks(items))
-    if "private" in items and _is_private(known):
+    # With a last dot it is a name of the root, and no search list completes it: a top-level domain.
+    is_top = host.endswith(".") and "." not in known and known != "localhost"
+    if "private" in items and _is_private(known) and not is_top:
         return True
     return any(_matches(item, known) for item in items if item not in _WORDS)
 

@@ -14,19 +14,21 @@ from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import propagate
 from opentelemetry.context import create_key, set_value
-from opentelemetry.propagators.textmap import Setter, default_setter
+from opentelemetry.propagators.textmap import Setter, TextMapPropagator, default_setter
 from opentelemetry.trace import NonRecordingSpan, SpanKind, format_span_id
 
 from . import _redirects
 from ._attribute_store import attributes_of
 from ._context import get_current
 from ._destinations import ALL, NONE, host_of_authority, host_of_url
+from ._guard import guards_in
 from ._local_trace import SPAN_KEY
 from ._trace_state import destination_of
-from ._withholding import items_of
+from ._withholding import items_of, withhold
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from types import FrameType
 
     from opentelemetry.context import Context
 
@@ -55,7 +57,10 @@ _NAMES: tuple[tuple[str, Callable[[object], str | None]], ...] = (
 
 # What stands between an instrumentation and us.
 _PASSED_OVER = ("otel_sessions", "opentelemetry.propagat", "opentelemetry.context")
-_INSTRUMENTATION = "opentelemetry.instrumentation."
+_INSTRUMENTATION = ".instrumentation."
+"""Stands in the names of instrumentations: of ``opentelemetry.instrumentation.*`` and ``openinference.instrumentation.*``."""
+# What calls other hosts, and injects by itself.
+_LIBRARIES = ("mcp.", "fastmcp.")
 _UNTOLD = frozenset({UNKNOWN, UNSAMPLED, LATER})
 
 
@@ -89,11 +94,23 @@ def goes_to(host: str, carrier: Any, setter: Setter[Any] = default_setter) -> No
 def _hop(url: str, headers: Any) -> None:  # noqa: ANN401  # whatever the client has for headers
     """Guard one request of a client that may have been redirected."""
     context = get_current()
-    if not _is_of(context, headers):
-        return
+    is_injected = _is_of(context, headers)
     host, named = host_of_url(url) or UNKNOWN, _hosts_in(context)
-    if host not in named and OWN not in named and _UNTOLD.isdisjoint(named):
+    if host in named or OWN in named or not _UNTOLD.isdisjoint(named):
+        return
+    if is_injected:
         goes_to(host, headers, _REPLACING)
+    elif _is_refused(
+        set_value(_TARGET_KEY, host, context)
+    ):  # baggage alone, or beside a form of the trace that we can't read
+        withhold(headers, {}, lambda name, value: _REPLACING.set(headers, name, value))
+
+
+def _is_refused(context: Context) -> bool:
+    """Tell whether a guard of this process does not let the session go to the target of ``context``."""
+    every: Any = guards_in(propagate.get_global_textmap())
+    found = [guard.settings() for guard in every]
+    return any(not each.disabled and refused(context, each.propagate_to) is not None for each in found)
 
 
 class _Replacing(Setter[Any]):
@@ -113,8 +130,8 @@ def _is_of(context: Context, carrier: Any) -> bool:  # noqa: ANN401
     span_context = None if span is None else span.get_span_context()
     if span_context is None or not span_context.is_valid:
         return False
-    span_id = format_span_id(span_context.span_id)
-    return any(isinstance(value, str) and span_id in value.lower() for _, value in items_of(carrier))
+    span_ids = (format_span_id(span_context.span_id), str(span_context.span_id))  # Google Cloud and Datadog: decimal
+    return any(isinstance(value, str) and each in value.lower() for _, value in items_of(carrier) for each in span_ids)
 
 
 def _hosts_in(context: Context) -> list[str]:
@@ -162,12 +179,20 @@ def _unsaid() -> str:
 
     Without a tracer (no SDK, or one that is disabled) the instrumentations of clients inject all the same.
     """
-    return UNKNOWN if _asker().startswith(_INSTRUMENTATION) else OWN
+    asker = _asker()
+    return UNKNOWN if _INSTRUMENTATION in f".{asker}." or asker.startswith(_LIBRARIES) else OWN
+
+
+def _is_of_propagator(frame: FrameType) -> bool:
+    """Tell whether ``frame`` is of a propagator around the guard: it is asked, and does not ask."""
+    return frame.f_code.co_name == "inject" and isinstance(frame.f_locals.get("self"), TextMapPropagator)
 
 
 def _asker() -> str:
     """Return the name of the module that injects."""
     frame, module = inspect.currentframe(), ""
-    while frame is not None and (module := str(frame.f_globals.get("__name__", ""))).startswith(_PASSED_OVER):
+    while frame is not None and (
+        (module := str(frame.f_globals.get("__name__", ""))).startswith(_PASSED_OVER) or _is_of_propagator(frame)
+    ):
         frame = frame.f_back
     return module

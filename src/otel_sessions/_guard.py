@@ -6,6 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING, cast
 
 from opentelemetry.context import Context, create_key
+from opentelemetry.trace import NonRecordingSpan, SpanContext, set_span_in_context
 
 from . import _baggage
 from ._session import SESSION_ID
@@ -34,7 +35,9 @@ def is_guarded(propagator: TextMapPropagator) -> bool:
     """
     written: dict[str, str] = {}
     with contextlib.suppress(Exception):  # as above
-        propagator.inject(written, _baggage.with_baggage(Context({PROBE: []}), {SESSION_ID: _SAMPLE}))
+        span = NonRecordingSpan(SpanContext(1, 1, is_remote=False))  # without one Jaeger's writes nothing at all
+        context = set_span_in_context(span, Context({PROBE: []}))
+        propagator.inject(written, _baggage.with_baggage(context, {SESSION_ID: _SAMPLE}))
     return not any(_SAMPLE in header for header in written.values())
 
 

@@ -19,7 +19,7 @@ from opentelemetry.propagators.textmap import (
 )
 from opentelemetry.trace import set_span_in_context
 
-from . import _baggage, _diagnostics, _settings
+from . import _baggage, _diagnostics, _settings, _user_ids
 from ._context import ENTRY_KEY, get_current
 from ._destinations import NONE
 from ._egress import LATER, UNKNOWN, UNSAMPLED, refused
@@ -163,7 +163,9 @@ class SessionPropagator(TextMapPropagator):
                 received = set_span_in_context(caller, received)
             if not settings.trust_incoming:
                 return _as_before(received, items, context)
-            return _with_headers(received, items, clean, carrier, settings) if settings.incoming_headers else received
+            if settings.incoming_headers:
+                received = _with_headers(received, items, clean, carrier, settings)
+            return _with_shown_user(received)
         except Exception as error:  # noqa: BLE001  # remote input, and telemetry must not break the application
             _warn_raised("extract", error)
             return Context() if context is None else context
@@ -230,7 +232,13 @@ class SessionPropagator(TextMapPropagator):
 
     def _refuse(self, host: str, state: State, settings: Settings) -> None:
         """Count a refusal, and say the first one of each host, with the remedy."""
-        if any(str(value) in host for value in state.items.values()):
+        session, name = state.session, host.lower()
+        ids = (
+            session.id,
+            session.user_id,
+            session.previous_id,
+        )  # as given: a host may be named after what is not shown
+        if any(value and value.lower() in name for value in (*ids, *map(str, state.items.values()))):
             host = _HIDDEN
         with _counting:
             if host not in self._refusals and len(self._refusals) >= _MAX_HOSTS:
@@ -362,6 +370,20 @@ def _with_headers(
     is_other = SESSION_ID in given and given[SESSION_ID] != items.get(SESSION_ID)
     others = _baggage.foreign(items) if is_other else {key: items[key] for key in items if key not in given}
     return _baggage.with_baggage(received, {**given, **others})
+
+
+def _with_shown_user(received: Context) -> Context:
+    """Return ``received`` with the user of a request as it may be shown: any code can read baggage, and stamp it."""
+    settings, items = _settings.in_process(), _baggage.entries(received)
+    if settings.user_id == _user_ids.PLAIN or _baggage.USER_KEYS.isdisjoint(items):
+        return received
+    shown: dict[str, object] = {}
+    for key, value in items.items():
+        is_user = key in _baggage.USER_KEYS
+        text = _user_ids.shown(str(value), settings.user_id, settings.user_hash_key) if is_user else value
+        if text is not None:
+            shown[key] = text
+    return _baggage.with_baggage(received, shown)
 
 
 def _as_before(received: Context, items: Mapping[str, object], context: Context | None) -> Context:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Hop: TypeAlias = "Callable[[str, Any], None]"
 
 _lock = ForkSafeLock()
-_unseen: tuple[str, ...] = ("requests.adapters", "urllib.request", "aiohttp")
+_unseen: tuple[str, ...] = ("requests.adapters", "urllib.request", "aiohttp", "tornado.simple_httpclient")
 """The clients that are not watched, by the modules in which they are: nobody has imported them yet."""
 
 
@@ -41,7 +41,9 @@ def _watch(hop: Hop) -> None:
     with _lock:
         for name in _unseen:
             module = sys.modules.get(name)
-            if module is None or getattr(module.__spec__, "_initializing", False):  # another thread is importing it
+            if module is None or getattr(
+                getattr(module, "__spec__", None), "_initializing", False
+            ):  # another thread is importing it
                 continue
             try:
                 _WATCH[name](module, hop)
@@ -52,15 +54,47 @@ def _watch(hop: Hop) -> None:
             )  # not before: what another thread sends is to be seen
 
 
+_SEEN = "_otel_sessions_seen"
+
+
 def _watch_requests(module: Any, hop: Hop) -> None:  # noqa: ANN401
     send = module.HTTPAdapter.send
 
     @functools.wraps(send)
     def watched(adapter: Any, request: Any, *args: Any, **options: Any) -> Any:  # noqa: ANN401
-        _attempt(hop, request, "url", "headers")
+        if getattr(request, _SEEN, None) != request.url:
+            _attempt(hop, request, "url", "headers")
         return send(adapter, request, *args, **options)
 
     module.HTTPAdapter.send = watched
+
+    # An adapter of somebody else's may send by other means; this is asked for each redirect, whoever sends.
+    sessions: Any = sys.modules.get("requests.sessions")
+    if sessions is None:
+        return
+    rebuild = sessions.SessionRedirectMixin.rebuild_proxies
+
+    @functools.wraps(rebuild)
+    def redirected(session: Any, prepared_request: Any, *args: Any, **options: Any) -> Any:  # noqa: ANN401
+        _attempt(hop, prepared_request, "url", "headers")
+        setattr(prepared_request, _SEEN, prepared_request.url)
+        return rebuild(session, prepared_request, *args, **options)
+
+    sessions.SessionRedirectMixin.rebuild_proxies = redirected
+
+
+def _watch_tornado(module: Any, hop: Hop) -> None:  # noqa: ANN401
+    fetch = module.SimpleAsyncHTTPClient.fetch_impl
+
+    @functools.wraps(fetch)
+    def watched(client: Any, request: Any, *args: Any, **options: Any) -> Any:  # noqa: ANN401
+        found: Any = getattr(request, "request", request)  # a proxy of it, with the defaults of the client
+        if hasattr(getattr(found, "headers", None), "copy"):  # a redirect shares them with the request before
+            found.headers = found.headers.copy()
+            _attempt(hop, found, "url", "headers")
+        return fetch(client, request, *args, **options)
+
+    module.SimpleAsyncHTTPClient.fetch_impl = watched
 
 
 def _watch_urllib(module: Any, hop: Hop) -> None:  # noqa: ANN401
@@ -108,4 +142,5 @@ _WATCH: dict[str, Callable[[Any, Hop], None]] = {
     "requests.adapters": _watch_requests,
     "urllib.request": _watch_urllib,
     "aiohttp": _watch_aiohttp,
+    "tornado.simple_httpclient": _watch_tornado,
 }

@@ -17,7 +17,7 @@ from ._context import OPENINFERENCE_SESSION, OPENINFERENCE_USER, live_entry_in
 from ._local_trace import SPAN_KEY, binding_in
 from ._session import MAX_ITEMS, SESSION_ID, Session, extras_in, overlaid, texts_in
 from ._settings import in_process
-from ._state import CLEARED, State, state_of
+from ._state import CLEARED, State, as_of_now, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,7 +58,7 @@ def _among(items: Mapping[str, object], context: Context) -> State | None:
     if (local is not None and local.is_whole) or not in_process().trust_incoming:
         return local
     texts = _baggage.langfuse_texts_in(items)
-    langfuse = None if texts is None else remote_state(texts)
+    langfuse = None if texts is None else _as_of_now(remote_state(texts))
     return langfuse if langfuse is not None and langfuse.is_whole else remote or local or langfuse
 
 
@@ -80,12 +80,14 @@ def _of_parent(context: Context) -> State | None:
     if not attributes.get(SESSION_ID):
         return None
     session_id, user_id, name, path, previous_id = texts_in(attributes)
-    plain = _parent_state(
-        _ids.grouping_id(session_id),
-        _ids.grouping_id(user_id),
-        _ids.grouping_text(name),
-        _ids.grouping_text(path),
-        _ids.grouping_id(previous_id),
+    plain = _as_of_now(
+        _parent_state(
+            _ids.grouping_id(session_id),
+            _ids.grouping_id(user_id),
+            _ids.grouping_text(name),
+            _ids.grouping_text(path),
+            _ids.grouping_id(previous_id),
+        )
     )
     metadata, tags = extras_in(attributes)
     if plain is None or not (metadata or tags):
@@ -136,7 +138,7 @@ def remote_in(items: Mapping[str, object]) -> State | None:
     """
     settings = in_process()
     texts = _baggage.texts_in(items) if settings.trust_incoming else None
-    found = None if texts is None else remote_state(texts)
+    found = None if texts is None else _as_of_now(remote_state(texts))
     if found is None or not settings.metadata_on_wire:
         return found
     metadata, tags = _baggage.extras_in(items, settings.metadata_on_wire, MAX_ITEMS)
@@ -149,6 +151,11 @@ def remote_state(texts: _baggage.Texts) -> State | None:
     """Return what the ``texts`` of a remote caller carry, ``None`` where none of them is valid."""
     session = _baggage.session_of(texts)
     return None if session is None else state_of(session, id_is_remote=True, user_is_remote=True)
+
+
+def _as_of_now(kept: State | None) -> State | None:
+    """Return what was ``kept``; while the settings change, a thread may keep one more of before."""
+    return None if kept is None else as_of_now(kept)
 
 
 def forget() -> None:

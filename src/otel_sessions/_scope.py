@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from opentelemetry.trace import get_current_span
 
 from . import _diagnostics
-from ._changes import NO_KWARGS, StartNew
+from ._changes import NO_KWARGS, Carry, StartNew
 from ._context import Entry, context_with, enter, get_current, leave, leave_one_of
 from ._events import EVENTS, emit_start
 from ._forks import ForkSafeLock
 from ._resolution import state_in
 from ._session import EMPTY, Session
+from ._settings import PROCESS
+from ._state import as_of_now
 from ._streams import Source, async_generator_function, generator_function, wrapped
 
 if TYPE_CHECKING:
@@ -188,7 +190,10 @@ class SessionScope:
             if self._base is None:
                 base = get_current()
                 alone = self._change.alone
-                state = self._inside(base) if base or alone is None else alone
+                if base or alone is None:
+                    state = self._inside(base)
+                else:
+                    state = alone if alone.settings is PROCESS.settings else self._inside(base)
                 enter(state, base, self._opened, owner)
             else:
                 given = self._outer_context()
@@ -211,7 +216,7 @@ class SessionScope:
     def _inside(self, base: Context, args: Args = (), kwargs: Kwargs = NO_KWARGS) -> State:
         outer = state_in(base) if base else None
         if outer is None and self._change.alone is not None:
-            return self._change.alone
+            return self._change.applied(None) if isinstance(self._change, Carry) else as_of_now(self._change.alone)
         if outer is not None and type(self._change) is StartNew:
             _warn_if_torn(base, outer)
         state = self._change.applied(outer, args, kwargs)

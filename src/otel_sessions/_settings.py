@@ -74,7 +74,8 @@ class Settings:
         plain = self.user_id == _user_ids.PLAIN and not self.metadata_on_wire and not self.disabled
         object.__setattr__(self, "is_plain", plain)
         travelling = (key if key == TAGS else METADATA_PREFIX + key for key in self.metadata_on_wire)
-        object.__setattr__(self, "own_keys", frozenset((*WIRE_KEYS, *travelling)))
+        own_keys = () if self.disabled else (*WIRE_KEYS, *travelling)  # off: what a caller sent goes on as without us
+        object.__setattr__(self, "own_keys", frozenset(own_keys))
 
     def __repr__(self) -> str:
         """Show what is not the default; a key is never shown."""
@@ -326,7 +327,12 @@ def sampler_argument() -> str | None:
 
 
 class _Process:
-    """The settings of this process, which hold for what is carried: there is one Context."""
+    """The settings of this process, which hold for what is carried: there is one Context.
+
+    Attributes:
+        settings: Those that hold; ``None`` until they are asked for: see `in_process`.
+        is_given: They are of ``instrument()``, and not of the environment.
+    """
 
     __slots__ = ("is_given", "settings")
 
@@ -335,23 +341,23 @@ class _Process:
         self.is_given = False
 
 
-_process = _Process()
+PROCESS = _Process()
 
 
 def in_process() -> Settings:
     """Return the settings that hold for what this process carries: of ``instrument()``, else of the environment."""
-    settings = _process.settings
+    settings = PROCESS.settings
     if settings is None:
-        settings = _process.settings = Settings.resolved()
+        settings = PROCESS.settings = Settings.resolved()
     return settings
 
 
 def use_in_process(settings: Settings | None) -> None:
     """Let ``settings`` hold from now on; ``None`` is the environment, read when it is asked for."""
-    _process.settings, _process.is_given = settings, settings is not None
+    PROCESS.settings, PROCESS.is_given = settings, settings is not None
 
 
 def forget() -> None:
     """Read the environment again when it is asked for, if the settings are from there (for tests)."""
-    if not _process.is_given:
+    if not PROCESS.is_given:
         use_in_process(None)

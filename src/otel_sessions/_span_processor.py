@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from opentelemetry.propagate import get_global_textmap
 from opentelemetry.sdk.trace import SpanProcessor
 
-from . import _diagnostics
+from . import _diagnostics, _user_ids
 from ._attribute_store import attributes_and_limit, discard, free_store, overwrite, public_attributes, restore, store_of
 from ._context import ENTRY_KEY, get_current
 from ._dialects import Vocabulary, is_genai
@@ -17,7 +17,7 @@ from ._guard import is_guarded
 from ._local_trace import SPAN_KEY, Note, joined, note_of, publish
 from ._resolution import state_in, unscoped
 from ._session import DISPLACED_ID, ID_KEYS, SESSION_ID, USER_ID
-from ._settings import Settings
+from ._settings import Settings, in_process
 from ._state import CLEARED
 from ._stats import Stats, observe
 from ._value_limits import fitted, is_same
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     Stamps = Iterable[tuple[str, Value]]
 
 _KEPT = (SESSION_ID, USER_ID)
+_OFTEN = 1023
 _UNGUARDED = (
     "otel_sessions: the propagators of this process send the session to every host that is called; when they are set, "
     "call otel_sessions.sdk.instrument(), or set_global_textmap(SessionPropagator(get_global_textmap())), or set "
@@ -74,6 +75,7 @@ class SessionSpanProcessor(SpanProcessor):
         self._asks = True  # whether the propagators are guarded: until a span was stamped, and at no cost later
         self._restamp = self._restamped  # one bound method for all spans
         self._has_displaced = False
+        self._seen = get_global_textmap()
         self.apply(Settings.resolved(conflict=conflict, dialects=dialects, aliases=aliases, disabled=disabled))
         if meter_provider is not None:
             observe(self, meter_provider)
@@ -125,6 +127,8 @@ class SessionSpanProcessor(SpanProcessor):
                     set_attribute = span.set_attribute
                     for key, value in stamps:
                         set_attribute(key, value)
+                if not self._counts.stamped & _OFTEN:
+                    self._look_again()
             elif state is CLEARED:
                 self._withdraw(note)
             else:
@@ -179,10 +183,16 @@ class SessionSpanProcessor(SpanProcessor):
         if not self._counts.stamped:
             self._is_on = False
         elif self._asks:
-            self._asks = False
-            if not is_guarded(get_global_textmap()):
+            self._asks, self._seen = False, get_global_textmap()
+            if not is_guarded(self._seen):
                 _diagnostics.warn_once("unguarded", _UNGUARDED)
         return False
+
+    def _look_again(self) -> None:
+        """See, once in a thousand spans, whether the propagators are others by now, and guarded."""
+        seen, self._seen = self._seen, get_global_textmap()
+        if self._seen is not seen and not is_guarded(self._seen):
+            _diagnostics.warn_once("unguarded", _UNGUARDED)
 
     def _spoken(self, state: State, span: Any) -> State:  # noqa: ANN401
         """Return ``state`` with its names in the dialects of this processor; made once for each state."""
@@ -238,8 +248,11 @@ class SessionSpanProcessor(SpanProcessor):
             if key not in attributes or (key in agreed and attributes[key] != value)
         ]
         if USER_ID in note.own:  # the other names of the user agree with it
-            own_user = str(note.own[USER_ID])
-            stamps = [(key, own_user if self._aliases.get(key) == USER_ID else value) for key, value in stamps]
+            settings = in_process()  # what is its own stays, but is not spread to other names as it is not to be shown
+            own_user = _user_ids.shown(str(note.own[USER_ID]), settings.user_id, settings.user_hash_key)
+            others = [item for item in stamps if self._aliases.get(item[0]) != USER_ID]
+            its = [(key, own_user) for key, _ in stamps if own_user and self._aliases.get(key) == USER_ID]
+            stamps = [*its, *others]
         own_id, session_id = attributes.get(SESSION_ID), dict(wanted).get(SESSION_ID)
         if session_id is None or SESSION_ID not in attributes or SESSION_ID in agreed:
             return stamps

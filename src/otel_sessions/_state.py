@@ -29,6 +29,7 @@ class State:
         id_is_remote: The session id came with a request, and was not set in this process.
         user_is_remote: The same of the user.
         header: What propagators keep: its baggage entries as members of a header.
+        settings: By which it was made; ``None`` for one that shows nothing.
         spoken: What span processors keep: the same with its names in dialects.
     """
 
@@ -42,6 +43,7 @@ class State:
     spoken: dict[object, State] | None = None
     header: str | None = None
     is_new: bool = False
+    settings: Settings | None = None
 
 
 def state_of(
@@ -73,6 +75,20 @@ def state_of(
         id_is_remote,
         user_is_remote,
         is_new=is_new,
+        settings=settings,
+    )
+
+
+def as_of_now(state: State) -> State:
+    """Return ``state`` as the settings that hold now show it: one that was kept may be of before they changed."""
+    if state.settings is None or state.settings is in_process():
+        return state
+    return state_of(
+        state.session,
+        is_whole=state.is_whole,
+        id_is_remote=state.id_is_remote,
+        user_is_remote=state.user_is_remote,
+        is_new=state.is_new,
     )
 
 
@@ -86,3 +102,5 @@ def _shown(session: Session, settings: Settings) -> Session:
 
 # Not by `state_of`, which reads the settings: not at import.
 CLEARED = State(EMPTY, {}, {}, (), is_whole=True, id_is_remote=False, user_is_remote=False)
+NOTHING = replace(CLEARED)
+"""No session, and none of a parent span; a bind inside counts, which `CLEARED` would not allow."""

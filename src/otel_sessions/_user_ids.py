@@ -34,4 +34,9 @@ def hashed(user_id: str, key: str) -> str:
     """
     if _HASHED.fullmatch(user_id):
         return user_id
-    return _PREFIX + hmac.new(key.encode("utf-8", "surrogatepass"), user_id.encode(), hashlib.sha256).hexdigest()
+    return (
+        _PREFIX
+        + hmac.new(
+            key.encode("utf-8", "surrogatepass"), user_id.encode("utf-8", "surrogatepass"), hashlib.sha256
+        ).hexdigest()
+    )

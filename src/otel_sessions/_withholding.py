@@ -76,7 +76,7 @@ def items_of(carrier: Any) -> list[tuple[Any, Any]]:  # noqa: ANN401  # whatever
     return [
         (pair[0], value)
         for pair in pairs
-        if isinstance(pair, tuple) and len(pair) == 2  # noqa: PLR2004  # a pair
+        if isinstance(pair, (tuple, list)) and len(pair) == 2  # noqa: PLR2004  # a pair
         for value in (
             pair[1] if isinstance(pair[1], (list, tuple)) else (pair[1],)
         )  # as the metadata of grpc.aio has it
@@ -97,4 +97,4 @@ def _take_out(carrier: Any, key: str) -> bool:  # noqa: ANN401
 
 
 def _text(value: object) -> str:
-    return value.decode("latin-1") if isinstance(value, bytes) else str(value)
+    return value.decode("latin-1") if isinstance(value, (bytes, bytearray)) else str(value)
