@@ -37,7 +37,7 @@ def is_guarded(propagator: TextMapPropagator) -> bool:
     with contextlib.suppress(Exception):  # as above
         span = NonRecordingSpan(SpanContext(1, 1, is_remote=False))  # without one Jaeger's writes nothing at all
         context = set_span_in_context(span, Context({PROBE: []}))
-        propagator.inject(written, _baggage.with_baggage(context, {SESSION_ID: _SAMPLE}))
+        propagator.inject(written, _baggage.with_baggage(context, {SESSION_ID: _SAMPLE}))  # pyright: ignore[reportArgumentType]
     return not any(_SAMPLE in header for header in written.values())
 
 

@@ -7,14 +7,21 @@ all that is in it. So it is given one header with what of them is well-formed.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from opentelemetry.context import Context
 from opentelemetry.propagators.textmap import Getter
 
-from . import _diagnostics, _ids
+from . import _baggage, _diagnostics, _ids, _user_ids
+from ._context import ENTRY_KEY, get_current
 from ._headers import baggage_from, is_simple, trace_state_from, traceparent_from
-from ._session import ID_KEYS
+from ._session import ID_KEYS, SESSION_ID
 from ._settings import in_process
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ._settings import Settings
 
 _W3C = frozenset({"traceparent", "tracestate", "baggage"})
 
@@ -101,6 +108,57 @@ def value_of(key: str, texts: list[str]) -> str | None:
         return text
     warn_of(f"a header for {key} that is not 1 to {_ids.MAX_LENGTH} printable characters")
     return None
+
+
+def with_headers(
+    received: Context,
+    items: Mapping[str, object],
+    getter: CleanGetter,
+    carrier: Any,  # noqa: ANN401
+    settings: Settings,
+) -> Context:
+    """Return ``received`` with what the headers that are named have of a session, before its baggage ``items``.
+
+    Who sets such a header means it, and a stranger may send any baggage. Of another session than the
+    header's nothing is taken: its user would go over.
+    """
+    given = {
+        key: value
+        for key, header in settings.incoming_headers
+        if (value := value_of(key, texts_of(getter, carrier, header))) is not None
+    }
+    if not given:
+        return received
+    is_other = SESSION_ID in given and given[SESSION_ID] != items.get(SESSION_ID)
+    others = _baggage.foreign(items) if is_other else {key: items[key] for key in items if key not in given}
+    return _baggage.with_baggage(received, {**given, **others})
+
+
+def with_shown_user(received: Context) -> Context:
+    """Return ``received`` with the user of a request as it may be shown: any code can read baggage, and stamp it."""
+    settings, items = in_process(), _baggage.entries(received)
+    if settings.user_id == _user_ids.PLAIN or _baggage.USER_KEYS.isdisjoint(items):
+        return received
+    shown: dict[str, object] = {}
+    for key, value in items.items():
+        is_user = key in _baggage.USER_KEYS
+        text = _user_ids.shown(str(value), settings.user_id, settings.user_hash_key) if is_user else value
+        if text is not None:
+            shown[key] = text
+    return _baggage.with_baggage(received, shown)
+
+
+def as_before(received: Context, items: Mapping[str, object], context: Context | None) -> Context:
+    """Return ``received`` with what it holds of a session as it was in the ``context`` before."""
+    private = {key for key in items if _baggage.is_private(key)}
+    if not private:
+        return received
+    if context is None:  # then W3C Baggage alone adds to the current one, and a composite begins with an empty one
+        current = get_current()
+        context = current if ENTRY_KEY in current and received.get(ENTRY_KEY) is current[ENTRY_KEY] else Context()
+    before = _baggage.entries(context)
+    kept = {key: before[key] for key in before if key in private}
+    return _baggage.with_baggage(received, {**kept, **_baggage.foreign(items)})
 
 
 def warn_of(what: str) -> None:

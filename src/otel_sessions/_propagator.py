@@ -19,17 +19,17 @@ from opentelemetry.propagators.textmap import (
 )
 from opentelemetry.trace import set_span_in_context
 
-from . import _baggage, _diagnostics, _settings, _user_ids
-from ._context import ENTRY_KEY, get_current
+from . import _baggage, _diagnostics, _settings
+from ._context import get_current
 from ._destinations import NONE
 from ._egress import LATER, UNKNOWN, UNSAMPLED, refused
 from ._forks import ForkSafeLock
 from ._guard import PROBE, answer, guards_in
 from ._headers import MAX_BAGGAGE, MAX_MEMBERS, baggage_of, fitted, plain_spaces
-from ._ingress import CleanGetter, texts_of, value_of
+from ._ingress import CleanGetter, as_before, with_headers, with_shown_user
 from ._local_trace import SPAN_KEY
 from ._resolution import state_in
-from ._session import SESSION_ID, WIRE_KEYS
+from ._session import WIRE_KEYS
 from ._trace_state import is_from_session, known_as_caller, without_randomness
 from ._withholding import withhold
 
@@ -162,10 +162,10 @@ class SessionPropagator(TextMapPropagator):
             if span is not None and (caller := known_as_caller(span)) is not span:
                 received = set_span_in_context(caller, received)
             if not settings.trust_incoming:
-                return _as_before(received, items, context)
+                return as_before(received, items, context)
             if settings.incoming_headers:
-                received = _with_headers(received, items, clean, carrier, settings)
-            return _with_shown_user(received)
+                received = with_headers(received, items, clean, carrier, settings)
+            return with_shown_user(received)
         except Exception as error:  # noqa: BLE001  # remote input, and telemetry must not break the application
             _warn_raised("extract", error)
             return Context() if context is None else context
@@ -346,57 +346,6 @@ def _is_readable(key: object, value: object) -> bool:
         return bool(f"{key}{value}".encode())
     except Exception:  # noqa: BLE001  # the value's own code may raise anything
         return False
-
-
-def _with_headers(
-    received: Context,
-    items: Mapping[str, object],
-    getter: CleanGetter,
-    carrier: Any,  # noqa: ANN401
-    settings: Settings,
-) -> Context:
-    """Return ``received`` with what the headers that are named have of a session, before its baggage ``items``.
-
-    Who sets such a header means it, and a stranger may send any baggage. Of another session than the
-    header's nothing is taken: its user would go over.
-    """
-    given = {
-        key: value
-        for key, header in settings.incoming_headers
-        if (value := value_of(key, texts_of(getter, carrier, header))) is not None
-    }
-    if not given:
-        return received
-    is_other = SESSION_ID in given and given[SESSION_ID] != items.get(SESSION_ID)
-    others = _baggage.foreign(items) if is_other else {key: items[key] for key in items if key not in given}
-    return _baggage.with_baggage(received, {**given, **others})
-
-
-def _with_shown_user(received: Context) -> Context:
-    """Return ``received`` with the user of a request as it may be shown: any code can read baggage, and stamp it."""
-    settings, items = _settings.in_process(), _baggage.entries(received)
-    if settings.user_id == _user_ids.PLAIN or _baggage.USER_KEYS.isdisjoint(items):
-        return received
-    shown: dict[str, object] = {}
-    for key, value in items.items():
-        is_user = key in _baggage.USER_KEYS
-        text = _user_ids.shown(str(value), settings.user_id, settings.user_hash_key) if is_user else value
-        if text is not None:
-            shown[key] = text
-    return _baggage.with_baggage(received, shown)
-
-
-def _as_before(received: Context, items: Mapping[str, object], context: Context | None) -> Context:
-    """Return ``received`` with what it holds of a session as it was in the ``context`` before."""
-    private = {key for key in items if _baggage.is_private(key)}
-    if not private:
-        return received
-    if context is None:  # then W3C Baggage alone adds to the current one, and a composite begins with an empty one
-        current = get_current()
-        context = current if ENTRY_KEY in current and received.get(ENTRY_KEY) is current[ENTRY_KEY] else Context()
-    before = _baggage.entries(context)
-    kept = {key: before[key] for key in before if key in private}
-    return _baggage.with_baggage(received, {**kept, **_baggage.foreign(items)})
 
 
 def _warn_raised(call: str, error: Exception) -> None:
