@@ -182,7 +182,7 @@ class SessionSpanProcessor(SpanProcessor):
         self.on_start(span, parent_context)
         if not self._counts.stamped:
             self._is_on = False
-        elif self._asks:
+        else:
             self._asks, self._seen = False, get_global_textmap()
             if not is_guarded(self._seen):
                 _diagnostics.warn_once("unguarded", _UNGUARDED)
