@@ -664,3 +664,10 @@ def test_spaces_do_not_make_a_header_longer_than_others_read():
     for headers in (sent, carrier):
         assert 8000 < len(headers["baggage"]) <= 8192
         assert get_session(W3CBaggagePropagator().extract(headers, Context())) == session
+
+
+@pytest.mark.parametrize("length", [4094, 4095, 4096])
+def test_a_member_that_a_plus_makes_too_long_is_dropped_as_any(length, stamped, told):
+    header = "session.id=ours,user.id=" + "x" * (length - len("user.id=+")) + "+"
+    assert stamped(received({"baggage": header})) == {"session.id": "ours"}
+    assert {name for name, _ in told()} == {"otel_sessions"}

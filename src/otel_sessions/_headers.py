@@ -79,7 +79,8 @@ def baggage_from(header: str, once: Collection[str]) -> tuple[str, bool]:
             own[name] = plain.replace("+", "%2B") if name.endswith((".id", "_id")) else plain
         else:
             others.append(text)
-    kept = _fitting([*own.values(), *others])
+    fit = (member for member in own.values() if len(member) <= _MAX_MEMBER)  # one with a plus has become longer
+    kept = _fitting([*fit, *others])
     return ",".join(kept), len(kept) == len(found)
 
 
