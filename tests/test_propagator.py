@@ -229,6 +229,32 @@ def test_a_list_of_pairs_is_cleaned_too(pipeline):
     assert dict(carrier)["baggage"] == "x=1"
 
 
+def test_metadata_of_grpc_that_has_pairs_for_keys_is_cleaned_too(pipeline):
+    class Metadata:
+        """As that of `grpc.aio` in grpcio 1.66."""
+
+        def __init__(self):
+            self.pairs = [("baggage", f"{IDS},x=1")]
+
+        def __iter__(self):
+            return iter(self.pairs)
+
+        def items(self):
+            raise KeyError
+
+        def __delitem__(self, key):
+            self.pairs = [pair for pair in self.pairs if pair[0] != key]
+
+        def __setitem__(self, key, value):
+            del self[key]
+            self.pairs.append((key, value))
+
+    carrier = Metadata()
+    with set_session("conv-42"), calling(pipeline, PUBLIC):
+        SessionPropagator(W3CBaggagePropagator()).inject(carrier)
+    assert carrier.pairs == [("baggage", "x=1")]
+
+
 def test_a_carrier_that_nothing_can_be_taken_out_of_is_written_over(pipeline):
     class Carrier:
         def __init__(self):

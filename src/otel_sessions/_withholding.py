@@ -70,17 +70,22 @@ def _without_randomness(header: str) -> str:
 
 def items_of(carrier: Any) -> list[tuple[Any, Any]]:  # noqa: ANN401  # whatever a client has for headers
     """Return the headers in ``carrier``, each value of one that has several."""
-    items = getattr(carrier, "items", None)
-    found = items() if callable(items) else carrier
-    pairs = list(found) if isinstance(found, Iterable) and not isinstance(found, (str, bytes)) else []
     return [
         (pair[0], value)
-        for pair in pairs
+        for pair in _pairs_of(carrier)
         if isinstance(pair, (tuple, list)) and len(pair) == 2  # noqa: PLR2004  # a pair
         for value in (
             pair[1] if isinstance(pair[1], (list, tuple)) else (pair[1],)
         )  # as the metadata of grpc.aio has it
     ]
+
+
+def _pairs_of(carrier: Any) -> list[Any]:  # noqa: ANN401  # as above
+    items = getattr(carrier, "items", None)
+    if callable(items):
+        with contextlib.suppress(KeyError):  # of the metadata of older grpc.aio, which has pairs for keys
+            return list(items())
+    return list(carrier) if isinstance(carrier, Iterable) and not isinstance(carrier, (str, bytes)) else []
 
 
 def _take_out(carrier: Any, key: str) -> bool:  # noqa: ANN401
