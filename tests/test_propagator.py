@@ -533,6 +533,11 @@ def test_as_one_of_several_it_guards_baggage(pipeline):
     assert carriers == [IDS, None]
 
 
+def test_an_option_that_there_is_not_is_said_and_the_others_hold(warnings):
+    assert str(session_baggage(propagate_to="none", nonsense=1).settings().propagate_to) == "none"
+    assert warnings() == ["otel_sessions: session_baggage has no option 'nonsense', which is left out"]
+
+
 def test_a_disabled_plug_in_leaves_the_propagators_as_they_are(monkeypatch):
     monkeypatch.setenv("OTEL_SESSION_DISABLED", "true")
     propagator = SessionPropagator(w3c(), trust_incoming=False)

@@ -32,7 +32,9 @@ from otel_sessions._sampler import (
     ParentBasedSessionRatio,
     SessionRatioSampler,
     parentbased_session_ratio,
+    parentbased_session_ratio_of_file,
     session_ratio,
+    session_ratio_of_file,
 )
 from otel_sessions._trace_state import (
     HOST_ATTRIBUTES,
@@ -617,3 +619,14 @@ def test_the_sdk_configures_them_by_name(name, argument, is_kept, monkeypatch):
     sampler = _configuration._import_sampler(name)
     assert "SessionRatioSampler" in sampler.get_description()
     assert started(sampler, in_session(DROPPED)).trace_flags.sampled == is_kept
+
+
+@pytest.mark.parametrize("make", [session_ratio_of_file, parentbased_session_ratio_of_file])
+def test_a_sampler_of_a_configuration_file_takes_its_ratio_from_the_environment(make, monkeypatch, warnings):
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER_ARG", "0")
+    assert not make().keeps_session("conv-42")
+    monkeypatch.delenv("OTEL_TRACES_SAMPLER_ARG")
+    assert make().keeps_session("conv-42")
+    assert warnings() == [
+        "otel_sessions: OTEL_TRACES_SAMPLER_ARG is not set to a number from 0 to 1: everything is kept"
+    ]
