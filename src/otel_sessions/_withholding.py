@@ -81,10 +81,11 @@ def items_of(carrier: Any) -> list[tuple[Any, Any]]:  # noqa: ANN401  # whatever
 
 
 def _pairs_of(carrier: Any) -> list[Any]:  # noqa: ANN401  # as above
-    items = getattr(carrier, "items", None)
+    items: Any = getattr(carrier, "items", None)
     if callable(items):
         with contextlib.suppress(KeyError):  # of the metadata of older grpc.aio, which has pairs for keys
-            return list(items())
+            found: Any = items()
+            return list(found)
     return list(carrier) if isinstance(carrier, Iterable) and not isinstance(carrier, (str, bytes)) else []
 
 
