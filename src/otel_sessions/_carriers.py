@@ -20,7 +20,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from . import _baggage, _diagnostics
 from ._changes import Carry
 from ._context import context_with, get_current
-from ._headers import baggage_from, fitted, trace_state_from, traceparent_from
+from ._headers import fitted, well_formed
 from ._resolution import remote_in, state_in
 from ._scope import SessionScope
 from ._settings import in_process
@@ -187,13 +187,8 @@ def _pairs_of(carrier: Carrier) -> Iterable[tuple[Any, Any]]:
 
 
 def _well_formed(key: str, texts: list[str]) -> str:
-    """Return one header: of several baggage and tracestate headers all together, of others the first."""
-    if key == _TRACEPARENT:
-        header, is_whole = traceparent_from(texts[0] if texts else "")
-    elif key == _BAGGAGE:
-        header, is_whole = baggage_from(",".join(texts), in_process().own_keys)
-    else:
-        header, is_whole = trace_state_from(",".join(texts))
+    """Return headers of one name as one that is well-formed, and say if that is not all of them."""
+    header, is_whole = well_formed(key, texts, in_process().own_keys)
     if not is_whole:
         _warn_ill_formed(f"a {key} member that is not well-formed, or more members than allowed,")
     return header

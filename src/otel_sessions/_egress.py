@@ -23,7 +23,7 @@ from ._context import get_current
 from ._destinations import ALL, NONE, host_of_authority, host_of_url
 from ._guard import guards_in
 from ._local_trace import SPAN_KEY
-from ._trace_state import destination_of
+from ._trace_state import HOST_ATTRIBUTES, destination_of
 from ._withholding import items_of, withhold
 
 if TYPE_CHECKING:
@@ -48,11 +48,8 @@ TOLD_LATER: set[str] = set()
 """Instrumentations whose calls are injected once more, below them, by the names of their modules."""
 
 # What names a destination, and how to read it.
-_NAMES: tuple[tuple[str, Callable[[object], str | None]], ...] = (
-    ("url.full", host_of_url),
-    ("http.url", host_of_url),
-    ("server.address", host_of_authority),
-    ("net.peer.name", host_of_authority),
+_NAMES: tuple[tuple[str, Callable[[object], str | None]], ...] = tuple(
+    (name, host_of_url if "url" in name else host_of_authority) for name in HOST_ATTRIBUTES
 )
 
 # What stands between an instrumentation and us.

@@ -50,6 +50,17 @@ _STATE_MEMBER = re.compile(
 )
 
 
+def well_formed(name: str, texts: list[str], once: Collection[str]) -> tuple[str, bool]:
+    """Return several headers of one ``name``, one of W3C's, as one that is well-formed, and whether that is all of them.
+
+    Of ``traceparent`` the first counts; the others are lists, and count together. For ``once`` see `baggage_from`.
+    """
+    if name == "traceparent":
+        return _traceparent_from(texts[0] if texts else "")
+    header = texts[0] if len(texts) == 1 else ",".join(texts)
+    return baggage_from(header, once) if name == "baggage" else trace_state_from(header)
+
+
 def baggage_from(header: str, once: Collection[str]) -> tuple[str, bool]:
     """Return what of a baggage ``header`` a propagator of the API can read, and whether that is all of it.
 
@@ -135,7 +146,7 @@ def plain_spaces(header: str, names: Collection[str]) -> str:
     )
 
 
-def traceparent_from(header: str) -> tuple[str, bool]:
+def _traceparent_from(header: str) -> tuple[str, bool]:
     """Return a traceparent ``header``, and whether it is short enough to be one; a longer one is none."""
     return (header, True) if len(header) <= _MAX_TRACEPARENT else ("", False)
 

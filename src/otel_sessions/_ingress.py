@@ -14,7 +14,7 @@ from opentelemetry.propagators.textmap import Getter
 
 from . import _baggage, _diagnostics, _ids, _user_ids
 from ._context import ENTRY_KEY, get_current
-from ._headers import baggage_from, is_simple, trace_state_from, traceparent_from
+from ._headers import is_simple, well_formed
 from ._session import ID_KEYS, SESSION_ID
 from ._settings import in_process
 
@@ -87,13 +87,8 @@ def _text(value: str | bytes) -> str:
 
 
 def cleaned(name: str, texts: list[str]) -> str:
-    """Return several headers of one ``name``, one of W3C's, as one that is well-formed; of ``traceparent`` the first."""
-    if name == "traceparent":
-        header, is_whole = traceparent_from(texts[0])
-    else:
-        header = texts[0] if len(texts) == 1 else ",".join(texts)
-        is_baggage = name == "baggage"
-        header, is_whole = baggage_from(header, in_process().own_keys) if is_baggage else trace_state_from(header)
+    """Return headers of one ``name`` as one that is well-formed, and say if that is not all of them."""
+    header, is_whole = well_formed(name, texts, in_process().own_keys)
     if not is_whole:
         warn_of(f"a {name} header, or a member of one, that is not well-formed, or more than fit,")
     return header
