@@ -14,6 +14,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from otel_sessions import get_session
 from otel_sessions._events import EVENTS
+from otel_sessions._providers import PROVIDERS
 from otel_sessions._settings import use_in_process
 from otel_sessions._span_processor import guarded
 from otel_sessions.sdk import SessionSpanProcessor
@@ -72,6 +73,7 @@ def _clean_slate() -> Iterator[None]:
         sys.modules["otel_sessions._grpc_target"].unwatch_channels()
     use_in_process(None)
     EVENTS.use(None, on=False)
+    PROVIDERS.use(None, None)
     clean_slate()
 
 

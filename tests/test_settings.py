@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from hashlib import sha256
+from uuid import UUID
 
 import pytest
 from click.testing import CliRunner
@@ -19,9 +21,14 @@ VARIABLES = [setting.variable for setting in SETTINGS]
 SECRET = "an-id-or-a-key-that-is-long"  # noqa: S105  # none
 
 
+def variable_of(name):
+    (variable,) = (setting.variable for setting in SETTINGS if setting.name == name)
+    return variable
+
+
 def resolved(monkeypatch, **environment):
     for name, value in environment.items():
-        monkeypatch.setenv(f"OTEL_SESSION_{name.upper()}", value)
+        monkeypatch.setenv(variable_of(name), value)
     return Settings.resolved()
 
 
@@ -38,6 +45,9 @@ def test_there_is_a_variable_for_each_setting_and_its_default_is_the_first_of_th
         "OTEL_SESSION_CONFLICT",
         "OTEL_SESSION_LOGS",
         "OTEL_SESSION_EVENTS",
+        "OTEL_SESSION_ID",
+        "OTEL_SESSION_PROVIDER_IDS",
+        "OTEL_SESSION_FLUSH",
         "OTEL_SESSION_DISABLED",
     ]
     assert Settings.resolved() == Settings(
@@ -52,6 +62,9 @@ def test_there_is_a_variable_for_each_setting_and_its_default_is_the_first_of_th
         conflict="scope",
         logs="true",
         events=False,
+        session_id=None,
+        provider_ids=("user",),
+        flush=0,
         disabled=False,
     )
 
@@ -78,6 +91,15 @@ def test_there_is_a_variable_for_each_setting_and_its_default_is_the_first_of_th
         ("conflict", "Span", "span"),
         ("logs", "sampled", "sampled"),
         ("events", "true", True),
+        ("session_id", " Auto ", "auto"),
+        ("session_id", " nightly-7 ", "nightly-7"),
+        ("provider_ids", "User", ("user",)),
+        ("provider_ids", "session, user", ("user", "session")),
+        ("provider_ids", "session", ("session",)),
+        ("provider_ids", "none", ()),
+        ("flush", " 250 ", 250),
+        ("flush", "0", 0),
+        ("flush", "60000", 60_000),
         ("disabled", "true", True),
         ("disabled", "1", True),
         ("logs", "off", "false"),
@@ -110,6 +132,12 @@ def test_an_empty_variable_is_none(monkeypatch, warnings, name, text):
         ("user_hash_key", b"bytes", "bytes"),
         ("logs", False, "false"),
         ("events", True, True),
+        ("session_id", 7, "7"),
+        ("session_id", UUID(int=7), "00000000-0000-0000-0000-000000000007"),
+        ("provider_ids", ["session"], ("session",)),
+        ("provider_ids", [], ()),
+        ("flush", 0, 0),
+        ("flush", 60_000, 60_000),
         ("disabled", "true", True),
     ],
 )  # fmt: skip
@@ -139,6 +167,12 @@ def test_an_argument_beats_the_environment(monkeypatch):
         ("incoming_headers", "traceparent=x-trace", (), "session.id=x-session-id"),
         ("logs", "some", "true", "true, false, sampled"),
         ("events", "sometimes", False, "false, true"),
+        ("provider_ids", f"user,{SECRET}", (), "user, session, none"),
+        ("provider_ids", "user,none", (), "user, session, none"),
+        ("flush", "60001", 0, "from 0 to 60000"),
+        ("flush", "-1", 0, "from 0 to 60000"),
+        ("flush", "1.5", 0, "from 0 to 60000"),
+        ("flush", "soon", 0, "from 0 to 60000"),
         ("disabled", "ture", False, "false, true"),
     ],
 )  # fmt: skip
@@ -148,7 +182,7 @@ def test_what_cannot_be_used_closes_and_names_the_variable_and_what_is_allowed( 
     for _ in range(2):
         assert getattr(resolved(monkeypatch, **{name: text}), name) == closed
     (message,) = warnings()
-    assert f"OTEL_SESSION_{name.upper()}" in message
+    assert variable_of(name) in message
     assert allowed in message
     assert SECRET not in message
 
@@ -188,6 +222,22 @@ def test_a_slip_of_the_pen_is_said_once_when_the_plug_in_is_installed(monkeypatc
     ]
 
 
+@pytest.mark.parametrize("session_id", ["Sitzung-7-ü" * 2, "s" * 201])
+def test_an_id_for_the_process_that_does_not_fit_becomes_its_digest(monkeypatch, warnings, session_id):
+    expected = "sha256-" + sha256(session_id.encode()).hexdigest()
+    assert resolved(monkeypatch, session_id=session_id).session_id == expected
+    (message,) = warnings()
+    assert "OTEL_SESSION_ID: it is not 1 to 200 characters of printable ASCII" in message
+    assert session_id not in message
+
+
+@pytest.mark.parametrize("session_id", [True, 1.5, b"x", ["a"]])
+def test_what_is_no_id_is_none_for_the_process(warnings, session_id):
+    assert Settings.resolved(session_id=session_id).session_id is None
+    (message,) = warnings()
+    assert "session_id: expected auto, or an id: a str, an int or a uuid.UUID, so it is taken as '' (" in message
+
+
 @pytest.mark.parametrize("argument", [5, object(), b"x", [1], {"a": 1}, {1: "a"}, float("nan")])
 @pytest.mark.parametrize("name", [setting.name for setting in SETTINGS])
 def test_no_argument_of_any_type_raises(name, argument):
@@ -219,6 +269,10 @@ def test_the_repr_shows_what_was_set_and_never_a_key():
     settings = Settings.resolved(user_id="hash", user_hash_key=SECRET, events=True, aliases="a=user.id")
     expected = "Settings(aliases='a=user.id', user_id='hash', user_hash_key='set, not shown', events='true')"
     assert repr(settings) == expected
+    assert repr(Settings.resolved(session_id=SECRET)) == "Settings(session_id='set, not shown')"
+    assert repr(Settings.resolved(session_id="auto", flush=9, provider_ids=())) == (
+        "Settings(session_id='auto', provider_ids='none', flush='9')"
+    )
 
 
 # The command

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from types import FunctionType
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard, overload
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard, TypeVar, overload
 
 from opentelemetry.context import Context
 
@@ -13,17 +13,24 @@ from . import _diagnostics
 from ._binding import bound
 from ._changes import Clear, Descend, NotPlainError, Start, StartComputed, StartNew, Update, plain_start
 from ._context import get_current
+from ._decorators import Decorator
 from ._events import ended
+from ._exchange import Plan
 from ._fields import SessionId, clean_id, clean_text, given, is_id
 from ._resolution import state_in
 from ._scope import SessionScope
 from ._session import EMPTY, Session
+from ._turn import Turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from opentelemetry.trace import Tracer
+
     from ._changes import Change
     from ._fields import Fields
+
+_D = TypeVar("_D", bound=Decorator)
 
 _IS_GENERATOR = inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
 
@@ -215,6 +222,50 @@ def step(name: str) -> SessionScope:
     return SessionScope(Descend(clean_text("name", name)))
 
 
+def turn(name: str = "turn", *, input: object = None, new_trace: bool = False, tracer: Tracer | None = None) -> Turn:  # noqa: A002  # the field's word
+    """Return the span of one exchange of a session, with what was asked and what was answered.
+
+    ::
+
+        with set_session(session_id="conv-42"), turn("reply", input=question) as t:
+            t.output = answer(question)
+
+        @turn("reply")  # the arguments are the input, what it returns or yields the output
+        def reply(question): ...
+
+    Inside a span it is a child of that, and puts the first input and the last output on the first open span
+    of the trace in this process as well (Phoenix shows those of the root span); elsewhere it begins a
+    trace, with a link to the turn before it in the session, where that was begun in this process. As a decorator it
+    takes functions, coroutine functions and generator functions of both kinds, and where a function returns a
+    stream, the output is what that gives until it is consumed, and then the span ends.
+
+    Args:
+        name: The name of the span.
+        input: A text, or anything that has a form in JSON (a `dict`, a dataclass, a pydantic model); of
+            other objects only the type is shown. At most 262,144 characters are kept. As a decorator ``None`` is what the
+            function is called with, and a callable is called with the same, and returns it.
+        new_trace: Begin a trace, inside a span too.
+        tracer: An OTel ``Tracer``; ``None`` is one of this package, of the provider of ``instrument()`` or
+            the global one.
+
+    Never raises. ``OPENINFERENCE_HIDE_INPUTS=true`` and ``OPENINFERENCE_HIDE_OUTPUTS=true`` put ``__REDACTED__`` in
+    place of what was said, as they do for the instrumentations of OpenInference.
+
+    Attributes: OpenInference, "Semantic Conventions" (``openinference.span.kind=CHAIN``, ``input.value``,
+    ``input.mime_type``, ``output.value``, ``output.mime_type``).
+    """
+    function = _named_function(name)
+    if function is not None:
+        plan = Plan(function.__name__, input, new_trace, tracer)
+        return _bare(Turn(plan), function, "turn(name)")
+    if type(name) is not str or not name.strip():
+        _diagnostics.warn_caller(
+            "turn name", "turn: expected a name and got %s: it is called turn", type(name).__name__
+        )
+        name = "turn"
+    return Turn(Plan(name, input, new_trace, tracer))
+
+
 def get_session(ctx: Context | None = None) -> Session | None:
     """Return the session that spans started in ``ctx`` carry, ``None`` for none.
 
@@ -251,7 +302,7 @@ def _named_function(value: object) -> FunctionType | None:
     return value if type(value) is FunctionType and value.__name__ != "<lambda>" else None
 
 
-def _bare(scope: SessionScope, function: FunctionType, call: str) -> SessionScope:
+def _bare(scope: _D, function: FunctionType, call: str) -> _D:
     """Return ``function`` decorated, where a decorator was written without its parentheses."""
     _diagnostics.warn_caller("bare", "to decorate a function, write @%s", call)
     return scope(function)  # type: ignore[return-value]  # the application goes on with a function

@@ -12,12 +12,13 @@ from opentelemetry import trace
 from opentelemetry._logs import get_logger_provider
 from opentelemetry.propagate import get_global_textmap, set_global_textmap
 
-from . import _changes, _diagnostics, _resolution, _settings
-from ._events import EVENTS
+from . import _changes, _diagnostics, _process_session, _resolution, _settings
+from ._events import EVENTS, emit_start
 from ._forks import ForkSafeLock
 from ._log_pipeline import put_first
 from ._log_processor import SessionLogRecordProcessor
 from ._propagator import SessionPropagator
+from ._providers import PROVIDERS
 from ._settings import Settings
 from ._span_processor import SessionSpanProcessor
 
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from opentelemetry._logs import LoggerProvider
     from opentelemetry.metrics import MeterProvider
     from opentelemetry.trace import TracerProvider
+
+    from ._fields import SessionId
+    from ._session import Session
 
 _GRPC_TARGET = f"{__package__}._grpc_target"
 
@@ -50,6 +54,9 @@ def instrument(  # noqa: PLR0913  # one for each setting
     conflict: Literal["scope", "span"] | None = None,
     logs: bool | Literal["sampled"] | None = None,
     events: bool | None = None,
+    session_id: SessionId | None = None,
+    provider_ids: str | Iterable[str] | None = None,
+    flush: int | None = None,
     disabled: bool | None = None,
     meter_provider: MeterProvider | None = None,
 ) -> None:
@@ -76,6 +83,12 @@ def instrument(  # noqa: PLR0913  # one for each setting
         conflict: Who wins where a span starts with another session id: ``scope`` (the default) or ``span``.
         logs: Stamp log records (``True``, the default), don't, or ``"sampled"``: also drop those of dropped sessions.
         events: Write ``session.start`` and ``session.end`` as log records; off by default.
+        session_id: The session of all in this process that has no other, until `uninstrument`: ``"auto"`` makes
+            an id (a notebook, a command, an agent of one run), anything else is one. There is none by default.
+        provider_ids: What a span takes of the arguments of a call of OpenAI, where it has none: ``user`` (the
+            default), ``user,session`` or ``none``.
+        flush: How long the end of a turn waits for its spans and logs to be exported, in milliseconds up to 60,000;
+            0 (the default) is not at all.
         disabled: Switch everything off.
         meter_provider: As in `SessionSpanProcessor`; counts in the first call for a provider.
     """
@@ -91,16 +104,22 @@ def instrument(  # noqa: PLR0913  # one for each setting
         conflict=conflict,
         logs=logs,
         events=events,
+        session_id=session_id,
+        provider_ids=provider_ids,
+        flush=flush,
         disabled=disabled,
     )
     _settings.warn_of_slips()
     with _lock:
-        _use(settings)
+        begun = _use(settings)
+        PROVIDERS.use(tracer_provider, logger_provider)
         _attempt("a propagator", _guard_propagators)
         if not settings.disabled:
             _attempt("what knows the target of gRPC channels", _watch_channels)
         _attempt("a span processor", lambda: _install(tracer_provider, settings, meter_provider))
         _attempt("a log processor", lambda: _install_logs(logger_provider, settings, tracer_provider))
+    if begun is not None:
+        emit_start(begun)
 
 
 def uninstrument(tracer_provider: TracerProvider | None = None, logger_provider: LoggerProvider | None = None) -> None:
@@ -130,6 +149,7 @@ def uninstrument(tracer_provider: TracerProvider | None = None, logger_provider:
     if _GRPC_TARGET in sys.modules:
         sys.modules[_GRPC_TARGET].unwatch_channels()
     EVENTS.use(None, on=False)
+    PROVIDERS.use(None, None)
     _use(None)
 
 
@@ -137,11 +157,15 @@ class _Guard(SessionPropagator):
     """A propagator that was put in place of the application's."""
 
 
-def _use(settings: Settings | None) -> None:
-    """Let ``settings`` hold for this process; what was made by others is not used again."""
+def _use(settings: Settings | None) -> Session | None:
+    """Let ``settings`` hold for this process, and return its own session if that begins with them.
+
+    What was made by others is not used again.
+    """
     _settings.use_in_process(settings)
     _changes.forget()
     _resolution.forget()
+    return _process_session.follow(settings)
 
 
 def _attempt(what: str, install: Callable[[], None]) -> None:

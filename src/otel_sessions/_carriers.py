@@ -37,6 +37,8 @@ Text: TypeAlias = str | bytes
 Carrier: TypeAlias = Mapping[Any, Any] | Iterable[tuple[Any, Any]] | None
 """Names and values, as a mapping or as pairs; each a str, or bytes of UTF-8, a value also a list of those."""
 
+Complain: TypeAlias = "Callable[[str], None]"
+
 _TRACEPARENT, _BAGGAGE = "traceparent", "baggage"
 _FIELDS = (_TRACEPARENT, "tracestate", _BAGGAGE)
 _MAX_ITEMS = 4096
@@ -65,12 +67,18 @@ def to_carrier(*, environ: bool = False) -> dict[str, str]:
     """
     carrier: dict[str, str] = {}
     try:
-        context = get_current()
-        _trace_context.inject(carrier, context)
-        _inject_baggage(carrier, context)
+        carrier = carrier_in(get_current())
     except Exception as error:  # noqa: BLE001  # telemetry must not break the application
         _diagnostics.warn_caller("to_carrier", "to_carrier: writing raised %s", type(error).__name__)
     return {name.upper(): carrier.get(name, "") for name in _FIELDS} if environ else carrier
+
+
+def carrier_in(context: Context) -> dict[str, str]:
+    """Return the session and the span of ``context`` as `to_carrier` does."""
+    carrier: dict[str, str] = {}
+    _trace_context.inject(carrier, context)
+    _inject_baggage(carrier, context)
+    return carrier
 
 
 def from_carrier(carrier: Carrier) -> SessionScope:
@@ -94,10 +102,7 @@ def from_carrier(carrier: Carrier) -> SessionScope:
 
     What is not well-formed is left out; then it warns, once, without the value.
     """
-    fields = _fields_of(carrier)
-    context = _extracted(fields)
-    if _TRACEPARENT in fields and not get_current_span(context).get_span_context().is_valid:
-        _warn_ill_formed("a traceparent that is not well-formed")
+    context = context_in(carrier, _warn_ill_formed)
     items = _baggage.entries(context)
     found = remote_in(items)
     if not in_process().trust_incoming:
@@ -144,34 +149,48 @@ def _continuing(span: Span, items: Mapping[str, object]) -> Callable[[Context], 
     return continued
 
 
-def _extracted(fields: Mapping[str, str]) -> Context:
+def context_in(carrier: Carrier, complain: Complain) -> Context:
+    """Return a Context with the span and the baggage of ``carrier``, and nothing else. Never raises.
+
+    Args:
+        carrier: As for `from_carrier`.
+        complain: Is told what is not well-formed, and is left out.
+    """
+    fields = _fields_of(carrier, complain)
+    context = _extracted(fields, complain)
+    if _TRACEPARENT in fields and not get_current_span(context).get_span_context().is_valid:
+        complain("a traceparent that is not well-formed")
+    return context
+
+
+def _extracted(fields: Mapping[str, str], complain: Complain) -> Context:
     try:
         return _w3c_baggage.extract(fields, _trace_context.extract(fields, Context()))
     except Exception as error:  # noqa: BLE001  # remote input
-        _warn_ill_formed(type(error).__name__)
+        complain(type(error).__name__)
         return Context()
 
 
-def _fields_of(carrier: Carrier) -> dict[str, str]:
+def _fields_of(carrier: Carrier, complain: Complain) -> dict[str, str]:
     """Return what `_FIELDS` name in ``carrier``, well-formed."""
     found: dict[str, list[str]] = {}
     try:
         for pair in islice(_pairs_of(carrier), _MAX_ITEMS):
-            _take(pair, found)
+            _take(pair, found, complain)
     except Exception as error:  # noqa: BLE001  # remote input, and objects of other libraries
-        _warn_ill_formed(type(error).__name__)
-    fields = {key: _well_formed(key, texts) for key, texts in found.items()}
+        complain(type(error).__name__)
+    fields = {key: _well_formed(key, texts, complain) for key, texts in found.items()}
     return {key: value for key, value in fields.items() if value}
 
 
-def _take(pair: Any, found: dict[str, list[str]]) -> None:  # noqa: ANN401  # remote input
+def _take(pair: Any, found: dict[str, list[str]], complain: Complain) -> None:  # noqa: ANN401  # remote input
     try:
         name, value = pair
         key = _text(name).lower()
         if key in _FIELDS:
-            found.setdefault(key, []).extend(_texts(value))
+            found.setdefault(key, []).extend(_texts(value, complain))
     except Exception as error:  # noqa: BLE001  # the others may be good
-        _warn_ill_formed(type(error).__name__)
+        complain(type(error).__name__)
 
 
 def _pairs_of(carrier: Carrier) -> Iterable[tuple[Any, Any]]:
@@ -186,19 +205,19 @@ def _pairs_of(carrier: Carrier) -> Iterable[tuple[Any, Any]]:
     return items() if callable(items) else carrier  # pyright: ignore[reportReturnType]
 
 
-def _well_formed(key: str, texts: list[str]) -> str:
+def _well_formed(key: str, texts: list[str], complain: Complain) -> str:
     """Return headers of one name as one that is well-formed, and say if that is not all of them."""
     header, is_whole = well_formed(key, texts, in_process().own_keys)
     if not is_whole:
-        _warn_ill_formed(f"a {key} member that is not well-formed, or more members than allowed,")
+        complain(f"a {key} member that is not well-formed, or more members than allowed,")
     return header
 
 
-def _texts(value: object) -> list[str]:
+def _texts(value: object, complain: Complain) -> list[str]:
     parts = value if isinstance(value, (list, tuple)) else (value,)
     texts = [_text(part) for part in parts]
     if any(not isinstance(part, (str, bytes, bytearray)) for part in parts):
-        _warn_ill_formed("a value that is neither str nor bytes")
+        complain("a value that is neither str nor bytes")
     return [text for text in texts if text]
 
 

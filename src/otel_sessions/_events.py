@@ -8,16 +8,11 @@ Off unless asked for. Who makes a new id asks ``EVENTS.is_on`` first, and that i
 
 from __future__ import annotations
 
-from functools import cache
-from importlib.metadata import version
-from time import time_ns
 from typing import TYPE_CHECKING
 
-from opentelemetry import context as api_context
-from opentelemetry._logs import LogRecord, SeverityNumber, get_logger
-
 from . import _diagnostics
-from ._context import context_with, get_current
+from ._context import get_current
+from ._records import Draft, write
 from ._resolution import state_in
 from ._session import Session
 from ._state import state_of
@@ -28,9 +23,6 @@ if TYPE_CHECKING:
 
 START = "session.start"
 END = "session.end"
-
-# An exporter that starts sessions while it exports would begin anew with each of its own events.
-_SUPPRESSED = getattr(api_context, "_SUPPRESS_INSTRUMENTATION_KEY", "")
 
 
 class Events:
@@ -92,35 +84,15 @@ def _current() -> Session | None:
 
 
 def _emit(name: str, session: Session, context: Context | None, logger_provider: LoggerProvider | None) -> None:
-    """Write one event, inside the session that it tells of, wherever it comes from.
-
-    It shows what spans show (`State.attributes`), also where no log processor of ours is. The
-    conventions name no severity and no body; it has that of a message that is no complaint.
-    """
+    """Write one event. The conventions name no severity and no body; it has that of a message that is no complaint."""
     if not EVENTS.is_on or session.id is None:
         return
     try:
         base = get_current() if context is None else context
-        if base.get(_SUPPRESSED):
-            return
-        state = state_of(session)
         provider = EVENTS.logger_provider if logger_provider is None else logger_provider
-        record = LogRecord(
-            timestamp=time_ns(),
-            context=context_with(state, base),
-            severity_number=SeverityNumber.INFO,
-            attributes=dict(state.attributes),
-            event_name=name,
-        )
-        # As a record and not by keywords: loggers of older APIs take it too.
-        get_logger("otel_sessions", _version(), provider).emit(record)
+        write(Draft(event_name=name), state_of(session), base, provider)
     except Exception as error:  # noqa: BLE001  # telemetry must not break the application
         _warn_raised(name, error)
-
-
-@cache
-def _version() -> str:
-    return version("otel-sessions")
 
 
 def _warn_no_session(session: object) -> None:

@@ -80,9 +80,10 @@ class Note:
         trace: The record of its trace, if it has one yet.
         own: Not always there: the ids that it has started with itself, and that stay.
         steps: Not always there: what was put on it without a session, before its trace was bound.
+        is_withdrawn: Not always there: it has started where there is no session on purpose.
     """
 
-    __slots__ = ("own", "stamp", "stamps", "steps", "store", "trace")
+    __slots__ = ("is_withdrawn", "own", "stamp", "stamps", "steps", "store", "trace")
 
     stamp: Stamp | None
     store: Any
@@ -90,6 +91,7 @@ class Note:
     trace: LocalTrace | None
     own: Mapping[str, Any]
     steps: Mapping[str, Any]
+    is_withdrawn: bool
 
 
 class _Clock:
@@ -127,6 +129,11 @@ def note_of(span: object) -> Note | None:
     return note if type(note) is Note else None  # of a mock, it is another mock
 
 
+def is_withdrawn(span: object) -> bool:
+    """Tell whether ``span`` has started where there is no session on purpose."""
+    return getattr(note_of(span), "is_withdrawn", False)
+
+
 def joined(note: Note, parent: object) -> LocalTrace | None:
     """Note the record of ``parent`` for its child, and return it; ``None`` for a parent that is not local."""
     above = getattr(parent, NOTE, None)  # as `note_of`, for each child
@@ -137,6 +144,21 @@ def joined(note: Note, parent: object) -> LocalTrace | None:
         trace = _record_of(parent)
     note.trace = trace
     return trace
+
+
+def local_root_of(span: Any) -> Any:  # noqa: ANN401  # spans of any SDK
+    """Return the first span of this process in the trace of ``span`` that is open, itself perhaps; ``None`` for none.
+
+    Of a trace that no processor of ours has looked at, that is known only where ``span`` is the one.
+    """
+    note = note_of(span)
+    known = () if note is None or note.trace is None else list(note.trace.open)
+    return next((each for each in (*known, span) if each.is_recording() and _is_local_root(each)), None)
+
+
+def _is_local_root(span: Any) -> bool:  # noqa: ANN401
+    parent = getattr(span, "parent", span)  # public in the SDK; of another make, who knows
+    return parent is None or (parent is not span and parent.is_remote)
 
 
 def publish(span: object, note: Note, trace: LocalTrace) -> None:

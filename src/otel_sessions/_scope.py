@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import inspect
 import sys
 from functools import partial
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
@@ -15,13 +14,16 @@ from opentelemetry.trace import get_current_span
 from . import _diagnostics
 from ._changes import NO_KWARGS, Carry, StartNew
 from ._context import Entry, context_with, enter, get_current, leave, leave_one_of
+from ._decorators import Decorator
 from ._events import EVENTS, emit_start
+from ._flush import is_asked_for
 from ._forks import ForkSafeLock
+from ._process_session import HELD
 from ._resolution import state_in
 from ._session import EMPTY, Session
 from ._settings import PROCESS
 from ._state import as_of_now
-from ._streams import Source, async_generator_function, generator_function, wrapped
+from ._streams import AT_END, Source, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Callable, Iterator
@@ -49,7 +51,7 @@ _RUNS_LATER = frozenset(
 )
 
 
-class SessionScope:
+class SessionScope(Decorator):
     """A session to be entered: ``with``, ``async with``, a decorator, or through `context`.
 
     Nothing is attached before it is entered. A scope may be entered again, inside itself too, and
@@ -108,24 +110,6 @@ class SessionScope:
         except Exception as error:  # noqa: BLE001  # telemetry must not break the application
             _warn_not_left(error)
 
-    def __call__(self, function: Callable[_P, _R]) -> Callable[_P, _R]:
-        """Return ``function`` with every call of it inside a fresh entry of this scope."""
-        if isinstance(function, (staticmethod, classmethod)):
-            return type(function)(self(function.__func__))  # pyright: ignore[reportReturnType]
-        refusal = _why_not(function)
-        if refusal is not None:
-            _diagnostics.warn_caller(
-                f"decorator {refusal}", "the decorated object is %s: it is left without a session", refusal
-            )
-            return function
-        if _is_one(inspect.isgeneratorfunction, function):
-            return functools.wraps(function)(generator_function(partial(self._source, function)))  # type: ignore[return-value]
-        if _is_one(inspect.isasyncgenfunction, function):
-            return functools.wraps(function)(async_generator_function(partial(self._source, function)))  # type: ignore[return-value]
-        if _is_one(inspect.iscoroutinefunction, function):
-            return self._around_coroutine(function)
-        return self._around_function(function)
-
     def wrap(self, stream: _S) -> _S:  # as it comes, it goes
         """Return ``stream`` with every step of it in the session, for one that outlives the block.
 
@@ -145,7 +129,7 @@ class SessionScope:
         """
         base = self._outer_context()
         try:
-            return wrapped(stream, context_with(self._inside(base), base))  # type: ignore[no-any-return]
+            return wrapped(stream, context_with(self._inside(base), base), AT_END if is_asked_for() else None)  # type: ignore[no-any-return]
         except Exception:  # noqa: BLE001  # telemetry must not break the application
             found = type(stream).__name__
             _diagnostics.warn_caller(
@@ -214,7 +198,7 @@ class SessionScope:
             return None
 
     def _inside(self, base: Context, args: Args = (), kwargs: Kwargs = NO_KWARGS) -> State:
-        outer = state_in(base) if base else None
+        outer = state_in(base) if base else HELD.state
         if outer is None and self._change.alone is not None:
             return self._change.applied(None) if isinstance(self._change, Carry) else as_of_now(self._change.alone)
         if outer is not None and type(self._change) is StartNew:
@@ -271,18 +255,6 @@ def _warn_runs_later(function: Callable[..., object], kind: str) -> None:
 
 def _warn_not_left(error: Exception) -> None:
     _diagnostics.warn_caller("leave", "leaving a scope raised %s", type(error).__name__)
-
-
-def _why_not(function: object) -> str | None:
-    """Return why ``function`` can't be decorated, ``None`` if it can."""
-    if inspect.isclass(function):
-        return "a class (decorate its methods)"
-    return None if callable(function) else f"a {type(function).__name__}, which can't be called"
-
-
-def _is_one(test: Callable[[object], bool], function: object) -> bool:
-    """Tell whether ``function``, or what is called of an object, passes ``test``."""
-    return test(function) or test(getattr(type(function), "__call__", None))  # noqa: B004  # not whether, but what
 
 
 def _warn_if_torn(context: Context, outer: State) -> None:

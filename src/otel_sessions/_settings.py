@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
-from . import _diagnostics, _dialects, _user_ids
+from . import _diagnostics, _dialects, _ids, _provider_ids, _user_ids
 from ._destinations import NONE, PRIVATE, Destinations, UnusableDestinationError
 from ._session import METADATA_PREFIX, TAGS, WIRE_KEYS
 
@@ -24,11 +24,16 @@ if TYPE_CHECKING:
 Pairs: TypeAlias = tuple[tuple[str, str], ...]
 
 LOGS = ("true", "false", "sampled")
+AUTO = "auto"
+"""As the session id of this process: one that is made for it."""
 _FLAGS = ("false", "true")
 _SPELLINGS = {"1": "true", "yes": "true", "on": "true", "0": "false", "no": "false", "off": "false"}
 _SHORTEST_KEY = 16
+_PREFIX = "OTEL_SESSION_"
+_LONGEST_FLUSH = 60_000
 # What is no setting, and begins like one.
 _OTHERS = ("OTEL_SESSIONS_DEMO_MODEL",)
+_WHOLE_NUMBER = re.compile(r"[0-9]{1,5}")
 # RFC 9110, section 5.1: a field name is a token.
 _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,100}")
 
@@ -49,6 +54,9 @@ class Settings:
         conflict: Who wins where a span starts with another session id than the scope's: ``scope`` or ``span``.
         logs: Stamp log records: ``true``, ``false``, or ``sampled`` to drop those of dropped sessions too.
         events: Write ``session.start`` and ``session.end`` as log records.
+        session_id: The session of all in this process that has no other: an id, or ``auto`` for a new one.
+        provider_ids: Which of ``user`` and ``session`` a span without one takes from the call of the model.
+        flush: How long the end of a turn waits for its telemetry to be exported, in milliseconds; 0 is not at all.
         disabled: All of it is off.
     """
 
@@ -63,6 +71,9 @@ class Settings:
     conflict: str = "scope"
     logs: str = "true"
     events: bool = False
+    session_id: str | None = None
+    provider_ids: tuple[str, ...] = ("user",)
+    flush: int = 0
     disabled: bool = False
     is_plain: bool = field(init=False, compare=False)
     """All of a session is shown as it is, but for metadata and tags on the wire; asked for each session."""
@@ -121,17 +132,19 @@ class Setting:
             it passes to the function that it is given, as a text that says what would do.
         default: The value where there is none.
         closed: The value where there is one that can't be used at all.
+        show: Returns the value as people may read it, where that is not as it would be set; never a key, nor an id.
     """
 
     name: str
     read: Callable[[object, Callable[[str], None]], Any]
     default: Any
     closed: Any
+    show: Callable[[Any], str] | None = None
 
     @property
     def variable(self) -> str:
         """The environment variable."""
-        return f"OTEL_SESSION_{self.name.upper()}"
+        return f"{_PREFIX}{self.name.removeprefix('session_').upper()}"
 
     def value(self, argument: object) -> Any:  # noqa: ANN401  # of each setting its own
         """Return the value: of the ``argument`` where there is one, else of the environment."""
@@ -158,9 +171,9 @@ class Setting:
         return "environment" if os.environ.get(self.variable, "").strip() else "default"
 
     def shown(self, value: object) -> str:
-        """Return ``value`` for people to read, in the form in which it would be set; a key is never shown."""
-        if self.name == "user_hash_key":
-            return "set, not shown" if value else ""
+        """Return ``value`` for people to read, in the form in which it would be set, but for a key and an id."""
+        if self.show is not None:
+            return self.show(value)
         if isinstance(value, bool):
             return str(value).lower()
         if isinstance(value, tuple):
@@ -193,6 +206,46 @@ def _flag(given: object, complain: Complain) -> bool:
 def _key(given: object, _complain: Complain) -> str:
     text = given.decode("utf-8", "surrogateescape") if isinstance(given, bytes) else given
     return text if isinstance(text, str) else _refuse("expected a str or bytes")
+
+
+def _hidden(value: object) -> str:
+    return "set, not shown" if value else ""
+
+
+def _session_id(given: object, complain: Complain) -> str:
+    text = _ids.text_of(given)
+    if not text:
+        return _refuse("expected auto, or an id: a str, an int or a uuid.UUID")
+    if text.lower() == AUTO:
+        return AUTO
+    if not _ids.is_plain_id(text):
+        complain(f"it is not 1 to {_ids.MAX_LENGTH} characters of printable ASCII, so a digest of it is used")
+        return _ids.digest(text)
+    return text
+
+
+def _shown_session_id(value: str | None) -> str:
+    return AUTO if value == AUTO else _hidden(value)
+
+
+def _words_of_call(given: object, _complain: Complain) -> tuple[str, ...]:
+    words = [word.lower() for word in _items(given)]
+    if words == ["none"]:
+        return ()
+    if not _provider_ids.KEYS.keys() >= set(words):
+        return _refuse(f"something of it is none of {', '.join(_provider_ids.KEYS)}, none")
+    return tuple(word for word in _provider_ids.KEYS if word in words)
+
+
+def _shown_words(value: tuple[str, ...]) -> str:
+    return ",".join(value) or "none"
+
+
+def _milliseconds(given: object, _complain: Complain) -> int:
+    text = _ids.text_of(given) or ""
+    if _WHOLE_NUMBER.fullmatch(text) and int(text) <= _LONGEST_FLUSH:
+        return int(text)
+    return _refuse(f"expected a whole number of milliseconds, from 0 to {_LONGEST_FLUSH}")
 
 
 def _names(given: object, _complain: Complain) -> tuple[str, ...]:
@@ -284,13 +337,26 @@ SETTINGS = (
     Setting("trust_incoming", _flag, True, False),  # a table
     Setting("incoming_headers", _headers, (), ()),
     Setting("user_id", _choice(*_user_ids.MODES, is_shown=False), _user_ids.PLAIN, _user_ids.DROP),
-    Setting("user_hash_key", _key, None, None),
+    Setting("user_hash_key", _key, None, None, _hidden),
     Setting("metadata_on_wire", _names, (), ()),
     Setting("conflict", _choice("scope", "span"), "scope", "scope"),
     Setting("logs", _choice(*LOGS), "true", "true"),
     Setting("events", _flag, False, False),
+    Setting("session_id", _session_id, None, None, _shown_session_id),
+    Setting("provider_ids", _words_of_call, ("user",), (), _shown_words),
+    Setting("flush", _milliseconds, 0, 0),
     Setting("disabled", _flag, False, False),
 )
+
+
+def hides_inputs() -> bool:
+    """Tell whether inputs are not to be recorded: OpenInference's own setting, as its instrumentations read it."""
+    return os.environ.get("OPENINFERENCE_HIDE_INPUTS", "").lower() == "true"
+
+
+def hides_outputs() -> bool:
+    """Tell the same of outputs."""
+    return os.environ.get("OPENINFERENCE_HIDE_OUTPUTS", "").lower() == "true"
 
 
 def in_environment(*names: str) -> dict[str, str]:
@@ -301,7 +367,7 @@ def in_environment(*names: str) -> dict[str, str]:
 def slips_in_environment() -> list[str]:
     """Return what to say of the variables that look like settings and are none: slips of the pen."""
     variables = [setting.variable for setting in SETTINGS]
-    slips = [name for name in os.environ if name.startswith(("OTEL_SESSION_", "OTEL_SESSIONS_"))]
+    slips = [name for name in os.environ if name.startswith((_PREFIX, "OTEL_SESSIONS_"))]
     return [
         f"{name}: there is no such setting{_remedy_of(name)}"
         for name in sorted(slips)
@@ -310,9 +376,9 @@ def slips_in_environment() -> list[str]:
 
 
 def _remedy_of(slip: str) -> str:
-    names = [setting.name.upper() for setting in SETTINGS]
-    close = get_close_matches(slip.removeprefix("OTEL_SESSIONS_").removeprefix("OTEL_SESSION_"), names, 1)
-    return f"; did you mean OTEL_SESSION_{close[0]}?" if close else ""
+    names = [setting.variable.removeprefix(_PREFIX) for setting in SETTINGS]
+    close = get_close_matches(slip.removeprefix("OTEL_SESSIONS_").removeprefix(_PREFIX), names, 1)
+    return f"; did you mean {_PREFIX}{close[0]}?" if close else ""
 
 
 def warn_of_slips() -> None:

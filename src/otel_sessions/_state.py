@@ -104,3 +104,5 @@ def _shown(session: Session, settings: Settings) -> Session:
 CLEARED = State(EMPTY, {}, {}, (), is_whole=True, id_is_remote=False, user_is_remote=False)
 NOTHING = replace(CLEARED)
 """No session, and none of a parent span; a bind inside counts, which `CLEARED` would not allow."""
+UNKNOWN = replace(CLEARED, is_whole=False)
+"""Nothing set, and nothing cleared: it is looked for elsewhere."""

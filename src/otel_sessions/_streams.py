@@ -12,13 +12,15 @@ from __future__ import annotations
 
 import inspect
 import sys
+import weakref
 from collections.abc import AsyncGenerator, Generator
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from opentelemetry.context import attach, detach
 
 from ._context import get_current
+from ._flush import flush, flushed
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -26,20 +28,94 @@ if TYPE_CHECKING:
     from opentelemetry.context import Context
 
 
+class Watcher(Protocol):
+    """Looks on while a stream is consumed. Never raises."""
+
+    def took(self, item: object) -> None:
+        """Look at the ``item`` that a step has given."""
+
+    def ended(self, error: BaseException | None) -> bool:
+        """Note that there are no more steps, as ``error`` has it; tell whether to flush what was recorded.
+
+        It may be told more than once.
+        """
+        ...
+
+
+class _AtEnd:
+    """Has what was recorded flushed when a stream is at its end."""
+
+    def took(self, item: object) -> None:
+        """Look at nothing."""
+
+    def ended(self, error: BaseException | None) -> bool:  # noqa: ARG002  # as of a `Watcher`
+        """Flush."""
+        return True
+
+
+AT_END: Watcher = _AtEnd()
+
+
 class Source(NamedTuple):
-    """Where a stream comes from: the Context to begin in, and what makes the iterator in it."""
+    """Where a stream comes from: the Context to begin in, what makes the iterator in it, and who looks on."""
 
     context: Context
     iterator: Callable[[], Any]
+    watcher: Watcher | None = None
 
 
 class _Surroundings:
-    """The Context of a stream, current while a step is taken."""
+    """The Context of a stream, current while a step is taken, and who looks on."""
 
-    __slots__ = ("context",)
+    __slots__ = ("context", "watcher")
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, watcher: Watcher | None) -> None:
         self.context = context
+        self.watcher = watcher
+
+    def next_of(self, step: Callable[[], Any]) -> Any:  # noqa: ANN401  # what the step gives
+        """Take a step in here that gives the next item."""
+        try:
+            item = self.taken(step)
+        except BaseException as error:
+            if self.watcher is not None and self.watcher.ended(error):
+                flush()
+            raise
+        finally:
+            del step  # it may hold an error, whose traceback holds this frame
+        if self.watcher is not None:
+            self.watcher.took(item)
+        return item
+
+    async def awaited_next_of(self, step: Callable[[], Awaitable[Any]]) -> Any:  # noqa: ANN401
+        """Take an async step in here that gives the next item."""
+        try:
+            item = await self.awaited(step)
+        except BaseException as error:
+            if self.watcher is not None and self.watcher.ended(error):
+                await flushed()
+            raise
+        finally:
+            del step  # it may hold an error, whose traceback holds this frame
+        if self.watcher is not None:
+            self.watcher.took(item)
+        return item
+
+    def closed(self, close: Callable[[], Any]) -> Any:  # noqa: ANN401
+        """Close the stream in here."""
+        result = self.taken(close)
+        if inspect.isawaitable(result):
+            return self.awaited_close(lambda: result)
+        if self.watcher is not None and self.watcher.ended(None):
+            flush()
+        return result
+
+    async def awaited_close(self, close: Callable[[], Awaitable[Any]]) -> Any:  # noqa: ANN401
+        """Close the async stream in here."""
+        found = await self.awaited(close)
+        if self.watcher is not None and self.watcher.ended(None):
+            await flushed()
+        return found
 
     def taken(self, step: Callable[[], Any]) -> Any:  # noqa: ANN401  # what the step gives
         """Take a step in here."""
@@ -47,7 +123,7 @@ class _Surroundings:
         try:
             return step()
         finally:
-            del step  # it may hold an error, whose traceback holds this frame
+            del step  # as above
             self._leave(token)
 
     async def awaited(self, step: Callable[[], Awaitable[Any]]) -> Any:  # noqa: ANN401
@@ -79,15 +155,15 @@ def generator_function(
     """
 
     def stream(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:  # noqa: ANN401  # as the function's
-        context, make = source(*args, **kwargs)
-        surroundings = _Surroundings(context)
+        context, make, watcher = source(*args, **kwargs)
+        surroundings = _Surroundings(context, watcher)
         body = surroundings.taken(make)
         step: Any = partial(next, body)
         items: list[Any] = [None] if is_open else []  # at most one, and none while it is with the consumer
         try:
             while True:
                 if not items:
-                    items.append(surroundings.taken(step))
+                    items.append(surroundings.next_of(step))
                 step = None
                 try:
                     sent = yield items.pop()
@@ -107,14 +183,14 @@ def async_generator_function(source: Callable[..., Source]) -> Callable[..., Asy
     """Return an async generator function that steps through what ``source``, called with its arguments, tells of."""
 
     async def stream(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:  # noqa: ANN401  # as the function's
-        context, make = source(*args, **kwargs)
-        surroundings = _Surroundings(context)
+        context, make, watcher = source(*args, **kwargs)
+        surroundings = _Surroundings(context, watcher)
         body = surroundings.taken(make)
         step: Any = partial(_first, body)
         items: list[Any] = []
         try:
             while True:
-                items.append(await surroundings.awaited(step))
+                items.append(await surroundings.awaited_next_of(step))
                 step = None
                 try:
                     sent = yield items.pop()
@@ -151,7 +227,8 @@ class _Proxy:
         if name in {_INNER, _AROUND}:
             raise AttributeError(name)  # of a copy that is being made
         found = getattr(self._otel_sessions_inner, name)
-        return partial(_closed, self._otel_sessions_surroundings, found) if name in {"close", "aclose"} else found
+        surroundings = self._otel_sessions_surroundings
+        return partial(_closed, surroundings, found) if name in {"close", "aclose"} else found
 
     def __setattr__(self, name: str, value: object) -> None:
         setattr(self._otel_sessions_inner, name, value)
@@ -161,22 +238,25 @@ class _Proxy:
 
 
 def _closed(surroundings: _Surroundings, close: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
-    result = surroundings.taken(partial(close, *args, **kwargs))
-    return surroundings.awaited(lambda: result) if inspect.isawaitable(result) else result
+    return surroundings.closed(partial(close, *args, **kwargs))
 
 
-def _sync(name: str) -> Callable[..., Any]:
+def _sync(
+    name: str, way: Callable[[_Surroundings, Callable[[], Any]], Any] = _Surroundings.taken
+) -> Callable[..., Any]:
     def method(self: _Proxy, *args: Any) -> Any:  # noqa: ANN401  # as the stream's
         inner, surroundings = self._otel_sessions_inner, self._otel_sessions_surroundings
-        return _own(self, surroundings.taken(partial(getattr(type(inner), name), inner, *args)))
+        return _own(self, way(surroundings, partial(getattr(type(inner), name), inner, *args)))
 
     return method
 
 
-def _async(name: str) -> Callable[..., Any]:
+def _async(
+    name: str, way: Callable[[_Surroundings, Callable[[], Any]], Awaitable[Any]] = _Surroundings.awaited
+) -> Callable[..., Any]:
     async def method(self: _Proxy, *args: Any) -> Any:  # noqa: ANN401  # as the stream's
         inner, surroundings = self._otel_sessions_inner, self._otel_sessions_surroundings
-        return _own(self, await surroundings.awaited(partial(getattr(type(inner), name), inner, *args)))
+        return _own(self, await way(surroundings, partial(getattr(type(inner), name), inner, *args)))
 
     return method
 
@@ -196,8 +276,12 @@ def _own(proxy: _Proxy, result: object) -> object:
 
 _SPECIAL: dict[str, Callable[..., Any]] = {
     **{name: _making(name) for name in ("__iter__", "__aiter__")},
-    **{name: _async(name) for name in ("__anext__", "__aenter__", "__aexit__")},
-    **{name: _sync(name) for name in ("__next__", "__enter__", "__exit__", "__len__", "__bool__", "__getitem__")},
+    "__next__": _sync("__next__", _Surroundings.next_of),
+    "__anext__": _async("__anext__", _Surroundings.awaited_next_of),
+    "__exit__": _sync("__exit__", _Surroundings.closed),
+    "__aexit__": _async("__aexit__", _Surroundings.awaited_close),
+    "__aenter__": _async("__aenter__"),
+    **{name: _sync(name) for name in ("__enter__", "__len__", "__bool__", "__getitem__")},
 }
 """Python looks for these in the type alone, and callers look whether they are there."""
 
@@ -209,22 +293,39 @@ def _proxy_of(kind: type) -> type[_Proxy]:
     return type(f"{kind.__name__}InSession", (_Proxy,), methods)
 
 
-def wrapped(stream: Any, context: Context) -> Any:  # noqa: ANN401  # as it comes, it goes
+def is_stream(value: object) -> bool:
+    """Tell whether ``value`` is what `wrapped` takes: an iterator or an async iterable."""
+    return hasattr(type(value), "__aiter__") or hasattr(type(value), "__next__")
+
+
+def wrapped(stream: Any, context: Context, watcher: Watcher | None = None) -> Any:  # noqa: ANN401  # as it comes, it goes
     """Return ``stream`` with its steps taken in ``context``; `TypeError` if it is neither iterator nor async iterable."""
-    return wrapped_in(_Surroundings(context), stream)
+    return wrapped_in(_Surroundings(context, watcher), stream)
 
 
 def wrapped_in(surroundings: _Surroundings, stream: Any) -> Any:  # noqa: ANN401
     """Return ``stream`` with its steps taken in ``surroundings``."""
     if isinstance(stream, Generator):
-        steps = generator_function(lambda: Source(surroundings.context, lambda: stream), is_open=True)()
+        steps = generator_function(lambda: _source(surroundings, stream), is_open=True)()
         next(steps)  # from here on, to close it is to close the stream
         return steps
     if isinstance(stream, AsyncGenerator):
-        return async_generator_function(lambda: Source(surroundings.context, lambda: stream))()
-    if not (hasattr(type(stream), "__aiter__") or hasattr(type(stream), "__next__")):
+        return async_generator_function(lambda: _source(surroundings, stream))()
+    if not is_stream(stream):
         raise TypeError
-    return _proxy_of(type(stream))(stream, surroundings)  # type: ignore[arg-type]  # a type is hashable
+    proxy = _proxy_of(type(stream))(stream, surroundings)  # type: ignore[arg-type]  # a type is hashable
+    if surroundings.watcher is not None:
+        weakref.finalize(proxy, surroundings.watcher.ended, None).atexit = False  # nobody has consumed it to its end
+    return proxy
+
+
+async def awaited_in(context: Context, awaitable: Awaitable[Any]) -> Any:  # noqa: ANN401
+    """Await ``awaitable`` in ``context``."""
+    return await _Surroundings(context, None).awaited(lambda: awaitable)
+
+
+def _source(surroundings: _Surroundings, stream: Any) -> Source:  # noqa: ANN401
+    return Source(surroundings.context, lambda: stream, surroundings.watcher)
 
 
 def _first(body: Any) -> Awaitable[Any]:  # noqa: ANN401

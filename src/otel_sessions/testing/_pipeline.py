@@ -8,7 +8,8 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from .._span_processor import guarded  # noqa: TID252  # a sub-package of this one
+from .._providers import PROVIDERS  # noqa: TID252  # a sub-package of this one
+from .._span_processor import guarded  # noqa: TID252
 from ..sdk import SessionSpanProcessor  # noqa: TID252
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class InMemoryPipeline:
-    """A `SessionSpanProcessor`, and an exporter that keeps what it is given.
+    """A `SessionSpanProcessor`, and an exporter that keeps what it is given, of turns and checks too.
 
     Args:
         tracer_provider: The SDK provider to add them to, such as the global one of the application;
@@ -36,6 +37,7 @@ class InMemoryPipeline:
         self.processor = guarded(SessionSpanProcessor()) if processor is None else processor
         self.tracer_provider.add_span_processor(self.processor)
         self.tracer_provider.add_span_processor(SimpleSpanProcessor(self._exporter))
+        PROVIDERS.use(self.tracer_provider, PROVIDERS.logs)
         self.tracer: Tracer = self.tracer_provider.get_tracer("otel_sessions.testing")
 
     def spans(self) -> tuple[ReadableSpan, ...]:
@@ -49,3 +51,5 @@ class InMemoryPipeline:
     def stop(self) -> None:
         """Keep no more spans: a processor can't be taken out of its provider."""
         self._exporter.shutdown()
+        if PROVIDERS.traces is self.tracer_provider:
+            PROVIDERS.use(None, PROVIDERS.logs)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from .. import _changes, _diagnostics, _local_trace, _resolution, _settings, _value_limits  # noqa: TID252  # their state
 from .._scope import SessionScope  # noqa: TID252
+from .._turn_order import ORDER  # noqa: TID252
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ def clean_slate() -> None:
     _changes.forget()
     _settings.forget()
     _value_limits.forget()
+    ORDER.forget()
 
 
 _Made: TypeAlias = "dict[int, tuple[SessionScope, _diagnostics.Place]]"

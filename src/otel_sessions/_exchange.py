@@ -1,0 +1,248 @@
+"""One exchange as it goes on: its span from the first word to the last, and what was said.
+
+OpenInference, "Semantic Conventions": ``openinference.span.kind``, ``input.value``, ``output.value``.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any, NamedTuple
+from weakref import WeakKeyDictionary
+
+from opentelemetry.trace import INVALID_SPAN, Link, Span, Status, StatusCode, set_span_in_context
+
+from . import _diagnostics
+from ._content import HIDDEN, Collected, Content, content_of
+from ._context import context_with, enter, get_current, leave
+from ._flush import flushed
+from ._forks import ForkSafeLock
+from ._local_trace import SPAN_KEY, local_root_of
+from ._providers import PROVIDERS
+from ._resolution import state_in
+from ._settings import hides_inputs, hides_outputs, in_process
+from ._state import UNKNOWN
+from ._streams import awaited_in, is_stream, wrapped
+from ._turn_order import ORDER
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from opentelemetry.context import Context
+    from opentelemetry.trace import Tracer
+
+    from ._context import Entry
+    from ._state import State
+
+INPUT, OUTPUT = "input", "output"
+
+_CHAIN = {"openinference.span.kind": "CHAIN"}
+_ENDS = (StopIteration, StopAsyncIteration, GeneratorExit)
+
+_settling = ForkSafeLock()
+_shared: WeakKeyDictionary[Span, object] = WeakKeyDictionary()
+"""The outputs that exchanges have put on local roots, and nobody since."""
+
+
+class Plan(NamedTuple):
+    """What a turn is to be.
+
+    Attributes:
+        name: The name of the span.
+        input: What is asked; ``None`` for what a decorated function is called with.
+        new_trace: Begin a trace of its own, inside a span too.
+        tracer: What starts the span; ``None`` is our own.
+    """
+
+    name: str
+    input: object = None
+    new_trace: bool = False
+    tracer: Tracer | None = None
+
+
+class Exchange:
+    """One turn that was begun. Nothing in it raises.
+
+    Attributes:
+        span: Its span.
+        said: What was set as its input and its output.
+        inside: The Context with its span, ``None`` before it begins.
+        entry: Where it was entered, as long as that has not been left.
+    """
+
+    __slots__ = ("_has_left", "_is_over", "_root", "_streams", "entry", "inside", "said", "span")
+
+    def __init__(self) -> None:
+        self.span: Span = INVALID_SPAN
+        self.said: dict[str, object] = {}
+        self.inside: Context | None = None
+        self.entry: Entry | None = None
+        self._root: Span | None = None
+        self._streams = 0  # that are still to be consumed
+        self._has_left = self._is_over = False
+
+    def begin(self, plan: Plan, given_input: Callable[[], object]) -> None:
+        """Start the span, and make it current."""
+        try:
+            if not in_process().disabled:
+                self._start(plan)
+                if self.span.is_recording():
+                    self.say(INPUT, given_input())
+        except Exception as error:  # noqa: BLE001  # telemetry must not break the application
+            _diagnostics.warn_caller("turn", "turn: beginning one raised %s", type(error).__name__)
+
+    def _start(self, plan: Plan) -> None:
+        base = get_current()
+        state = state_in(base)
+        parent = _alone(base, state) if plan.new_trace else base
+        above: Any = parent.get(SPAN_KEY)
+        is_root = above is None or not above.get_span_context().is_valid
+        session_id = None if state is None or not is_root else state.session.id
+        before = None if session_id is None else ORDER.last_of(session_id)
+        tracer = PROVIDERS.tracer() if plan.tracer is None else plan.tracer
+        links = None if before is None else [Link(before)]
+        self.span = span = tracer.start_span(plan.name, parent, attributes=_CHAIN, links=links)
+        self._root = None if is_root else local_root_of(above)
+        self.inside = set_span_in_context(span, parent)
+        if session_id is not None and span.is_recording():
+            ORDER.note(session_id, span.get_span_context())
+        self.entry = enter(UNKNOWN if state is None else state, base, None, None, self.inside)
+
+    def say(self, which: str, value: object) -> None:
+        """Put ``value`` on the span as its input or its output, and on its local root."""
+        try:
+            self.said[which] = value
+            if value is None or self.inside is None:
+                return
+            if self._is_over:
+                _diagnostics.warn_caller(f"late {which}", "turn: its %s was set when it was over, and is lost", which)
+            elif self.span.is_recording():
+                stamps = _stamps(which, value)
+                self.span.set_attributes(stamps)
+                if self._root is not None:
+                    _share(self._root, which, stamps)
+        except Exception as error:  # noqa: BLE001  # telemetry must not break the application
+            _diagnostics.warn_caller(f"turn {which}", "turn: setting its %s raised %s", which, type(error).__name__)
+
+    def answered(self, result: Any) -> Any:  # noqa: ANN401  # whatever a function returns
+        """Return what a decorated function has returned; that is the output, now or as it is consumed."""
+        if inspect.iscoroutine(result):
+            self._streams += 1
+            return self._awaited(result, get_current())
+        if is_stream(result):
+            return wrapped(result, get_current(), self.reader())
+        if self.said.get(OUTPUT) is None:
+            self.say(OUTPUT, result)
+        return result
+
+    async def _awaited(self, coroutine: Awaitable[Any], context: Context) -> Any:  # noqa: ANN401
+        try:
+            result = self.answered(await awaited_in(context, coroutine))
+        except BaseException as error:
+            if self.stream_ended(error):
+                await flushed()
+            raise
+        if self.stream_ended(None):
+            await flushed()
+        return result
+
+    def reader(self) -> Reader:
+        """Return what collects the output of this turn from a stream; the span goes on until that ends."""
+        self._streams += 1
+        return Reader(self)
+
+    def left(self, error: BaseException | None) -> bool:
+        """Leave the block; tell whether to flush."""
+        try:
+            if self.entry is not None:
+                leave(self.entry)
+                self.entry = None
+            self._has_left = True
+            return self._settled(error)
+        except Exception as raised:  # noqa: BLE001  # telemetry must not break the application
+            _diagnostics.warn_caller("leave turn", "leaving a turn raised %s", type(raised).__name__)
+            return False
+
+    def stream_ended(self, error: BaseException | None) -> bool:
+        """Come to the end of a stream; tell whether to flush."""
+        self._streams -= 1
+        return self._settled(error)
+
+    def _settled(self, error: BaseException | None) -> bool:
+        """End the span where nothing of the turn goes on, or where it has failed; tell whether to flush."""
+        if isinstance(error, Exception) and self.span.is_recording():
+            self.span.record_exception(error)
+            self.span.set_status(Status(StatusCode.ERROR, f"{type(error).__name__}: {error}"))
+        with _settling:
+            if self._is_over or not self._has_left or (error is None and self._streams > 0):
+                return False
+            self._is_over = True
+        self.span.end()
+        return True
+
+
+class Reader:
+    """Collects what a stream gives, as the output of an exchange. A `Watcher`."""
+
+    __slots__ = ("_collected", "_exchange", "_is_over")
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+        self._collected = Collected()
+        self._is_over = False
+
+    def took(self, item: object) -> None:
+        """Take in what the stream has given, where it is going to be recorded."""
+        try:
+            if self._exchange.span.is_recording() and not hides_outputs():
+                self._collected.add(item)
+        except Exception as error:  # noqa: BLE001  # telemetry must not break the application
+            _warn_of_stream(error)
+
+    def ended(self, error: BaseException | None) -> bool:
+        """Make what was collected the output, unless there is one; tell whether to flush."""
+        if self._is_over:
+            return False
+        self._is_over = True
+        try:
+            content = self._collected.content()
+            if content is not None and self._exchange.said.get(OUTPUT) is None:
+                self._exchange.say(OUTPUT, content)
+            return self._exchange.stream_ended(None if isinstance(error, _ENDS) else error)
+        except Exception as raised:  # noqa: BLE001  # telemetry must not break the application
+            _warn_of_stream(raised)
+            return False
+
+
+def _warn_of_stream(error: Exception) -> None:
+    found = type(error).__name__
+    _diagnostics.warn_once(("turn stream", found), "otel_sessions: reading a stream of a turn raised %s", found)
+
+
+def _alone(base: Context, state: State | None) -> Context:
+    """Return ``base`` without its span, for a root span, and with the session that it has."""
+    context = set_span_in_context(INVALID_SPAN, base)
+    return context if state is None else context_with(state, context)
+
+
+def _stamps(which: str, value: object) -> dict[str, str]:
+    if hides_inputs() if which == INPUT else hides_outputs():
+        content = HIDDEN
+    else:
+        content = value if isinstance(value, Content) else content_of(value)
+    return {f"{which}.value": content.text, f"{which}.mime_type": content.mime_type}
+
+
+def _share(root: Span, which: str, stamps: dict[str, str]) -> None:
+    """Put the first input and the last output on the ``root`` of the trace in this process, below what others put there.
+
+    Phoenix shows of a trace what its root span has (run).
+    """
+    key = f"{which}.value"
+    there = getattr(root, "attributes", None)
+    if there is None or not root.is_recording():
+        return
+    now = there.get(key)
+    if now is None or (which == OUTPUT and _shared.get(root) == now):
+        root.set_attributes(stamps)
+        if which == OUTPUT:
+            _shared[root] = root.attributes.get(key)  # type: ignore[attr-defined]  # looked at; it may have been cut

@@ -1,0 +1,151 @@
+"""A turn, or a session, as one string: to judge it later, in another request or another process.
+
+A handle is JSON in ASCII: ``traceparent``, ``tracestate`` and ``baggage`` as in a carrier, the session as it may
+be shown, and ``at``, when it was made. It is not signed: who can change it can judge another turn, so one that
+went through a browser is worth as much as that browser is trusted.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from time import time_ns
+from typing import TYPE_CHECKING, TypeAlias
+
+from opentelemetry.context import Context
+from opentelemetry.trace import INVALID_SPAN, Span, get_current_span, set_span_in_context
+
+from . import _baggage, _diagnostics
+from ._carriers import carrier_in, context_in
+from ._changes import Start
+from ._context import context_with
+from ._fields import Absent, SessionId, clean_id
+from ._resolution import state_in
+from ._session import Session
+from ._state import CLEARED, State, state_of
+
+if TYPE_CHECKING:
+    from typing import Any
+
+Judged: TypeAlias = Session | SessionId | Mapping[str, str] | None
+"""What a check may be about: a session, its id, a handle, or a carrier of ``to_carrier()``; ``None`` is what is current."""
+
+_AT = "at"
+_MAX_LENGTH = 16384
+"""Longest handle, in characters: the longest header of each kind, and the JSON around them."""
+
+_MAX_TIME = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a check is about.
+
+    Attributes:
+        state: Its session; `CLEARED` for none.
+        span: The span of the turn, ``INVALID_SPAN`` where the session is judged as a whole.
+        at: When the handle of the turn was made, unix time in ns; ``None`` where that is not known.
+    """
+
+    state: State
+    span: Span = INVALID_SPAN
+    at: int | None = None
+
+    @property
+    def context(self) -> Context:
+        """A Context of this and nothing else."""
+        base = Context()
+        return context_with(self.state, set_span_in_context(self.span, base) if self.has_span else base)
+
+    @property
+    def has_span(self) -> bool:
+        """Whether it is about one turn."""
+        return self.span.get_span_context().is_valid
+
+    @property
+    def session_id(self) -> str | None:
+        """The id of its session."""
+        return self.state.session.id
+
+
+NOTHING_FOUND = Target(CLEARED)
+"""Something was given that nothing could be made of."""
+
+
+def handle_in(context: Context) -> str:
+    """Return the handle of the turn whose span is in ``context``; "" where there is neither a span nor a session."""
+    try:
+        carrier = carrier_in(_of_turn(context))
+    except Exception as error:  # noqa: BLE001  # telemetry must not break the application
+        found = type(error).__name__
+        _diagnostics.warn_once(("handle", found), "otel_sessions: making a handle raised %s, so there is none", found)
+        return ""
+    return json.dumps({**carrier, _AT: str(time_ns())}) if carrier else ""
+
+
+def _of_turn(context: Context) -> Context:
+    """Return ``context`` with its span and its session alone: whoever gets a handle gets nobody else's baggage."""
+    return Target(state_in(context) or CLEARED, get_current_span(context)).context
+
+
+def target_of(judged: object, outer: State | None = None) -> Target | None:
+    """Return what ``judged`` names; ``None`` for ``None``, and `NOTHING_FOUND`, with a warning, for what names nothing.
+
+    Args:
+        judged: See `Judged`. It is given on purpose, so it counts whether callers are trusted or not.
+        outer: The current session: one that is named by its id inherits from it, as by ``set_session``.
+    """
+    if judged is None:
+        return None
+    try:
+        return _found(judged, outer)
+    except Exception as error:  # noqa: BLE001  # remote input, and objects of other libraries
+        return _refused(f"reading it raised {type(error).__name__}")
+
+
+def _found(judged: object, outer: State | None) -> Target:
+    if isinstance(judged, Session):
+        return _refused("this Session has no id") if judged.id is None else Target(state_of(judged))
+    if isinstance(judged, str) and judged.lstrip().startswith("{"):
+        return _of_handle(judged)
+    if isinstance(judged, Mapping):
+        return _of_carrier(judged) or _refused("this carrier has neither a session nor a span")
+    session_id = clean_id("session", judged)
+    return NOTHING_FOUND if isinstance(session_id, Absent) else Target(Start(session_id).applied(outer))
+
+
+def _of_handle(text: str) -> Target:
+    if len(text) > _MAX_LENGTH:
+        return _refused("this handle is too long")
+    try:
+        fields = json.loads(text)
+    except (ValueError, RecursionError):
+        return _refused("this handle is no JSON")
+    return _of_carrier(fields) or _refused("this handle has neither a session nor a span")
+
+
+def _of_carrier(fields: Mapping[Any, Any]) -> Target | None:
+    context = context_in(fields, _ignore)
+    texts = _baggage.texts_in(_baggage.entries(context))
+    session = None if texts is None else _baggage.session_of(texts)
+    state = CLEARED if session is None else state_of(session, id_is_remote=True, user_is_remote=True)
+    target = Target(state, get_current_span(context), _time_in(fields))
+    return target if target.has_span or state.session.id is not None else None
+
+
+def _ignore(_what: str) -> None:
+    """Say nothing of a part that is not well-formed, as long as there is enough left to go by."""
+
+
+def _time_in(fields: Mapping[Any, Any]) -> int | None:
+    """Return when the handle was made: not in the future, whatever it says."""
+    text = fields.get(_AT)
+    if not isinstance(text, str) or not (text.isascii() and text.isdigit() and len(text) <= len(str(_MAX_TIME))):
+        return None
+    return min(int(text), time_ns())
+
+
+def _refused(problem: str) -> Target:
+    _diagnostics.warn_caller(f"judged {problem}", "session: %s, so no session and no turn is named", problem)
+    return NOTHING_FOUND

@@ -1,0 +1,207 @@
+"""What ``turn`` returns: one exchange of a session, to be entered, or to be made of each call of a function."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from functools import partial
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, TypeVar
+
+from . import _diagnostics
+from ._context import entry_in, get_current
+from ._decorators import Decorator
+from ._exchange import INPUT, OUTPUT, Exchange
+from ._flush import flush, flushed
+from ._handles import handle_in
+from ._streams import Source, wrapped
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterable, Callable, Iterator, Mapping
+    from types import TracebackType
+
+    from opentelemetry.trace import Span
+
+    from ._exchange import Plan
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+_S = TypeVar("_S", bound="Iterator[Any] | AsyncIterable[Any]")
+
+_Args: TypeAlias = tuple[Any, ...]
+_Kwargs: TypeAlias = "Mapping[str, Any]"
+
+_SELF = frozenset({"self", "cls"})
+
+
+class Turn(Decorator):
+    """One exchange of a session, as a span: ``with``, ``async with``, or a decorator.
+
+    Entered again, inside itself too, or shared by threads and tasks, it begins another turn each time, which
+    ``as`` gives. Never raises, and never suppresses an exception; one that leaves the block is recorded.
+    """
+
+    __slots__ = ("_exchange", "_is_begun", "_open", "_plan")
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._exchange = Exchange()
+        self._is_begun = False
+        self._open: list[Exchange] = []  # what entering this one has begun, and has not been left
+
+    @property
+    def span(self) -> Span:
+        """The span, for attributes and events of your own; before the turn is entered one that records nothing."""
+        return self._exchange.span
+
+    @property
+    def input(self) -> object:
+        """What was asked: a text, or anything that has a form in JSON. Set, it is on the span at once."""
+        return self._exchange.said.get(INPUT)
+
+    @input.setter  # noqa: A003  # the field's word
+    def input(self, value: object) -> None:
+        self._exchange.say(INPUT, value)
+
+    @property
+    def output(self) -> object:
+        """What was answered, as `input`."""
+        return self._exchange.said.get(OUTPUT)
+
+    @output.setter
+    def output(self, value: object) -> None:
+        self._exchange.say(OUTPUT, value)
+
+    @property
+    def handle(self) -> str:
+        """A text to store, with which `feedback` and the checks find this turn again, in another process too.
+
+        It holds the ids of the trace and of the session, as they may be shown, and nothing of what was
+        said. Empty before the turn is entered.
+        """
+        inside = self._exchange.inside
+        return "" if inside is None else handle_in(inside)
+
+    def wrap(self, stream: _S) -> _S:  # as it comes, it goes
+        """Return ``stream`` with every step of it in this turn, and what it gives as the output; call it in the block.
+
+        ::
+
+            with turn("reply", input=question) as t:
+                return t.wrap(client.chat.completions.create(..., stream=True))
+
+        The span goes on until the stream is consumed or closed, also where the block is left before. Arguments
+        and what is returned as of `SessionScope.wrap`.
+        """
+        reader = self._exchange.reader()
+        try:
+            return wrapped(stream, get_current(), reader)  # type: ignore[no-any-return]
+        except Exception:  # noqa: BLE001  # telemetry must not break the application
+            reader.ended(None)
+            found = type(stream).__name__
+            _diagnostics.warn_caller(
+                f"wrap {found}", "wrap: expected an iterator and got %s, which is left as it is", found
+            )
+            return stream
+
+    def __enter__(self) -> Turn:  # noqa: PYI034  # not always itself
+        """Start the span, and make it current."""
+        return self._entered()
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """End the span, unless a stream goes on, and restore what was current before."""
+        if self._open and self._left_here().left(exc):
+            flush()
+
+    async def __aenter__(self) -> Turn:  # noqa: PYI034  # as above
+        """Start the span, and make it current in this task."""
+        return self._entered()
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """End the span, unless a stream goes on, and restore what was current in this task before."""
+        if self._open and self._left_here().left(exc):
+            await flushed()
+
+    def __repr__(self) -> str:
+        """Tell the name, and nothing of what was said."""
+        return f"<Turn {self._plan.name!r}>"
+
+    def _entered(self) -> Turn:
+        turn = Turn(self._plan) if self._is_begun else self
+        self._is_begun = True
+        given = self._plan.input if turn is not self or self.input is None else self.input
+        turn._exchange.begin(self._plan, lambda: given)  # noqa: SLF001  # another of this class
+        self._open.append(turn._exchange)  # noqa: SLF001
+        return turn
+
+    def _left_here(self) -> Exchange:
+        """Return which of the exchanges that are open is left here: the innermost of this Context, else the last."""
+        found = self._open[-1]
+        entry = entry_in(get_current()) if len(self._open) > 1 else None
+        while entry is not None:
+            here = [each for each in self._open if each.entry is entry]
+            found, entry = (here[0], None) if here else (found, entry_in(entry.base))
+        self._open.remove(found)
+        return found
+
+    def _begun(self, function: Callable[..., Any], args: _Args, kwargs: _Kwargs) -> Exchange:
+        """Begin an exchange for one call of a decorated function."""
+        exchange = Exchange()
+        exchange.begin(self._plan, partial(_input_of, function, self._plan.input, args, kwargs))
+        return exchange
+
+    def _around_function(self, function: Callable[_P, _R]) -> Callable[_P, _R]:
+        @functools.wraps(function)
+        def inside(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+            exchange = self._begun(function, args, kwargs)
+            try:
+                result: _R = exchange.answered(function(*args, **kwargs))
+            except BaseException as error:
+                if exchange.left(error):
+                    flush()
+                raise
+            if exchange.left(None):
+                flush()
+            return result
+
+        return inside
+
+    def _around_coroutine(self, function: Callable[_P, Any]) -> Callable[_P, Any]:
+        @functools.wraps(function)
+        async def inside(*args: _P.args, **kwargs: _P.kwargs) -> Any:  # noqa: ANN401  # whatever the coroutine returns
+            exchange = self._begun(function, args, kwargs)
+            try:
+                result = exchange.answered(await function(*args, **kwargs))
+            except BaseException as error:
+                if exchange.left(error):
+                    await flushed()
+                raise
+            if exchange.left(None):
+                await flushed()
+            return result
+
+        return inside
+
+    def _source(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Source:  # noqa: ANN401
+        exchange = self._begun(function, args, kwargs)
+        source = Source(get_current(), partial(function, *args, **kwargs), exchange.reader())
+        exchange.left(None)  # the reader goes on with it
+        return source
+
+
+def _input_of(function: Callable[..., Any], given: object, args: _Args, kwargs: _Kwargs) -> object:
+    """Return what a decorated function is asked: what was ``given``, computed or not, or else its arguments.
+
+    One argument stands for itself; several are a map by their names.
+    """
+    if given is not None:
+        return given(*args, **kwargs) if callable(given) else given
+    try:
+        arguments: dict[str, object] = inspect.signature(function).bind(*args, **kwargs).arguments
+    except (TypeError, ValueError):  # the call is about to fail; or it is written in C, and has no signature
+        arguments = {str(place): value for place, value in enumerate(args)} | dict(kwargs)
+    named = {name: value for name, value in arguments.items() if name not in _SELF}
+    return next(iter(named.values())) if len(named) == 1 else named or None
