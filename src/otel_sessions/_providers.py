@@ -4,36 +4,46 @@ from __future__ import annotations
 
 from functools import cache
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
+from weakref import ref
 
 from opentelemetry import trace
 from opentelemetry._logs import get_logger, get_logger_provider
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from opentelemetry._logs import Logger, LoggerProvider
     from opentelemetry.trace import Tracer, TracerProvider
+
+_T = TypeVar("_T")
 
 SCOPE = "otel_sessions"
 """The instrumentation scope of what we record ourselves."""
 
 
 class Providers:
-    """Where what we record ourselves goes.
+    """Where what we record ourselves goes. It keeps no provider alive."""
 
-    Attributes:
-        traces: ``None`` is the global provider.
-        logs: ``None`` is the global provider.
-    """
-
-    __slots__ = ("logs", "traces")
+    __slots__ = ("_logs", "_traces")
 
     def __init__(self) -> None:
         self.use(None, None)
 
     def use(self, traces: TracerProvider | None, logs: LoggerProvider | None) -> None:
-        """Record with these from now on."""
-        self.traces = traces
-        self.logs = logs
+        """Record with these from now on; ``None`` is the global one."""
+        self._traces: Callable[[], TracerProvider | None] = _reference(traces)
+        self._logs: Callable[[], LoggerProvider | None] = _reference(logs)
+
+    @property
+    def traces(self) -> TracerProvider | None:
+        """The tracer provider; ``None`` is the global one."""
+        return self._traces()
+
+    @property
+    def logs(self) -> LoggerProvider | None:
+        """The logger provider; ``None`` is the global one."""
+        return self._logs()
 
     def tracer(self) -> Tracer:
         """Return our tracer."""
@@ -46,9 +56,20 @@ class Providers:
     def all(self) -> tuple[TracerProvider, LoggerProvider]:
         """Return both providers, as they are now."""
         return (
-            trace.get_tracer_provider() if self.traces is None else self.traces,
-            get_logger_provider() if self.logs is None else self.logs,
+            self.traces or trace.get_tracer_provider(),
+            self.logs or get_logger_provider(),
         )
+
+
+def _reference(provider: _T | None) -> Callable[[], _T | None]:
+    try:
+        return _none if provider is None else ref(provider)
+    except TypeError:  # no provider at all: who adds processors to it warns
+        return _none
+
+
+def _none() -> None:
+    return None
 
 
 PROVIDERS = Providers()
