@@ -20,12 +20,11 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-from otel_sessions import set_session
+from otel_sessions import set_session, turn
 from otel_sessions.sdk import instrument
 
 if TYPE_CHECKING:
     from openai.types.chat import ChatCompletionMessageParam
-    from opentelemetry.trace import Tracer
 
 
 def main() -> None:
@@ -43,23 +42,24 @@ def main() -> None:
         memory = Path(f"chat-{session.id}.json")  # keep the conversation where you keep your data
         messages: list[ChatCompletionMessageParam] = json.loads(memory.read_text()) if memory.exists() else []
         for question in sys.stdin:
-            ask(OpenAI(), provider.get_tracer("chatbot"), messages, question.strip())
+            ask(OpenAI(), messages, question.strip())
         memory.write_text(json.dumps(messages))
         print(f"to go on: python chatbot.py --user {arguments.user} {session.id}")
     provider.shutdown()
 
 
-def ask(client: OpenAI, tracer: Tracer, messages: list[ChatCompletionMessageParam], question: str) -> None:
+def ask(client: OpenAI, messages: list[ChatCompletionMessageParam], question: str) -> None:
     """Print the answer as it comes in; the whole turn is one trace."""
     messages.append({"role": "user", "content": question})
-    with tracer.start_as_current_span("turn"):
+    with turn(input=question) as exchange:
         words = []
         for chunk in client.chat.completions.create(model="gpt-4o-mini", messages=messages, stream=True):
             for choice in chunk.choices:
                 words.append(choice.delta.content or "")
                 print(words[-1], end="", flush=True)
         print()
-    messages.append({"role": "assistant", "content": "".join(words)})
+        answer = exchange.output = "".join(words)
+    messages.append({"role": "assistant", "content": answer})
 
 
 if __name__ == "__main__":

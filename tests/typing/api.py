@@ -11,12 +11,14 @@ from opentelemetry.propagate import get_global_textmap, set_global_textmap
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SimpleSpanProcessor
+from opentelemetry.trace import Span
 from typing_extensions import assert_type
 
 import otel_sessions
 from otel_sessions import (
     Session,
     SessionScope,
+    Turn,
     bind_session,
     clear_session,
     end_session,
@@ -25,6 +27,7 @@ from otel_sessions import (
     set_session,
     step,
     to_carrier,
+    turn,
     update_session,
 )
 from otel_sessions.sdk import (
@@ -106,8 +109,26 @@ assert_type(set_session("a").wrap(total()), Generator[int, str, bytes])
 assert_type(set_session("a").wrap(async_total()), AsyncGenerator[int, str])
 
 
+with turn("reply", input={"any": "thing"}) as exchange:
+    assert_type(exchange, Turn)
+    assert_type(exchange.handle, str)
+    assert_type(exchange.span, Span)
+    exchange.output = "answer"
+    assert_type(exchange.wrap(iter(["a"])), Iterator[str])
+
+
+@turn("reply", input=lambda question: question, new_trace=True)
+def reply(question: str) -> int:
+    return len(question)
+
+
+assert_type(reply("why?"), int)
+
+
 async def main() -> None:
     assert_type(await work("word"), bytes)
+    async with turn() as asked:
+        assert_type(asked, Turn)
     async with set_session("a") as inside:
         assert_type(inside, Session)
 

@@ -15,7 +15,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-from otel_sessions import set_session, step
+from otel_sessions import set_session, step, turn
 from otel_sessions.sdk import instrument
 
 if TYPE_CHECKING:
@@ -125,10 +125,9 @@ class Chat:
     def _turn(self, question: str) -> Iterator[None]:
         """One exchange, as one trace: what the user said, and the answer."""
         self.messages.append({"role": "user", "content": question})
-        kind = {"openinference.span.kind": "CHAIN", "input.value": question}
-        with self._app.tracer.start_as_current_span("turn", attributes=kind) as span:
+        with turn(input=question) as exchange:
             yield
-            span.set_attribute("output.value", self.messages[-1]["content"])
+            exchange.output = self.messages[-1]["content"]
 
     def _say(self, answer: str | None) -> None:
         self.messages.append({"role": "assistant", "content": answer or ""})
