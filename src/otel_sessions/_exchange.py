@@ -126,7 +126,7 @@ class Exchange:
     def answered(self, result: Any) -> Any:  # noqa: ANN401  # whatever a function returns
         """Return what a decorated function has returned; that is the output, now or as it is consumed."""
         if inspect.iscoroutine(result):
-            self._streams += 1
+            self._count_streams(1)
             return self._awaited(result, get_current())
         if is_stream(result):
             return wrapped(result, get_current(), self.reader())
@@ -147,7 +147,7 @@ class Exchange:
 
     def reader(self) -> Reader:
         """Return what collects the output of this turn from a stream; the span goes on until that ends."""
-        self._streams += 1
+        self._count_streams(1)
         return Reader(self)
 
     def left(self, error: BaseException | None) -> bool:
@@ -164,8 +164,12 @@ class Exchange:
 
     def stream_ended(self, error: BaseException | None) -> bool:
         """Come to the end of a stream; tell whether to flush."""
-        self._streams -= 1
+        self._count_streams(-1)
         return self._settled(error)
+
+    def _count_streams(self, by: int) -> None:
+        with _settling:  # they may end in other threads
+            self._streams += by
 
     def _settled(self, error: BaseException | None) -> bool:
         """End the span where nothing of the turn goes on, or where it has failed; tell whether to flush."""
