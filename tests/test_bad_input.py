@@ -22,10 +22,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry import context
 
-from otel_sessions import Session, clear_session, get_session, set_session, step, update_session
+from otel_sessions import Session, bind_session, clear_session, get_session, set_session, step, update_session
 from otel_sessions._changes import plain_start
 from otel_sessions._ids import digest, is_plain_id, text_of
 from otel_sessions._local_trace import SPAN_KEY
+from otel_sessions.testing import InMemoryPipeline
 
 HERE = Path(__file__).name
 HASH_OF_A = "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb"  # SHA-256, FIPS 180
@@ -470,3 +471,21 @@ def test_a_context_whose_span_raises_has_no_session(warnings):
 
     assert get_session(context.Context({SPAN_KEY: Span()})) is None
     assert any("get_session: reading raised ZeroDivisionError" in said for said in warnings())
+
+
+@pytest.mark.parametrize(
+    "weak",
+    ["test", "Test-1", "session_1", "session", "undefined", "None", "null", "[object Object]", "demo 12", "default"],
+)
+def test_an_id_that_many_conversations_have_is_taken_and_warned_of(weak, warnings):
+    with set_session(session_id=weak) as session:
+        assert session.id == weak
+    with set_session(session_id=lambda: weak, user_id="ada"), InMemoryPipeline().tracer.start_as_current_span("turn"):
+        bind_session(weak)
+    assert len([said for said in warnings() if "it looks like a placeholder" in said and repr(weak) not in said]) == 3
+
+
+@pytest.mark.parametrize("good", ["conv-42", "user_123_conv_456", "test-8f3a2c", "session_1700000000", "42", "a"])
+def test_an_id_of_a_conversation_is_not_warned_of(good, warnings):
+    with set_session(session_id=good):
+        assert warnings() == []

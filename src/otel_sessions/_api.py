@@ -16,7 +16,7 @@ from ._context import get_current
 from ._decorators import Decorator
 from ._events import ended
 from ._exchange import Plan
-from ._fields import SessionId, clean_id, clean_text, given, is_id
+from ._fields import SessionId, clean_session_id, clean_text, given, is_id
 from ._resolution import state_in
 from ._scope import SessionScope
 from ._session import EMPTY, Session
@@ -177,7 +177,7 @@ def bind_session(  # noqa: PLR0913  # what a session holds
     Outside of any span there is nothing to bind: then it only warns, and returns the session.
     """
     fields = given(user_id=user_id, name=name, path=path, previous_id=previous_id, metadata=metadata, tags=tags)
-    return bound(None if session_id is None else clean_id("session_id", session_id), fields)
+    return bound(None if session_id is None else clean_session_id(session_id), fields)
 
 
 def end_session(session: Session | None = None) -> None:
@@ -330,7 +330,7 @@ def _start(session_id: object, fields: Fields) -> Change:
         return StartNew(fields)
     if callable(session_id) and not is_id(session_id):
         return StartComputed(session_id, fields, _diagnostics.place())
-    return Start(clean_id("session_id", session_id), fields)
+    return Start(clean_session_id(session_id), fields)
 
 
 def _is_context(ctx: object) -> TypeGuard[Context | None]:

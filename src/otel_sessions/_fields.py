@@ -54,6 +54,25 @@ def clean_id(argument: str, value: object) -> str | Absent:
     return _fitting(argument, value, _ids.is_plain_id, "printable ASCII")
 
 
+def clean_session_id(value: object) -> str | Absent:
+    """Return ``value`` as a session id, as `clean_id` does, and warn of one that stands for no conversation."""
+    found = clean_id("session_id", value)
+    if isinstance(found, str):
+        notice_weak(found)
+    return found
+
+
+def notice_weak(session_id: str) -> None:
+    """Warn of an id that many conversations have: they would be shown as one."""
+    if _ids.is_weak(session_id):
+        _complain(
+            "session_id",
+            "weak",
+            "%s: it looks like a placeholder, which other conversations have as well, and they are shown as one; pass an "
+            "id of the conversation, or None for a new one",
+        )
+
+
 def clean_text(argument: str, value: object) -> str | Absent:
     """Return ``value`` as a printable text of at most 200 characters of any script, or ABSENT with a warning."""
     return _fitting(argument, value, _ids.is_plain_text, "printable text")

@@ -9,6 +9,7 @@ not cut: cutting would merge sessions.
 from __future__ import annotations
 
 import hashlib
+import re
 from uuid import UUID, uuid4
 
 MAX_LENGTH = 200
@@ -60,6 +61,19 @@ def digest(text: str, limit: int = MAX_LENGTH) -> str:
     hexadecimal = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
     prefix = _DIGEST_PREFIX if limit >= len(_DIGEST_PREFIX) + _MIN_HEX_DIGITS else ""
     return (prefix + hexadecimal)[:limit]
+
+
+# What stands in a variable that nobody has filled, or was written to try things out: every conversation has it.
+_WEAK = re.compile(
+    r"(?:null|none|nil|nan|undefined|unknown|anonymous|default|true|false|string|\[object object\]"
+    r"|(?:test|demo|example|foo|session|session-?id|chat|conversation)[-_ ]?\d{0,3})",
+    re.IGNORECASE,
+)
+
+
+def is_weak(text: str) -> bool:
+    """Tell whether ``text`` is an id that other conversations are likely to have as well, such as ``session_1``."""
+    return _WEAK.fullmatch(text) is not None
 
 
 def grouping_id(value: object) -> str | None:
