@@ -9,7 +9,7 @@ CORE := $(wildcard src/otel_sessions/_*.py src/otel_sessions/sdk.py)
 comma := ,
 space := $(subst ,, )
 
-.PHONY: demo test lint types imports package bench bench-quick behaviour behaviour-quick soak soak-quick fuzz fuzz-quick constraints clean
+.PHONY: demo test lint types imports docs package e2e bench bench-quick behaviour behaviour-quick soak soak-quick fuzz fuzz-quick constraints clean
 
 demo: $(VENV)/.demo  ## A multi-turn chat, exported by OTLP and shown by session
 	@$(BIN)/otel-sessions demo
@@ -37,6 +37,10 @@ types: $(VENV)/.lint
 imports: $(VENV)/.lint  ## The direction of imports (pyproject.toml, tool.importlinter)
 	$(BIN)/lint-imports
 
+docs: export NO_MKDOCS_2_WARNING := 1
+docs: $(VENV)/.docs  ## The documentation site, in build/site; a warning is an error
+	$(BIN)/mkdocs build --strict
+
 package: export PIP_CONSTRAINT := constraints/newest.txt
 package: export PIP_FIND_LINKS := dist
 package: $(VENV)/.package $(VENV)/.test  ## Builds the wheel, and tries it in an environment of its own: alone, then as the README says
@@ -50,6 +54,11 @@ package: $(VENV)/.package $(VENV)/.test  ## Builds the wheel, and tries it in an
 	$(VENV)-wheel/bin/python -c 'import otel_sessions.sdk'
 	$(VENV)-wheel/bin/pip --disable-pip-version-check -q install 'otel-sessions[demo]'
 	$(VENV)-wheel/bin/otel-sessions demo
+
+e2e: export E2E_PHOENIX_COMMAND := $(abspath .venv-phoenix/bin/phoenix)
+e2e: export E2E_MLFLOW_COMMAND := $(abspath .venv-mlflow/bin/mlflow)
+e2e: $(VENV)/.e2e .venv-phoenix/.server .venv-mlflow/.server  ## One run in real Phoenix and real MLflow; writes docs/images/, where there is a Chromium
+	$(BIN)/python tests/e2e/alone.py $(BIN)/python -m pytest tests/e2e --timeout=400 --session-timeout=900 $(ARGS)
 
 bench bench-quick behaviour behaviour-quick: export VENV := .venv-bench
 bench bench-quick behaviour behaviour-quick: export CONSTRAINTS := constraints/bench.txt
@@ -85,11 +94,14 @@ fuzz-quick: $(VENV)/.test  ## The same in half a minute
 
 constraints:  ## Pins the newest and the lowest supported versions; needs uv
 	uv pip compile -q --universal --python-version 3.10 --no-header --no-annotate --no-emit-index-url --upgrade \
-	  --all-extras --group lint --group package pyproject.toml -o constraints/newest.txt
+	  --all-extras --group lint --group package --group docs --group e2e pyproject.toml -o constraints/newest.txt
 	uv pip compile -q --universal --python-version 3.10 --no-header --no-annotate --no-emit-index-url --upgrade \
 	  --all-extras --group bench pyproject.toml -o constraints/bench.txt
 	uv pip compile -q --universal --python-version 3.10 --no-header --no-annotate --no-emit-index-url --upgrade \
 	  --resolution lowest-direct --all-extras --group test pyproject.toml -o constraints/lowest.txt
+	for server in phoenix mlflow; do \
+	  uv pip compile -q --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url --upgrade \
+	    --group $$server -o constraints/$$server.txt || exit; done
 
 clean:
 	rm -rf .venv* dist build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
@@ -104,6 +116,14 @@ $(VENV)/.demo: $(BIN)/python pyproject.toml $(CONSTRAINTS)
 	$(PIP) install -c $(CONSTRAINTS) -e '.[demo]'
 	@touch $@
 
-$(VENV)/.test $(VENV)/.lint $(VENV)/.package $(VENV)/.bench: $(VENV)/.%: $(BIN)/python pyproject.toml $(CONSTRAINTS)
+$(VENV)/.test $(VENV)/.lint $(VENV)/.docs $(VENV)/.package $(VENV)/.e2e $(VENV)/.bench: $(VENV)/.%: $(BIN)/python pyproject.toml $(CONSTRAINTS)
 	$(PIP) install -c $(CONSTRAINTS) -e '.[demo]' --group $* $(and $(filter test,$*),$(if $(findstring lowest,$(CONSTRAINTS)),,--group newest))
+	@touch $@
+
+# A backend as it is released, in an environment of its own: some 850 MB.
+.venv-phoenix/.server .venv-mlflow/.server: .venv-%/.server: constraints/%.txt
+	@echo "installing $* into .venv-$*, which takes a minute or two"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "make e2e needs Python 3.11 or newer, as Phoenix does: make e2e PYTHON=python3.x")'
+	$(PYTHON) -m venv .venv-$*
+	.venv-$*/bin/python -m pip --disable-pip-version-check --quiet install -r $<
 	@touch $@

@@ -14,6 +14,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from otel_sessions import get_session
 from otel_sessions._events import EVENTS
+from otel_sessions._process_session import follow
 from otel_sessions._providers import PROVIDERS
 from otel_sessions._settings import use_in_process
 from otel_sessions._span_processor import guarded
@@ -72,6 +73,7 @@ def _clean_slate() -> Iterator[None]:
     if "otel_sessions._grpc_target" in sys.modules:
         sys.modules["otel_sessions._grpc_target"].unwatch_channels()
     use_in_process(None)
+    follow(None)
     EVENTS.use(None, on=False)
     PROVIDERS.use(None, None)
     clean_slate()

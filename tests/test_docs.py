@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 from markdown_it import MarkdownIt
@@ -15,16 +16,42 @@ from openinference.instrumentation.openai import OpenAIInstrumentor
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.util.re import parse_env_headers
+from starlette.applications import Starlette
+from starlette.responses import Response
+from starlette.routing import Route
 
+import otel_sessions
+import otel_sessions.sdk
 from otel_sessions import set_session
+from otel_sessions._dialects import DIALECTS, NAMES
+from otel_sessions._settings import Settings, slips_in_environment
 from otel_sessions.demo._standin import StandIn
 from otel_sessions.sdk import instrument
-from otel_sessions.viewer import OTLPReceiver
+from otel_sessions.viewer import LoopbackServer, OTLPReceiver
 from wire import spans_of
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from starlette.requests import Request
+
 ROOT = Path(__file__).parents[1]
-PAGES = sorted(f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md"))
+PAGES = sorted(page.relative_to(ROOT).as_posix() for page in (ROOT / "docs").rglob("*.md"))
+TUTORIAL = "docs/tutorial.md"
+BACKENDS = [name for name in PAGES if name.startswith("docs/backends/") and not name.endswith("index.md")]
 DOCUMENTS = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", *PAGES]
+
+RUN_ELSEWHERE = {
+    "pip install ": "make package installs the wheel, alone and with its extras",
+    "make ": ".ci/run runs each of them, or a short form of it",
+    "phoenix serve": "make e2e starts Phoenix, which is not for the tests' environment: 850 MB",
+    "mlflow server": "make e2e starts MLflow, which is not for the tests' environment: 850 MB",
+}
+"""Commands of the documents that are not run here, and why not."""
+
+PHOENIX = "http://127.0.0.1:6006"
+"""Where the documents have it; here `PhoenixLike` is in its place."""
 
 SET_UP = """
 from opentelemetry import trace
@@ -36,55 +63,264 @@ trace.set_tracer_provider(TracerProvider())
 trace.get_tracer_provider().add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
 """
 
+APP = "from opentelemetry import trace\ntrace.get_tracer('app').start_span('work').end()\n"
 
-def blocks(name: str, language: str) -> list[str]:
+UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+class Block(NamedTuple):
+    """A block of code.
+
+    Attributes:
+        language: What stands first behind its fence.
+        title: The name of the file that it is, if it is one.
+        code: The lines.
+        output: The block of text right below it, which is what it prints.
+    """
+
+    language: str
+    title: str
+    code: str
+    output: str | None
+
+
+def blocks(name: str) -> list[Block]:
     tokens = MarkdownIt().parse((ROOT / name).read_text())
-    return [token.content for token in tokens if token.type == "fence" and token.info == language]
+    found = []
+    for token, after in zip(tokens, [*tokens[1:], None], strict=True):
+        if token.type == "fence":
+            title = re.search(r'title="([^"]+)"', token.info)
+            output = after.content if after is not None and after.type == "fence" and after.info == "text" else None
+            found.append(Block(token.info.partition(" ")[0], title[1] if title else "", token.content, output))
+    return found
+
+
+def code_of(name: str, language: str) -> list[str]:
+    """Return the blocks of a language that are no files."""
+    return [block.code for block in blocks(name) if block.language == language and not block.title]
+
+
+def commands(name: str) -> list[str]:
+    return lines_of("".join(code_of(name, "sh")))
+
+
+def lines_of(code: str) -> list[str]:
+    return [found for found in (line.partition("#")[0].strip() for line in code.splitlines()) if found]
+
+
+def is_run_here(command: str) -> bool:
+    return not any(other in command for other in RUN_ELSEWHERE)
+
+
+def script_of(name: str) -> str:
+    """Return a page as a shell script: what is a file is written, and what is a command is run, from top to bottom."""
+    lines = []
+    for number, block in enumerate(blocks(name)):
+        if block.title and block.language == "python":
+            lines.append(f"cat > {block.title} <<'END OF FILE'\n{block.code}END OF FILE")
+        elif block.language == "sh":
+            here = [line for line in lines_of(block.code) if is_run_here(line)]
+            lines.append("\n".join(["{", ":", *here, f"}} > {number}.out"]))
+    return "\n".join(lines)
+
+
+def told(text: str) -> str:
+    """Return ``text`` with its random ids numbered, in the order in which they come."""
+    ids = list(dict.fromkeys(UUID.findall(text)))
+    return UUID.sub(lambda found: f"id {ids.index(found[0])}", text)
+
+
+class PhoenixLike(LoopbackServer):
+    """Takes what Phoenix does, spans and annotations, and keeps the annotations."""
+
+    def __init__(self) -> None:
+        self.annotations: list[dict[str, object]] = []
+        super().__init__(Starlette(routes=[Route("/v1/{what}", self._take, methods=["POST"])]))
+
+    async def _take(self, request: Request) -> Response:
+        if request.path_params["what"].endswith("_annotations"):
+            self.annotations += (await request.json())["data"]
+        return Response()
+
+
+@pytest.fixture(scope="module")
+def phoenix() -> Iterator[PhoenixLike]:
+    with PhoenixLike() as phoenix:
+        yield phoenix
+
+
+@pytest.fixture(scope="module")
+def model() -> Iterator[StandIn]:
+    with StandIn(seconds_per_word=0) as model:
+        yield model
+
+
+@pytest.fixture
+def environment(phoenix) -> dict[str, str]:
+    """Nothing of the machine's own, and exporters that find somebody."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("OTEL_", "OPENAI_", "OPENINFERENCE_", "PHOENIX_"))
+    }
+    return kept | {
+        "NO_PROXY": "127.0.0.1",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": phoenix.url,
+        "PHOENIX_COLLECTOR_ENDPOINT": phoenix.url,
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+    }
 
 
 def test_the_python_of_the_readme_runs_from_top_to_bottom():
     with OTLPReceiver() as receiver:
-        program = SET_UP + "\n".join(blocks("README.md", "python"))
+        program = SET_UP + "\n".join(code_of("README.md", "python"))
         environment = os.environ | {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": receiver.endpoint, "NO_PROXY": "127.0.0.1"}
         command = [sys.executable, "-W", "error", "-c", program]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
         assert (done.returncode, done.stderr) == (0, "")
-        spans = {span.name: span.attributes for span in spans_of(receiver)}
-    both = {"session.id": "conv-42", "user.id": "ada"}
-    assert spans == {"turn": both, "POST /chat": both, "answer": {"session.id": "conv-42"}}
+        spans = {(span.name, *map(span.attributes.get, ("session.id", "user.id"))) for span in spans_of(receiver)}
+    of_both = ("reply", "check json", "check polite", "check helpful", "POST /chat")
+    assert spans == {
+        *((name, "conv-42", "ada") for name in of_both),
+        ("answer", "conv-42", None),
+        ("reply", None, None),
+    }
     assert re.fullmatch(r"to be resumed by [0-9a-f-]{36}\n", done.stdout)
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_the_python_of_a_page_runs_from_top_to_bottom(name):
-    program = SET_UP + "\n".join(blocks(name, "python"))
-    environment = os.environ | {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://127.0.0.1:9/v1/traces"}
-    command = [sys.executable, "-c", program]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stderr
-
-
-@pytest.mark.parametrize("name", ["README.md", *PAGES])
-def test_the_shell_of_a_page_runs(name, tmp_path):
-    """What installs is left out: ``make package`` runs it. So is what ``.ci/run`` runs itself."""
-    (tmp_path / "app.py").write_text(
-        "from opentelemetry import trace\ntrace.get_tracer('app').start_span('work').end()\n"
-    )
-    lines = [line for line in commands(name) if not line.startswith(("pip install", "make "))]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")} | {
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        "OTEL_TRACES_EXPORTER": "none", "OTEL_LOGS_EXPORTER": "none", "OTEL_METRICS_EXPORTER": "none",
-    }  # fmt: skip
+@pytest.mark.parametrize("name", [name for name in PAGES if code_of(name, "python")])
+def test_the_python_of_a_page_runs_from_top_to_bottom(name, environment, model, tmp_path):
+    """It prints what the page says that it prints, if it says so."""
     done = subprocess.run(
-        ["/bin/sh", "-ex"], input="\n".join(lines), env=environment, cwd=tmp_path, capture_output=True, text=True,
-        timeout=90, check=False,
+        [sys.executable, "-c", SET_UP + "\n".join(code_of(name, "python"))],
+        env=environment | {"OPENAI_API_KEY": "none", "OPENAI_BASE_URL": model.base_url},
+        cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    shown = "".join(block.output or "" for block in blocks(name) if block.language == "python")
+    assert not shown or told(done.stdout) == told(shown)
+
+
+def run_shell(name: str, environment: dict[str, str], folder: Path, phoenix: PhoenixLike) -> None:
+    """Run a page as a shell script, and look whether it prints what the page says that it prints, if it says so."""
+    script = script_of(name).replace(PHOENIX, phoenix.url)
+    for program in re.findall(r"\bpython (\w+\.py)", script):  # that of a reader, unless it is on the page
+        (folder / program).write_text(APP)
+    done = subprocess.run(
+        ["/bin/sh", "-ex"], input=script, env=environment, cwd=folder, capture_output=True, text=True, timeout=240,
+        check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "otel_sessions" not in done.stderr, "it warns"
+    shown = {
+        number: told(block.output)
+        for number, block in enumerate(blocks(name))
+        if block.language == "sh" and block.output
+    }
+    assert {number: told((folder / f"{number}.out").read_text()) for number in shown} == shown
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("name", ["README.md", *(name for name in PAGES if name != TUTORIAL and code_of(name, "sh"))])
+def test_the_shell_of_a_page_runs(name, environment, model, phoenix, tmp_path):
+    """What is left out is in `RUN_ELSEWHERE`."""
+    exporters = {f"OTEL_{signal}_EXPORTER": "none" for signal in ("TRACES", "LOGS", "METRICS")}
+    openai = {"OPENAI_API_KEY": "none", "OPENAI_BASE_URL": model.base_url}
+    run_shell(name, environment | exporters | openai, tmp_path, phoenix)
+
+
+@pytest.mark.timeout(300)  # eight processes, one after the other
+def test_the_tutorial_comes_to_its_end_without_a_key(environment, phoenix, tmp_path):
+    phoenix.annotations.clear()
+    run_shell(TUTORIAL, environment, tmp_path, phoenix)
+    assert [(found["name"], found["result"]) for found in phoenix.annotations] == [
+        ("a day", {"label": "pass", "score": 1.0})
+    ] * 3
+
+
+def test_what_is_said_to_run_elsewhere_is_in_the_documents():
+    lines = [command for name in DOCUMENTS for command in commands(name)]
+    assert [other for other in RUN_ELSEWHERE if not any(other in line for line in lines)] == []
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+def test_the_environment_of_a_backend_is_what_the_exporter_and_the_plug_in_take(name, monkeypatch, caplog):
+    exports = "\n".join(line for line in commands(name) if line.startswith("export "))
+    keys = dict.fromkeys(re.findall(r"\$([A-Z_]+)", exports), "key")
+    done = subprocess.run(
+        ["/bin/sh", "-eu"], input=f"{exports}\nenv -0\n", env={"PATH": os.environ["PATH"], **keys},
+        capture_output=True, text=True, timeout=30, check=True,
+    )  # fmt: skip
+    variables = dict(pair.split("=", 1) for pair in done.stdout.split("\0") if pair.startswith("OTEL_"))
+    for variable, value in variables.items():
+        monkeypatch.setenv(variable, value)
+    OTLPSpanExporter().shutdown()
+    Settings.resolved()
+    assert [record.getMessage() for record in caplog.records] == []
+    assert slips_in_environment() == []
+    for value in (value for variable, value in variables.items() if variable.endswith("_HEADERS")):
+        names = [pair.partition("=")[0].lower() for pair in value.split(",")]
+        assert list(parse_env_headers(value, liberal=True)) == names
+
+
+KNOWN_FROM = {"run": "run", "code": "source", "doc": "documentation"}
+
+
+def rows(name: str, columns: int) -> list[list[str]]:
+    """Return the cells of the tables of a page that have so many columns."""
+    lines = [line for line in (ROOT / name).read_text().splitlines() if line.startswith("|")]
+    cells = [[cell.strip() for cell in line[1:-1].split("|")] for line in lines]
+    return [row for row in cells if len(row) == columns]
+
+
+def test_the_table_of_dialects_is_that_of_the_code():
+    shown = [cells for cells in rows("docs/backends/index.md", 3) if cells[0].startswith("`")]
+    assert shown == [[f"`{name}`", KNOWN_FROM[DIALECTS[name].source], f"<{DIALECTS[name].address}>"] for name in NAMES]
+
+
+def test_the_settings_show_all_dialects():
+    shown = [cells[0] for cells in rows("docs/configuration.md", 4) if cells[0].startswith("`")]
+    assert shown == [f"`{name}`" for name in NAMES]
+
+
+def test_the_settings_show_the_names_of_the_ids_that_a_dialect_stamps():
+    shown = {cells[0].strip("`"): " ".join(cells) for cells in rows("docs/configuration.md", 4)}
+    ids = [(name, pair[0]) for name in NAMES for pair in DIALECTS[name].names if pair[1] in ("session.id", "user.id")]
+    assert [(name, theirs) for name, theirs in ids if theirs.split("properties.Helicone-")[-1] not in shown[name]] == []
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+def test_a_backend_is_known_from_what_its_page_and_the_list_of_all_say(name):
+    text = (ROOT / name).read_text()
+    known = re.findall(r"^Known from: \*\*(\w+)\*\*", text, re.MULTILINE)
+    listed = [row[3] for row in rows("docs/backends/index.md", 4) if f"({Path(name).name})" in row[0]]
+    assert listed == known or (name, listed) == ("docs/backends/collector.md", [])
+    dialects = set(re.findall(r"OTEL_SESSION_DIALECTS=(\w+)", text)) - {"genai"}  # for many, each known in its own way
+    assert [KNOWN_FROM[DIALECTS[dialect].source] for dialect in dialects if dialect in DIALECTS] == known * len(
+        dialects
+    )
+
+
+def test_every_example_is_on_its_page():
+    shown = re.findall(r'^--8<-- "examples/(.+)"$', (ROOT / "docs/examples.md").read_text(), re.MULTILINE)
+    assert sorted(shown) == sorted(path.name for path in (ROOT / "examples").iterdir() if path.is_file())
+
+
+@pytest.mark.parametrize(
+    ("page", "names"),
+    [
+        pytest.param("docs/reference/api.md", otel_sessions.__all__, id="otel_sessions"),
+        pytest.param("docs/reference/sdk.md", otel_sessions.sdk.__all__, id="otel_sessions.sdk"),
+    ],
+)
+def test_the_reference_has_every_public_name(page, names):
+    assert sorted(
+        re.findall(r"^::: otel_sessions(?:\.sdk)?\.(\w+)$", (ROOT / page).read_text(), re.MULTILINE)
+    ) == sorted(names)
 
 
 def test_the_example_of_the_first_screen_is_at_most_ten_lines():
-    assert len(blocks("README.md", "python")[0].splitlines()) <= 10
+    assert len(code_of("README.md", "python")[0].splitlines()) <= 10
 
 
 def two_turns(*, with_session: bool) -> list[str]:
@@ -115,12 +351,7 @@ def line(span) -> str:
 
 def test_the_listing_of_the_readme_is_what_arrives():
     listing = ["without", *two_turns(with_session=False), "", "with", *two_turns(with_session=True)]
-    assert blocks("README.md", "text") == ["\n".join(listing) + "\n"]
-
-
-def commands(name: str) -> list[str]:
-    lines = "".join(blocks(name, "sh")).splitlines()
-    return [found for found in (line.partition("#")[0].strip() for line in lines) if found]
+    assert code_of("README.md", "text") == ["\n".join(listing) + "\n"]
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)

@@ -194,6 +194,13 @@ def test_of_a_list_what_is_good_stays(monkeypatch, warnings):
     assert len(warnings()) == 2
 
 
+def test_the_variable_of_the_session_id_is_found_by_the_name_of_the_argument(monkeypatch, warnings):
+    monkeypatch.setenv("OTEL_SESSION_SESSION_ID", "auto")
+    instrument(TracerProvider(shutdown_on_exit=False))
+    (message,) = warnings()
+    assert message.endswith("OTEL_SESSION_SESSION_ID: there is no such setting; did you mean OTEL_SESSION_ID?")
+
+
 def test_hash_without_a_key_is_drop(monkeypatch, warnings):
     assert resolved(monkeypatch, user_id="hash").user_id == "drop"
     (message,) = warnings()

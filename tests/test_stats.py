@@ -50,6 +50,7 @@ EXPECTED = {
     "evicted": 1,
     "overwritten": 0,
     "bound_late": 1,
+    "from_call": 0,
 }
 
 

@@ -14,7 +14,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from . import _diagnostics, _ids, _paths
-from ._fields import ABSENT, NO_FIELDS, Absent, Fields, clean_id, first_items
+from ._fields import ABSENT, NO_FIELDS, Absent, Fields, clean_session_id, first_items, notice_weak
+from ._process_session import HELD
 from ._session import EMPTY, Session
 from ._settings import in_process
 from ._state import CLEARED, NOTHING, State, as_of_now, state_of
@@ -97,7 +98,7 @@ class StartComputed(Change):
             return ABSENT, False
         if inspect.iscoroutine(value):
             value.close()  # else Python warns that it was never awaited
-        return (_ids.new_id(), True) if value is None else (clean_id("session_id", value), False)
+        return (_ids.new_id(), True) if value is None else (clean_session_id(value), False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +135,9 @@ class Carry(Change):
     alone: State  # pyright: ignore[reportIncompatibleVariableOverride]  # always known
 
     def applied(self, _outer: State | None, _args: Args = (), _kwargs: Kwargs = NO_KWARGS, /) -> State:
-        """Carry what the carrier had, as far as callers are trusted now."""
-        return as_of_now(self.alone) if in_process().trust_incoming else NOTHING
+        """Carry what the carrier had, as far as callers are trusted now; the session of the process for nothing."""
+        carried = as_of_now(self.alone) if in_process().trust_incoming else NOTHING
+        return HELD.state or carried if carried is NOTHING else carried
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +157,7 @@ def plain_start(session_id: str, user_id: str | None) -> Start:
     """
     if not (_is_clean(session_id) and (user_id is None or _is_clean(user_id))):
         raise NotPlainError
+    notice_weak(session_id)
     return Start(session_id, Fields(user_id), state_of(Session(session_id, user_id)))
 
 

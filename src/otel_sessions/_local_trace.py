@@ -19,7 +19,7 @@ from opentelemetry.trace import INVALID_SPAN, NonRecordingSpan, set_span_in_cont
 from ._forks import ForkSafeLock, after_fork_in_child
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from ._state import State
 
@@ -81,9 +81,10 @@ class Note:
         own: Not always there: the ids that it has started with itself, and that stay.
         steps: Not always there: what was put on it without a session, before its trace was bound.
         is_withdrawn: Not always there: it has started where there is no session on purpose.
+        from_call: Not always there: the keys of what it has taken from the call that it tells of, for itself alone.
     """
 
-    __slots__ = ("is_withdrawn", "own", "stamp", "stamps", "steps", "store", "trace")
+    __slots__ = ("from_call", "is_withdrawn", "own", "stamp", "stamps", "steps", "store", "trace")
 
     stamp: Stamp | None
     store: Any
@@ -92,6 +93,7 @@ class Note:
     own: Mapping[str, Any]
     steps: Mapping[str, Any]
     is_withdrawn: bool
+    from_call: Collection[str]
 
 
 class _Clock:

@@ -2,7 +2,7 @@
 
 Highest first: a scope that clears · a scope opened after the trace was bound · what the trace was
 bound to · any other scope · baggage · the local span of the Context, where the rest got lost ·
-what other tools left.
+what other tools left · the session of the process, if it was asked for one.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from . import _baggage, _diagnostics, _ids
 from ._context import OPENINFERENCE_SESSION, OPENINFERENCE_USER, live_entry_in
-from ._local_trace import SPAN_KEY, binding_in
+from ._local_trace import SPAN_KEY, binding_in, is_withdrawn, note_of
+from ._process_session import HELD
 from ._session import MAX_ITEMS, SESSION_ID, Session, extras_in, overlaid, texts_in
 from ._settings import in_process
 from ._state import CLEARED, State, as_of_now, state_of
@@ -29,7 +30,7 @@ def state_in(context: Context) -> State | None:
     """Return what a span that starts in ``context`` carries, ``None`` for nothing."""
     entry, context = live_entry_in(context)
     if entry is None:
-        return _found(context) if context else None
+        return _found(context) if context else HELD.state
     if entry.state is CLEARED:
         return CLEARED
     binding = binding_in(context)
@@ -42,11 +43,11 @@ def unscoped(context: Context) -> State | None:
     """Return what a span that starts in ``context`` carries, where there is neither a scope nor a bound trace."""
     try:
         items = _baggage.entries(context)
-        return _among(items, context) if items else _of_parent(context) or _of_openinference(context)
+        found = _among(items, context) if items else _of_parent(context) or _of_openinference(context)
     except Exception as error:  # noqa: BLE001  # the values of other tools, and the spans, are not ours
-        found = type(error).__name__
-        _diagnostics.warn_once(("found", found), "otel_sessions: looking for a session raised %s: there is none", found)
-        return None
+        _warn_of(error)
+        found = None
+    return found if HELD.state is None else _in_process(found, context)
 
 
 def _among(items: Mapping[str, object], context: Context) -> State | None:
@@ -60,6 +61,16 @@ def _among(items: Mapping[str, object], context: Context) -> State | None:
     texts = _baggage.langfuse_texts_in(items)
     langfuse = None if texts is None else _as_of_now(remote_state(texts))
     return langfuse if langfuse is not None and langfuse.is_whole else remote or local or langfuse
+
+
+def _in_process(found: State | None, context: Context) -> State | None:
+    """Return what was ``found``, in the session of the process where it has none: but not below what was cleared."""
+    process = HELD.state
+    if process is None or (found is not None and found.is_whole):
+        return found
+    if is_withdrawn(context.get(SPAN_KEY)):
+        return CLEARED
+    return process if found is None else _overlaid(process, found)
 
 
 def _found(context: Context) -> State | None:
@@ -79,6 +90,8 @@ def _of_parent(context: Context) -> State | None:
     attributes = view.copy()  # quick; asking the view for a key that is not there is not
     if not attributes.get(SESSION_ID):
         return None
+    for key in getattr(note_of(span), "from_call", ()):
+        attributes.pop(key, None)  # of that span alone
     session_id, user_id, name, path, previous_id = texts_in(attributes)
     plain = _as_of_now(
         _parent_state(
@@ -156,6 +169,11 @@ def remote_state(texts: _baggage.Texts) -> State | None:
 def _as_of_now(kept: State | None) -> State | None:
     """Return what was ``kept``; while the settings change, a thread may keep one more of before."""
     return None if kept is None else as_of_now(kept)
+
+
+def _warn_of(error: Exception) -> None:
+    found = type(error).__name__
+    _diagnostics.warn_once(("found", found), "otel_sessions: looking for a session raised %s: there is none", found)
 
 
 def forget() -> None:

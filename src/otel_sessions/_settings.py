@@ -8,34 +8,24 @@ an id or a key.
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any
 
-from . import _diagnostics, _dialects, _ids, _provider_ids, _user_ids
-from ._destinations import NONE, PRIVATE, Destinations, UnusableDestinationError
+from . import _diagnostics, _setting_values, _user_ids
+from ._destinations import NONE, PRIVATE, Destinations
 from ._session import METADATA_PREFIX, TAGS, WIRE_KEYS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-Pairs: TypeAlias = tuple[tuple[str, str], ...]
+    from ._setting_values import Complain, Pairs
 
 LOGS = ("true", "false", "sampled")
-AUTO = "auto"
-"""As the session id of this process: one that is made for it."""
-_FLAGS = ("false", "true")
-_SPELLINGS = {"1": "true", "yes": "true", "on": "true", "0": "false", "no": "false", "off": "false"}
 _SHORTEST_KEY = 16
 _PREFIX = "OTEL_SESSION_"
-_LONGEST_FLUSH = 60_000
 # What is no setting, and begins like one.
 _OTHERS = ("OTEL_SESSIONS_DEMO_MODEL",)
-_WHOLE_NUMBER = re.compile(r"[0-9]{1,5}")
-# RFC 9110, section 5.1: a field name is a token.
-_HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,100}")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -118,10 +108,6 @@ def _warn_of_key(problem: str) -> None:
     _diagnostics.warn_once(("key", problem), "otel_sessions: OTEL_SESSION_USER_HASH_KEY: %s", problem)
 
 
-class _UnusableError(ValueError):
-    """A value, or a part of it, can't be used; the message says which and what could be."""
-
-
 @dataclass(frozen=True, slots=True)
 class Setting:
     """One setting: its names, and how its value is read.
@@ -136,7 +122,7 @@ class Setting:
     """
 
     name: str
-    read: Callable[[object, Callable[[str], None]], Any]
+    read: Callable[[object, Complain], Any]
     default: Any
     closed: Any
     show: Callable[[Any], str] | None = None
@@ -160,7 +146,7 @@ class Setting:
 
         try:
             return self.read(given, complain)
-        except _UnusableError as error:
+        except _setting_values.UnusableError as error:
             complain(f"{error}, so it is taken as {self.shown(self.closed)!r}")
         except Exception as error:  # noqa: BLE001  # the argument's own code may raise anything
             complain(f"reading it raised {type(error).__name__}, so it is taken as {self.shown(self.closed)!r}")
@@ -181,146 +167,6 @@ class Setting:
         return str(value)
 
 
-Complain: TypeAlias = "Callable[[str], None]"
-
-
-def _refuse(problem: str) -> NoReturn:
-    raise _UnusableError(problem)
-
-
-def _choice(*allowed: str, is_shown: bool = True) -> Callable[[object, Complain], str]:
-    def read(given: object, _complain: Complain) -> str:
-        word = str(given).strip().lower() if isinstance(given, (str, bool)) else None
-        word = word if word in allowed or word is None else _SPELLINGS.get(word, word)
-        if word in allowed:
-            return str(word)
-        return _refuse(f"{_quoted(given) if is_shown else 'the value'} is none of {', '.join(allowed)}")
-
-    return read
-
-
-def _flag(given: object, complain: Complain) -> bool:
-    return _choice(*_FLAGS)(given, complain) == "true"
-
-
-def _key(given: object, _complain: Complain) -> str:
-    text = given.decode("utf-8", "surrogateescape") if isinstance(given, bytes) else given
-    return text if isinstance(text, str) else _refuse("expected a str or bytes")
-
-
-def _hidden(value: object) -> str:
-    return "set, not shown" if value else ""
-
-
-def _session_id(given: object, complain: Complain) -> str:
-    text = _ids.text_of(given)
-    if not text:
-        return _refuse("expected auto, or an id: a str, an int or a uuid.UUID")
-    if text.lower() == AUTO:
-        return AUTO
-    if not _ids.is_plain_id(text):
-        complain(f"it is not 1 to {_ids.MAX_LENGTH} characters of printable ASCII, so a digest of it is used")
-        return _ids.digest(text)
-    return text
-
-
-def _shown_session_id(value: str | None) -> str:
-    return AUTO if value == AUTO else _hidden(value)
-
-
-def _words_of_call(given: object, _complain: Complain) -> tuple[str, ...]:
-    words = [word.lower() for word in _items(given)]
-    if words == ["none"]:
-        return ()
-    if not _provider_ids.KEYS.keys() >= set(words):
-        return _refuse(f"something of it is none of {', '.join(_provider_ids.KEYS)}, none")
-    return tuple(word for word in _provider_ids.KEYS if word in words)
-
-
-def _shown_words(value: tuple[str, ...]) -> str:
-    return ",".join(value) or "none"
-
-
-def _milliseconds(given: object, _complain: Complain) -> int:
-    text = _ids.text_of(given) or ""
-    if _WHOLE_NUMBER.fullmatch(text) and int(text) <= _LONGEST_FLUSH:
-        return int(text)
-    return _refuse(f"expected a whole number of milliseconds, from 0 to {_LONGEST_FLUSH}")
-
-
-def _names(given: object, _complain: Complain) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(_items(given)))
-
-
-def _dialect_names(given: object, complain: Complain) -> tuple[str, ...]:
-    names = tuple(dict.fromkeys(name.lower() for name in _items(given)))
-    for name in names:
-        if name not in _dialects.NAMES:
-            complain(f"{_quoted(name)} is left out, it is none of {', '.join(_dialects.NAMES)}")
-    return tuple(name for name in names if name in _dialects.NAMES)
-
-
-def _destinations(given: object, _complain: Complain) -> Destinations:
-    if isinstance(given, Destinations):
-        return given
-    items = _items(given)
-    try:
-        return Destinations.parsed(items) if items else NONE  # an empty list of an argument: nowhere
-    except UnusableDestinationError as error:
-        return _refuse(f"{error} (allowed: private, all, none, host globs as *.corp.example, CIDRs as 10.0.0.0/8)")
-
-
-def _aliases(given: object, complain: Complain) -> Pairs:
-    remedy = f"my.key=session.id, with one of these on the right: {', '.join(_dialects.FIELDS)}"
-    return _pairs(given, _dialects.is_alias, remedy, complain)
-
-
-def _headers(given: object, complain: Complain) -> Pairs:
-    def is_good(key: str, header: str) -> bool:
-        return key in WIRE_KEYS and _HEADER_NAME.fullmatch(header) is not None
-
-    remedy = f"session.id=x-session-id, with one of these on the left: {', '.join(WIRE_KEYS)}"
-    return tuple((key, header.lower()) for key, header in _pairs(given, is_good, remedy, complain))
-
-
-def _pairs(given: object, is_good: Callable[[str, str], bool], remedy: str, complain: Complain) -> Pairs:
-    """Return the pairs of ``given`` that are good; a bad one is named by its place: it may hold an id."""
-    found = {}
-    for place, item in enumerate(_items(given), 1):
-        left, _, right = (part.strip() for part in item.partition("="))
-        if is_good(left, right):
-            found[left] = right
-        else:
-            complain(f"item {place} is left out; write it as {remedy}")
-    return tuple(found.items())
-
-
-def _items(given: object) -> list[str]:
-    """Return the parts of a comma list, of a list, or of a mapping, which stands for pairs."""
-    if isinstance(given, str):
-        parts: Iterable[object] = given.split(",")
-    elif isinstance(given, Mapping):
-        parts = [f"{name}={value}" for name, value in given.items()]
-    elif isinstance(given, Iterable) and not isinstance(given, (bytes, bytearray)):
-        parts = given
-    else:
-        _refuse(f"expected a comma list and got {type(given).__name__}")
-    return [text for text in map(_text, parts) if text]
-
-
-def _text(part: object) -> str:
-    match part:
-        case str(text):
-            return text.strip()
-        case (str(left), str(right)):
-            return f"{left}={right}"
-    return f"<{type(part).__name__}>"  # is nothing that could be used, and says what it was
-
-
-def _quoted(value: object) -> str:
-    return repr(value)[:60] if isinstance(value, (str, int, float)) else type(value).__name__
-
-
 def parsed(**arguments: object) -> dict[str, Any]:
     """Return the values of the ``arguments`` that are not ``None``, by the names of `Settings`."""
     return {
@@ -331,21 +177,21 @@ def parsed(**arguments: object) -> dict[str, Any]:
 
 
 SETTINGS = (
-    Setting("dialects", _dialect_names, (), ()),
-    Setting("aliases", _aliases, (), ()),
-    Setting("propagate_to", _destinations, PRIVATE, NONE),
-    Setting("trust_incoming", _flag, True, False),  # a table
-    Setting("incoming_headers", _headers, (), ()),
-    Setting("user_id", _choice(*_user_ids.MODES, is_shown=False), _user_ids.PLAIN, _user_ids.DROP),
-    Setting("user_hash_key", _key, None, None, _hidden),
-    Setting("metadata_on_wire", _names, (), ()),
-    Setting("conflict", _choice("scope", "span"), "scope", "scope"),
-    Setting("logs", _choice(*LOGS), "true", "true"),
-    Setting("events", _flag, False, False),
-    Setting("session_id", _session_id, None, None, _shown_session_id),
-    Setting("provider_ids", _words_of_call, ("user",), (), _shown_words),
-    Setting("flush", _milliseconds, 0, 0),
-    Setting("disabled", _flag, False, False),
+    Setting("dialects", _setting_values.dialect_names, (), ()),
+    Setting("aliases", _setting_values.aliases, (), ()),
+    Setting("propagate_to", _setting_values.destinations, PRIVATE, NONE),
+    Setting("trust_incoming", _setting_values.flag, True, False),  # a table
+    Setting("incoming_headers", _setting_values.headers, (), ()),
+    Setting("user_id", _setting_values.choice(*_user_ids.MODES, is_shown=False), _user_ids.PLAIN, _user_ids.DROP),
+    Setting("user_hash_key", _setting_values.key, None, None, _setting_values.hidden),
+    Setting("metadata_on_wire", _setting_values.names, (), ()),
+    Setting("conflict", _setting_values.choice("scope", "span"), "scope", "scope"),
+    Setting("logs", _setting_values.choice(*LOGS), "true", "true"),
+    Setting("events", _setting_values.flag, False, False),
+    Setting("session_id", _setting_values.session_id, None, None, _setting_values.shown_session_id),
+    Setting("provider_ids", _setting_values.words_of_call, ("user",), (), _setting_values.shown_words),
+    Setting("flush", _setting_values.milliseconds, 0, 0),
+    Setting("disabled", _setting_values.flag, False, False),
 )
 
 
@@ -376,9 +222,10 @@ def slips_in_environment() -> list[str]:
 
 
 def _remedy_of(slip: str) -> str:
-    names = [setting.variable.removeprefix(_PREFIX) for setting in SETTINGS]
-    close = get_close_matches(slip.removeprefix("OTEL_SESSIONS_").removeprefix(_PREFIX), names, 1)
-    return f"; did you mean {_PREFIX}{close[0]}?" if close else ""
+    variables = {setting.variable.removeprefix(_PREFIX): setting.variable for setting in SETTINGS}
+    variables |= {setting.name.upper(): setting.variable for setting in SETTINGS}  # as of the argument
+    close = get_close_matches(slip.removeprefix("OTEL_SESSIONS_").removeprefix(_PREFIX), variables, 1)
+    return f"; did you mean {variables[close[0]]}?" if close else ""
 
 
 def warn_of_slips() -> None:

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, Literal
 from opentelemetry.propagate import get_global_textmap
 from opentelemetry.sdk.trace import SpanProcessor
 
-from . import _diagnostics, _user_ids
+from . import _diagnostics, _provider_ids, _user_ids
 from ._attribute_store import attributes_and_limit, discard, free_store, overwrite, public_attributes, restore, store_of
 from ._context import ENTRY_KEY, get_current
 from ._dialects import Vocabulary, is_genai
 from ._forks import ForkSafeLock
 from ._guard import is_guarded
 from ._local_trace import SPAN_KEY, Note, joined, note_of, publish
+from ._process_session import HELD, follow
 from ._resolution import state_in, unscoped
 from ._session import DISPLACED_ID, ID_KEYS, SESSION_ID, USER_ID
 from ._settings import Settings, in_process
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
 _KEPT = (SESSION_ID, USER_ID)
 _OFTEN = 1023
+_MAX_TRACERS = 256
+"""Most tracers that are remembered; an application that makes more has them judged again."""
 _UNGUARDED = (
     "otel_sessions: the propagators of this process send the session to every host that is called; when they are set, "
     "call otel_sessions.sdk.instrument(), or set_global_textmap(SessionPropagator(get_global_textmap())), or set "
@@ -57,17 +60,20 @@ class SessionSpanProcessor(SpanProcessor):
         dialects: Names of backends whose attribute names are stamped too, as a comma list or a list.
             ``OTEL_SESSION_DIALECTS``.
         aliases: Names of your own to stamp, ``my.key=session.id``. ``OTEL_SESSION_ALIASES``.
+        provider_ids: What a span takes of the arguments of a call of a model, where it has none: ``user`` (the
+            default), ``user,session`` or ``none``. ``OTEL_SESSION_PROVIDER_IDS``.
         disabled: Stamp nothing. ``OTEL_SESSION_DISABLED``.
         meter_provider: Where to make the metric ``otel_sessions.spans`` of what `stats` tells;
             ``None`` (the default) makes none.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # one for each setting
         self,
         *,
         conflict: Literal["scope", "span"] | None = None,
         dialects: str | Iterable[str] | None = None,
         aliases: str | Mapping[str, str] | None = None,
+        provider_ids: str | Iterable[str] | None = None,
         disabled: bool | None = None,
         meter_provider: MeterProvider | None = None,
     ) -> None:
@@ -76,7 +82,10 @@ class SessionSpanProcessor(SpanProcessor):
         self._restamp = self._restamped  # one bound method for all spans
         self._has_displaced = False
         self._seen = get_global_textmap()
-        self.apply(Settings.resolved(conflict=conflict, dialects=dialects, aliases=aliases, disabled=disabled))
+        given = {"conflict": conflict, "dialects": dialects, "aliases": aliases}
+        self.apply(Settings.resolved(**given, provider_ids=provider_ids, disabled=disabled))
+        if self.settings.session_id is not None:  # of the environment
+            follow(in_process())
         if meter_provider is not None:
             observe(self, meter_provider)
 
@@ -97,7 +106,7 @@ class SessionSpanProcessor(SpanProcessor):
             note.stamp, note.stamps = self._restamp, ()
             note.store = note.trace = None
             context = get_current() if parent_context is None else parent_context
-            if not context:
+            if not context and HELD.state is None:
                 self._counts.without_session += 1
                 return
             trace = binding = None
@@ -150,6 +159,9 @@ class SessionSpanProcessor(SpanProcessor):
             store = note.store
             if store is not None and (store.dropped or self._has_displaced or self._speaks_genai):
                 self._mend(span, note)
+            tracer = span.instrumentation_scope
+            if tracer is not self._plain_tracer and self._from_calls and id(tracer) not in self._plain_tracers:
+                self._look_at_call(span, note, tracer)
         except AttributeError:
             pass  # it was started before this processor was there
         except Exception as error:  # noqa: BLE001  # it would reach the application's span.end
@@ -168,6 +180,11 @@ class SessionSpanProcessor(SpanProcessor):
         self._vocabulary = vocabulary = Vocabulary.of(settings.dialects, settings.aliases)
         self._speaks = bool(vocabulary)
         self._speaks_genai = vocabulary.has_genai_only
+        self._from_calls = (
+            () if settings.disabled else tuple(_provider_ids.KEYS[word] for word in settings.provider_ids)
+        )
+        self._plain_tracer: object = None  # the last of them
+        self._plain_tracers: dict[int, object] = {}  # held, so that nobody else gets the id
         self._aliases = {alias: key for alias, key in (*vocabulary.names, *vocabulary.genai_names) if key in ID_KEYS}
         self._kept = (*_KEPT, *(alias for alias, key in self._aliases.items() if key in _KEPT))
 
@@ -299,7 +316,7 @@ class SessionSpanProcessor(SpanProcessor):
 
     def _withdraw(self, note: Note) -> None:
         """Leave a span without a session for good: it has started where there is none on purpose."""
-        note.stamp = None
+        note.stamp, note.is_withdrawn = None, True
         self._counts.without_session += 1
 
     def _mend(self, span: Span, note: Note) -> None:
@@ -317,6 +334,42 @@ class SessionSpanProcessor(SpanProcessor):
         if isinstance(session_id, str) and displaced_id and attributes.get(SESSION_ID) == displaced_id:
             overwrite(span, SESSION_ID, session_id)
             self._counts.overwritten += 1
+
+    def _look_at_call(self, span: Span, note: Note, tracer: Any) -> None:  # noqa: ANN401
+        """Take the ids that ``span`` lacks from the call of a model, if its tracer tells of such."""
+        if not _provider_ids.is_recorder(tracer.name):
+            if len(self._plain_tracers) >= _MAX_TRACERS:
+                self._plain_tracers = {}
+            self._plain_tracers[id(tracer)] = self._plain_tracer = tracer
+        elif note.stamp is not None:
+            attributes, limit = attributes_and_limit(span)
+            wanted = [key for key in self._from_calls if key not in attributes]
+            found = _provider_ids.ids_in(attributes, wanted) if wanted else {}
+            if found:
+                self._fill(span, note, _shown(found), limit)
+
+    def _fill(self, span: Span, note: Note, ids: Mapping[str, str], limit: int | None) -> None:
+        """Put ``ids`` of its call on ``span``, which is ending, and on no other."""
+        attributes = span.attributes or {}
+        is_about_genai = self._speaks_genai and is_genai(attributes)
+        wanted: Mapping[str, Value] = {**self._vocabulary.names_for(ids, is_genai=is_about_genai), **ids}
+        if limit is not None:
+            wanted = dict(fitted(wanted.items(), limit, {*ID_KEYS, *self._aliases}))
+        kept = {key: attributes[key] for key in self._kept if key in attributes}
+        if restore(span, {**wanted, **kept}):
+            note.from_call = ids.keys()
+            self._counts.from_call += 1
+            if not note.stamps:
+                self._counts.stamped += 1
+                self._counts.without_session -= 1
+
+
+def _shown(ids: dict[str, str]) -> dict[str, str]:
+    """Return ``ids`` as they may be shown."""
+    settings = in_process()
+    user_id = ids.pop(USER_ID, None)
+    shown = None if user_id is None else _user_ids.shown(user_id, settings.user_id, settings.user_hash_key)
+    return ids if shown is None else {**ids, USER_ID: shown}
 
 
 def guarded(processor: SessionSpanProcessor) -> SessionSpanProcessor:

@@ -32,6 +32,7 @@ class Stats:
         evicted: Had lost an id to the attribute limit, and got it back when they ended.
         overwritten: Had their id set over by an instrumentation after the start, and got it back.
         bound_late: Were open when `bind_session` put another session on them.
+        from_call: Had no user, or no session, and got it from the call of a model that they tell of.
     """
 
     stamped: int = 0
@@ -40,6 +41,7 @@ class Stats:
     evicted: int = 0
     overwritten: int = 0
     bound_late: int = 0
+    from_call: int = 0
 
 
 def observe(source: HasStats, meter_provider: MeterProvider) -> None:

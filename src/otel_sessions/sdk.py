@@ -9,6 +9,7 @@ except ImportError as error:
 from ._autoconfig import instrument, uninstrument
 from ._dialect_exporter import DialectSpanExporter
 from ._log_processor import SessionLogRecordProcessor
+from ._phoenix import PhoenixAnnotationExporter
 from ._propagator import SessionPropagator
 from ._sampler import ParentBasedSessionRatio, SessionRatioSampler
 from ._span_processor import SessionSpanProcessor
@@ -17,6 +18,7 @@ from ._stats import Stats
 __all__ = [
     "DialectSpanExporter",
     "ParentBasedSessionRatio",
+    "PhoenixAnnotationExporter",
     "SessionLogRecordProcessor",
     "SessionPropagator",
     "SessionRatioSampler",

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from markdown_it import MarkdownIt
 
-for page in (Path("README.md"), *sorted(Path("docs").glob("*.md"))):
+for page in (Path("README.md"), *sorted(Path("docs").rglob("*.md"))):
     for token in MarkdownIt().parse(page.read_text()):
         if token.type == "fence" and token.info == "sh":
             sys.stdout.writelines(line for line in token.content.splitlines(keepends=True) if line.startswith("pip "))

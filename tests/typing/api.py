@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
 from uuid import uuid4
 
 from opentelemetry.context import Context
 from opentelemetry.propagate import get_global_textmap, set_global_textmap
 from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SimpleSpanProcessor
 from opentelemetry.trace import Span
@@ -16,14 +18,23 @@ from typing_extensions import assert_type
 
 import otel_sessions
 from otel_sessions import (
+    Check,
     Session,
     SessionScope,
     Turn,
     bind_session,
+    check,
+    check_equals,
+    check_includes,
+    check_json,
+    check_regex,
     clear_session,
     end_session,
+    feedback,
     from_carrier,
     get_session,
+    log,
+    session_headers,
     set_session,
     step,
     to_carrier,
@@ -33,6 +44,7 @@ from otel_sessions import (
 from otel_sessions.sdk import (
     DialectSpanExporter,
     ParentBasedSessionRatio,
+    PhoenixAnnotationExporter,
     SessionLogRecordProcessor,
     SessionPropagator,
     SessionRatioSampler,
@@ -62,6 +74,7 @@ assert_type(from_carrier({"baggage": "session.id=a"}), SessionScope)
 assert_type(from_carrier(os.environ), SessionScope)
 assert_type(from_carrier([("baggage", b"session.id=a")]), SessionScope)
 assert_type(from_carrier(None), SessionScope)
+assert_type(session_headers("helicone"), dict[str, str])
 assert_type(otel_sessions.set_session("a").context, Context)
 assert_type(set_session("a").session, Session)
 
@@ -164,8 +177,12 @@ instrument(
     conflict="span",
     logs="sampled",
     events=True,
+    session_id="auto",
+    provider_ids=["user", "session"],
+    flush=250,
     disabled=False,
 )
+instrument(session_id=uuid4(), provider_ids="none")
 instrument(dialects="langfuse,genai", aliases="my.key=session.id", propagate_to="none", logs=False)
 end_session()
 end_session(session)
@@ -178,12 +195,34 @@ assert_type(SessionRatioSampler(0.1).keeps_session("conv-42"), bool)
 provider.add_span_processor(SimpleSpanProcessor(DialectSpanExporter(ConsoleSpanExporter(), "langfuse")))
 LoggerProvider().add_log_record_processor(SessionLogRecordProcessor())
 
+assert_type(check("ok", passed=True, score=1, label="good", explanation="why", response_id="r", session="a"), Check)
+assert_type(check("tone", score=0.5, annotator="llm", session=session), Check)
+assert_type(feedback("helpful", passed=False, session=to_carrier()), Check)
+assert_type(feedback("helpful", score=0.5, session=turn().handle), Check)
+assert_type(check_json("{}", schema={"type": "object"}, session=uuid4()), Check)
+assert_type(check_json(b"{}", schema=True, name="answer"), Check)
+assert_type(check_regex("Paris", re.compile("^P", re.IGNORECASE)), Check)
+assert_type(check_regex("Paris", "^P", response_id="r"), Check)
+assert_type(check_includes("Paris", ["P", b"s"], case_sensitive=False), Check)
+assert_type(check_equals([1], (1,)), Check)
+assert_type(bool(check("ok", passed=True)), bool)
+assert_type(check("ok").passed, bool | None)
+log("plan chosen", severity="warn", session="a", response_id="r", plan="b", steps=[1, {"n": 2}])
+LoggerProvider().add_log_record_processor(
+    BatchLogRecordProcessor(PhoenixAnnotationExporter("http://localhost:6006", {"a": "b"}, timeout=2))
+)
+
 # What must not pass.
 set_session(Context(), 3.5)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
 set_session("first", "second")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
 set_session("a").wrap(7)  # type: ignore[type-var]  # pyright: ignore[reportArgumentType]
 set_session("a").wrap([1, 2])  # type: ignore[type-var]  # pyright: ignore[reportArgumentType]
 from_carrier(7)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+session_headers(7)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+instrument(session_id=1.5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 step(7)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 session.id = "other"  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
+check("ok", True)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+check_regex("a", 7)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+Check("ok").passed = True  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
 handle(7)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]

@@ -1,0 +1,162 @@
+"""A judgement as a value, and as OpenTelemetry records it: an event, and a span that backends without events show.
+
+GenAI semantic conventions, "Events", ``gen_ai.evaluation.result`` (Development), and OpenInference,
+"Semantic Conventions", ``trace.annotations`` and ``session.annotations``.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from opentelemetry.context import Context
+from opentelemetry.trace import get_current_span
+
+from ._context import context_with, get_current
+from ._handles import Target, target_of
+from ._providers import PROVIDERS
+from ._records import Draft, is_quiet, write
+from ._resolution import state_in
+from ._state import CLEARED
+
+if TYPE_CHECKING:
+    from ._state import State
+
+EVENT = "gen_ai.evaluation.result"
+NAME = "gen_ai.evaluation.name"
+SCORE = "gen_ai.evaluation.score.value"
+LABEL = "gen_ai.evaluation.score.label"
+EXPLANATION = "gen_ai.evaluation.explanation"
+RESPONSE_ID = "gen_ai.response.id"
+ANNOTATOR = "annotation.annotator_kind"
+"""Who has judged, in the words of OpenInference; the event of the conventions has no name for it."""
+
+CODE, LLM, HUMAN = "CODE", "LLM", "HUMAN"
+
+_TRACE, _SESSION = "trace", "session"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A judgement of an answer, a turn or a session; true where it has passed.
+
+    Attributes:
+        name: What was judged ("correct", "json").
+        passed: Whether it is good, ``None`` where nobody has said so, or nobody can.
+        score: How good it is; 1.0 and 0.0 for passed and not, where nothing else was given.
+        label: The same in a word: ``pass``, ``fail``, ``error``, ``timeout``, or one of your own.
+        explanation: Why.
+        response_id: Which answer of a model was judged, as ``gen_ai.response.id``.
+    """
+
+    name: str
+    passed: bool | None = None
+    score: float | None = None
+    label: str | None = None
+    explanation: str | None = None
+    response_id: str | None = None
+
+    def __bool__(self) -> bool:
+        """Tell whether it has passed; what could not be judged has not."""
+        return self.passed is True
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a judgement belongs.
+
+    Attributes:
+        state: The session of what was judged, ``None`` for none.
+        judged: Whose span the event is of.
+        parent: What the span of the judgement is below.
+        prefix: Of what it is an annotation in OpenInference: ``trace`` or ``session``.
+        at: When, where that is not now: unix time in ns.
+    """
+
+    state: State | None
+    judged: Context
+    parent: Context
+    prefix: str
+    at: int | None = None
+
+
+def is_off() -> bool:
+    """Tell whether nothing is recorded here."""
+    return is_quiet(get_current())
+
+
+def record(check: Check, judged: object, annotator: str, started: int | None = None) -> None:
+    """Write ``check`` as an event and as a span.
+
+    Args:
+        check: What came out.
+        judged: What was judged: see `Judged`; ``None`` is the current span, and else the current session.
+        annotator: `CODE`, `LLM` or `HUMAN`.
+        started: When judging began, unix time in ns; ``None`` is now.
+    """
+    context = get_current()
+    outer = state_in(context)
+    place = _place_of(target_of(judged, outer), outer, context)
+    told = _told_by(check)
+    try:
+        write(Draft(EVENT, attributes={**told, ANNOTATOR: annotator}), place.state, place.judged)
+    finally:  # where logs are broken, traces may not be
+        _write_span(check, {**told, **_annotation_of(check, annotator, place.prefix)}, place, started)
+
+
+def _place_of(target: Target | None, outer: State | None, context: Context) -> _Place:
+    here = Target(outer or CLEARED, get_current_span(context))
+    if target is None:
+        return _Place(outer, context, context, _prefix_of(here))
+    if target.has_span:
+        return _Place(target.state, target.context, target.context, _TRACE, target.at)
+    # Below the span at hand, where that is of the same session: one trace more would look like one turn more.
+    is_same = here.has_span and here.session_id is not None and here.session_id == target.session_id
+    base = context if is_same else Context()
+    return _Place(target.state, Context(), context_with(target.state, base), _prefix_of(target))
+
+
+def _prefix_of(target: Target) -> str:
+    return _TRACE if target.has_span or target.session_id is None else _SESSION
+
+
+def _told_by(check: Check) -> dict[str, str | float]:
+    told = {
+        NAME: check.name,
+        SCORE: check.score,
+        LABEL: check.label,
+        EXPLANATION: check.explanation,
+        RESPONSE_ID: check.response_id,
+    }
+    return {key: value for key, value in told.items() if value is not None}
+
+
+def _annotation_of(check: Check, annotator: str, prefix: str) -> dict[str, str | float]:
+    """Return what OpenInference has for the same, and what shows in a list of spans."""
+    told = {
+        "name": check.name,
+        "score": check.score,
+        "label": check.label,
+        "explanation": check.explanation,
+        "annotator_kind": annotator,
+    }
+    given = {name: value for name, value in told.items() if value is not None}
+    return {
+        "openinference.span.kind": "EVALUATOR",
+        # Of a session its own root span would show it in the chat, as the last answer.
+        **(_output_of(check, given) if prefix == _TRACE else {}),
+        **{f"{prefix}.annotations.0.annotation.{name}": value for name, value in given.items()},
+    }
+
+
+def _output_of(check: Check, told: dict[str, str | float]) -> dict[str, str]:
+    verdict = told if check.passed is None else {"passed": check.passed, **told}
+    return {"output.value": json.dumps(verdict, ensure_ascii=False), "output.mime_type": "application/json"}
+
+
+def _write_span(check: Check, attributes: dict[str, str | float], place: _Place, started: int | None) -> None:
+    """Write the span; one of a turn that may be long over stands at the time of that turn, which it does not prolong."""
+    start, end = (started, None) if place.at is None else (place.at, place.at)
+    tracer = PROVIDERS.tracer()
+    tracer.start_span(f"check {check.name}", place.parent, attributes=attributes, start_time=start).end(end)

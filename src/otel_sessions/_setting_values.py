@@ -1,0 +1,170 @@
+"""How the value of each setting is read: from the text of a variable, or from what else an argument may be. Pure.
+
+What can't be used is said by `UnusableError`, or to the function that is given, as a text that says what would do.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, NoReturn, TypeAlias
+
+from . import _dialects, _ids, _provider_ids
+from ._destinations import NONE, Destinations, UnusableDestinationError
+from ._session import WIRE_KEYS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Pairs: TypeAlias = tuple[tuple[str, str], ...]
+Complain: TypeAlias = "Callable[[str], None]"
+
+AUTO = "auto"
+"""As the session id of this process: one that is made for it."""
+_FLAGS = ("false", "true")
+_SPELLINGS = {"1": "true", "yes": "true", "on": "true", "0": "false", "no": "false", "off": "false"}
+_LONGEST_FLUSH = 60_000
+_WHOLE_NUMBER = re.compile(r"[0-9]{1,5}")
+# RFC 9110, section 5.1: a field name is a token.
+_HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,100}")
+
+
+class UnusableError(ValueError):
+    """A value, or a part of it, can't be used; the message says which and what could be."""
+
+
+def _refuse(problem: str) -> NoReturn:
+    raise UnusableError(problem)
+
+
+def choice(*allowed: str, is_shown: bool = True) -> Callable[[object, Complain], str]:
+    def read(given: object, _complain: Complain) -> str:
+        word = str(given).strip().lower() if isinstance(given, (str, bool)) else None
+        word = word if word in allowed or word is None else _SPELLINGS.get(word, word)
+        if word in allowed:
+            return str(word)
+        return _refuse(f"{_quoted(given) if is_shown else 'the value'} is none of {', '.join(allowed)}")
+
+    return read
+
+
+def flag(given: object, complain: Complain) -> bool:
+    return choice(*_FLAGS)(given, complain) == "true"
+
+
+def key(given: object, _complain: Complain) -> str:
+    text = given.decode("utf-8", "surrogateescape") if isinstance(given, bytes) else given
+    return text if isinstance(text, str) else _refuse("expected a str or bytes")
+
+
+def hidden(value: object) -> str:
+    return "set, not shown" if value else ""
+
+
+def session_id(given: object, complain: Complain) -> str:
+    text = _ids.text_of(given)
+    if not text:
+        return _refuse("expected auto, or an id: a str, an int or a uuid.UUID")
+    if text.lower() == AUTO:
+        return AUTO
+    if not _ids.is_plain_id(text):
+        complain(f"it is not 1 to {_ids.MAX_LENGTH} characters of printable ASCII, so a digest of it is used")
+        return _ids.digest(text)
+    return text
+
+
+def shown_session_id(value: str | None) -> str:
+    return AUTO if value == AUTO else hidden(value)
+
+
+def words_of_call(given: object, _complain: Complain) -> tuple[str, ...]:
+    words = [word.lower() for word in _items(given)]
+    if words == ["none"]:
+        return ()
+    if not _provider_ids.KEYS.keys() >= set(words):
+        return _refuse(f"something of it is none of {', '.join(_provider_ids.KEYS)}, none")
+    return tuple(word for word in _provider_ids.KEYS if word in words)
+
+
+def shown_words(value: tuple[str, ...]) -> str:
+    return ",".join(value) or "none"
+
+
+def milliseconds(given: object, _complain: Complain) -> int:
+    text = _ids.text_of(given) or ""
+    if _WHOLE_NUMBER.fullmatch(text) and int(text) <= _LONGEST_FLUSH:
+        return int(text)
+    return _refuse(f"expected a whole number of milliseconds, from 0 to {_LONGEST_FLUSH}")
+
+
+def names(given: object, _complain: Complain) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(_items(given)))
+
+
+def dialect_names(given: object, complain: Complain) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(name.lower() for name in _items(given)))
+    for name in names:
+        if name not in _dialects.NAMES:
+            complain(f"{_quoted(name)} is left out, it is none of {', '.join(_dialects.NAMES)}")
+    return tuple(name for name in names if name in _dialects.NAMES)
+
+
+def destinations(given: object, _complain: Complain) -> Destinations:
+    if isinstance(given, Destinations):
+        return given
+    items = _items(given)
+    try:
+        return Destinations.parsed(items) if items else NONE  # an empty list of an argument: nowhere
+    except UnusableDestinationError as error:
+        return _refuse(f"{error} (allowed: private, all, none, host globs as *.corp.example, CIDRs as 10.0.0.0/8)")
+
+
+def aliases(given: object, complain: Complain) -> Pairs:
+    remedy = f"my.key=session.id, with one of these on the right: {', '.join(_dialects.FIELDS)}"
+    return _pairs(given, _dialects.is_alias, remedy, complain)
+
+
+def headers(given: object, complain: Complain) -> Pairs:
+    def is_good(key: str, header: str) -> bool:
+        return key in WIRE_KEYS and _HEADER_NAME.fullmatch(header) is not None
+
+    remedy = f"session.id=x-session-id, with one of these on the left: {', '.join(WIRE_KEYS)}"
+    return tuple((key, header.lower()) for key, header in _pairs(given, is_good, remedy, complain))
+
+
+def _pairs(given: object, is_good: Callable[[str, str], bool], remedy: str, complain: Complain) -> Pairs:
+    """Return the pairs of ``given`` that are good; a bad one is named by its place: it may hold an id."""
+    found = {}
+    for place, item in enumerate(_items(given), 1):
+        left, _, right = (part.strip() for part in item.partition("="))
+        if is_good(left, right):
+            found[left] = right
+        else:
+            complain(f"item {place} is left out; write it as {remedy}")
+    return tuple(found.items())
+
+
+def _items(given: object) -> list[str]:
+    """Return the parts of a comma list, of a list, or of a mapping, which stands for pairs."""
+    if isinstance(given, str):
+        parts: Iterable[object] = given.split(",")
+    elif isinstance(given, Mapping):
+        parts = [f"{name}={value}" for name, value in given.items()]
+    elif isinstance(given, Iterable) and not isinstance(given, (bytes, bytearray)):
+        parts = given
+    else:
+        _refuse(f"expected a comma list and got {type(given).__name__}")
+    return [text for text in map(_text, parts) if text]
+
+
+def _text(part: object) -> str:
+    match part:
+        case str(text):
+            return text.strip()
+        case (str(left), str(right)):
+            return f"{left}={right}"
+    return f"<{type(part).__name__}>"  # is nothing that could be used, and says what it was
+
+
+def _quoted(value: object) -> str:
+    return repr(value)[:60] if isinstance(value, (str, int, float)) else type(value).__name__

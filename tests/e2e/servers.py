@@ -1,0 +1,156 @@
+"""Starts a backend from its package, waits until it answers, and leaves nothing of it behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, NamedTuple
+
+import httpx
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+    from typing import TypeVar
+
+    _T = TypeVar("_T")
+
+_STARTS_WITHIN = 120.0
+_STOPS_WITHIN = 15.0
+
+
+class Installed(NamedTuple):
+    """A backend that can be started."""
+
+    name: str
+    command: list[str]
+    environment: Mapping[str, str]
+    port: int
+    answers_at: str
+    """The path that answers once it is ready."""
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+
+def phoenix(command: Path, directory: Path) -> Installed:
+    """Return Phoenix, as it is to be started where nobody can reach its port for gRPC."""
+    port = free_port()
+    environment = {
+        "PHOENIX_WORKING_DIR": str(directory),
+        "PHOENIX_HOST": "127.0.0.1",
+        "PHOENIX_PORT": str(port),
+        "PHOENIX_GRPC_PORT": str(free_port()),
+        "PHOENIX_TELEMETRY_ENABLED": "false",
+        "PHOENIX_ALLOW_EXTERNAL_RESOURCES": "false",
+        "PHOENIX_DISABLE_AGENT_ASSISTANT": "true",
+        "PHOENIX_AGENTS_DISABLE_BASH": "true",
+    }
+    return Installed("Phoenix", [str(command), "serve"], environment, port, "/healthz")
+
+
+def mlflow(command: Path, directory: Path) -> Installed:
+    """Return MLflow, with one worker and no jobs."""
+    port = free_port()
+    options = ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    store = ["--backend-store-uri", f"sqlite:///{directory}/mlflow.db", "--artifacts-destination", f"{directory}/files"]
+    environment = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    return Installed("MLflow", [str(command), "server", *options, *store], environment, port, "/health")
+
+
+@contextmanager
+def started(servers: list[Installed], directory: Path) -> Iterator[None]:
+    """Run ``servers`` until the block is left, which begins when all are ready; their logs go to ``directory``."""
+    with ExitStack() as running:
+        processes = [start(server, directory, running) for server in servers]
+        for server, process in zip(servers, processes, strict=True):
+            wait_for(server, process, directory)
+        yield
+
+
+def start(server: Installed, directory: Path, running: ExitStack) -> subprocess.Popen[bytes]:
+    """Start a process with a group of its own, in which all stay that it starts itself; ``running`` ends the group."""
+    environment = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+    with log_of(server, directory).open("wb") as log:
+        process = subprocess.Popen(
+            server.command,
+            env=environment | {"HOME": str(directory)} | dict(server.environment),
+            cwd=directory,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    running.callback(stop, process)
+    return process
+
+
+def wait_for(server: Installed, process: subprocess.Popen[bytes], directory: Path) -> None:
+    def is_ready() -> bool:
+        if process.poll() is not None:
+            pytest.fail(f"{server.name} ended:\n{tail_of(server, directory)}")
+        try:
+            return httpx.get(server.url + server.answers_at, trust_env=False).is_success
+        except httpx.TransportError:
+            return False
+
+    if not eventually(is_ready, bool, _STARTS_WITHIN):
+        pytest.fail(f"{server.name} was not ready after {_STARTS_WITHIN:.0f} s:\n{tail_of(server, directory)}")
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """End the whole group, and see that nobody of it is left."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        signal_group(process, number)
+        if eventually(lambda: is_gone(process), bool, _STOPS_WITHIN):
+            return
+    pytest.fail(f"the processes of group {process.pid} can't be ended")
+
+
+def is_gone(process: subprocess.Popen[bytes]) -> bool:
+    process.poll()  # else it stays as a zombie, and in the group
+    return not signal_group(process, 0)
+
+
+def signal_group(process: subprocess.Popen[bytes], number: int) -> bool:
+    """Send a signal, 0 for none; tell whether there is anybody in the group."""
+    try:
+        os.killpg(process.pid, number)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def eventually(ask: Callable[[], _T], is_enough: Callable[[_T], object], seconds: float) -> _T:
+    """Ask again and again, for ``seconds`` at most, and return the last answer."""
+    deadline = time.monotonic() + seconds
+    while not is_enough(answer := ask()) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    return answer
+
+
+def log_of(server: Installed, directory: Path) -> Path:
+    return directory / f"{server.name}.log"
+
+
+def tail_of(server: Installed, directory: Path) -> str:
+    return "\n".join(log_of(server, directory).read_text(errors="replace").splitlines()[-20:])
+
+
+_taken: set[int] = set()
+
+
+def free_port() -> int:
+    """Return a port that was not returned before."""
+    while True:
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            port = listening.getsockname()[1]
+        if port not in _taken:
+            _taken.add(port)
+            return port

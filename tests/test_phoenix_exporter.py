@@ -1,0 +1,361 @@
+"""Checks on their way to Phoenix: what is sent, where to, and that a server that is ill costs no more than a warning."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from opentelemetry._logs import LogRecord
+from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk._logs.export import (
+    BatchLogRecordProcessor,
+    InMemoryLogRecordExporter,
+    LogRecordExportResult,
+    SimpleLogRecordProcessor,
+)
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from otel_sessions import _diagnostics, check, feedback, log, set_session
+from otel_sessions._providers import PROVIDERS
+from otel_sessions.sdk import PhoenixAnnotationExporter
+from otel_sessions.viewer import LoopbackServer
+
+SPANS, SESSIONS = "/v1/span_annotations", "/v1/session_annotations"
+VARIABLES = (
+    "PHOENIX_COLLECTOR_ENDPOINT",
+    "PHOENIX_HOST",
+    "PHOENIX_PORT",
+    "PHOENIX_GRPC_PORT",
+    "PHOENIX_HOST_ROOT_PATH",
+    "PHOENIX_API_KEY",
+    "PHOENIX_CLIENT_HEADERS",
+)
+
+
+class Phoenix(LoopbackServer):
+    """Answers as Phoenix does, or with the statuses that it is told, and keeps what it is sent."""
+
+    def __init__(self) -> None:
+        self.statuses: list[int] = []
+        self.requests: list[tuple[str, dict[str, str], list[dict[str, object]]]] = []
+        super().__init__(Starlette(routes=[Route("/{path:path}", self.take, methods=["POST"])]))
+
+    async def take(self, request):
+        self.requests.append((request.url.path, dict(request.headers), (await request.json())["data"]))
+        status = self.statuses.pop(0) if self.statuses else 200
+        return JSONResponse({"data": []}, status, {"location": "/elsewhere", "retry-after": "3600"})
+
+    def sent(self):
+        return [(path, annotation) for path, _, data in self.requests for annotation in data]
+
+    def annotation(self):
+        ((_, annotation),) = self.sent()
+        return annotation
+
+
+@pytest.fixture(autouse=True)
+def _no_phoenix(monkeypatch):
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def phoenix():
+    with Phoenix() as server:
+        yield server
+
+
+class Logs:
+    """Records as checks leave them, to be exported."""
+
+    def __init__(self, exporter=None) -> None:
+        self.kept = InMemoryLogRecordExporter()
+        self.provider = LoggerProvider(shutdown_on_exit=False)
+        self.provider.add_log_record_processor(SimpleLogRecordProcessor(self.kept))
+        if exporter is not None:
+            self.provider.add_log_record_processor(BatchLogRecordProcessor(exporter))
+
+    def batch(self):
+        return self.kept.get_finished_logs()
+
+
+@pytest.fixture
+def logs(pipeline):
+    logs = Logs()
+    PROVIDERS.use(pipeline.provider, logs.provider)
+    yield logs
+    logs.provider.shutdown()
+
+
+def exported(server, logs, **options):
+    exporter = PhoenixAnnotationExporter(server.url, **options)
+    result = exporter.export(logs.batch())
+    exporter.shutdown()
+    return result
+
+
+def test_a_check_of_a_turn_is_an_annotation_of_its_span(phoenix, logs, pipeline):
+    with pipeline.tracer.start_as_current_span("turn") as span, set_session("conv-42", user_id="ada"):
+        check("ok", passed=True, explanation="why", response_id="resp-1")
+        log("no check")
+    assert exported(phoenix, logs) is LogRecordExportResult.SUCCESS
+    assert phoenix.sent() == [
+        (
+            SPANS,
+            {
+                "name": "ok",
+                "annotator_kind": "CODE",
+                "result": {"score": 1.0, "label": "pass", "explanation": "why"},
+                "metadata": {"gen_ai.response.id": "resp-1", "user.id": "ada"},
+                "identifier": "otel-sessions:resp-1",
+                "span_id": f"{span.context.span_id:016x}",
+            },
+        )
+    ]
+
+
+def test_a_check_of_a_session_is_an_annotation_of_it(phoenix, logs):
+    feedback("solved", score=0.5, session="conv-42")
+    exported(phoenix, logs)
+    assert phoenix.sent() == [
+        (
+            SESSIONS,
+            {
+                "name": "solved",
+                "annotator_kind": "HUMAN",
+                "result": {"score": 0.5},
+                "metadata": {},
+                "identifier": "otel-sessions",
+                "session_id": "conv-42",
+            },
+        )
+    ]
+
+
+def test_a_check_of_neither_is_left_out_and_counted(phoenix, logs):
+    check("ok", passed=True)
+    assert exported(phoenix, logs) is LogRecordExportResult.SUCCESS
+    assert phoenix.requests == []
+    assert _diagnostics.counts()["annotation without a target"] == 1
+
+
+def identifiers(phoenix):
+    return [annotation["identifier"] for _, annotation in phoenix.sent()]
+
+
+def test_a_person_who_thinks_again_replaces_what_was_said(phoenix, logs):
+    with set_session("conv-42", user_id="ada"):
+        feedback("ok", passed=True)
+        feedback("ok", passed=False)
+        feedback("ok", passed=False, response_id="resp-1")
+    with set_session("conv-42", user_id="bob"):
+        feedback("ok", passed=False)
+    exported(phoenix, logs)
+    ada, bob = "otel-sessions:ada", "otel-sessions:bob"
+    assert identifiers(phoenix) == [ada, ada, f"{ada}:resp-1", bob]
+
+
+def test_checks_by_code_replace_each_other_where_they_are_of_the_same_answer(phoenix, logs):
+    with set_session("conv-42", user_id="ada"):
+        for response_id in ("resp-1", "resp-1", None, None):
+            check("ok", passed=True, response_id=response_id)
+    exported(phoenix, logs)
+    first, second, third, fourth = identifiers(phoenix)
+    assert (first, second) == ("otel-sessions:resp-1",) * 2
+    assert len({first, third, fourth}) == 3
+
+
+def test_the_name_that_phoenix_refuses_is_changed(phoenix, logs):
+    check("note", passed=True, session="conv-42")
+    exported(phoenix, logs)
+    assert phoenix.annotation()["name"] == "note_"
+
+
+def emitted(logs, **attributes):
+    """Write an evaluation as another library may."""
+    given = {"gen_ai.evaluation.name": "theirs", "session.id": "conv-42", **attributes}
+    logs.provider.get_logger("theirs").emit(LogRecord(event_name="gen_ai.evaluation.result", attributes=given))
+
+
+def test_what_others_have_written_is_made_fit(phoenix, logs):
+    emitted(
+        logs,
+        **{
+            "gen_ai.evaluation.score.value": float("nan"),
+            "gen_ai.evaluation.score.label": 7,
+            "gen_ai.evaluation.explanation": "a\ud800",
+            "annotation.annotator_kind": "ROBOT",
+        },
+    )
+    exported(phoenix, logs)
+    annotation = phoenix.annotation()
+    assert annotation.pop("identifier").startswith("otel-sessions:1")
+    assert annotation == {
+        "name": "theirs",
+        "annotator_kind": "CODE",
+        "result": {"label": "7", "explanation": "a?"},
+        "metadata": {},
+        "session_id": "conv-42",
+    }
+
+
+def test_an_event_without_a_name_is_none(phoenix, logs):
+    emitted(logs, **{"gen_ai.evaluation.name": ""})
+    logs.provider.get_logger("theirs").emit(LogRecord(event_name="gen_ai.evaluation.result"))
+    assert exported(phoenix, logs) is LogRecordExportResult.SUCCESS
+    assert phoenix.requests == []
+
+
+def test_very_many_go_in_several_requests(phoenix, logs):
+    for number in range(250):
+        check("ok", score=number, session="conv-42")
+    exported(phoenix, logs)
+    assert [len(data) for _, _, data in phoenix.requests] == [100, 100, 50]
+    assert [annotation["result"]["score"] for _, annotation in phoenix.sent()] == list(range(250))
+
+
+# A server that is ill
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_what_may_pass_is_tried_again(phoenix, logs, warnings, status):
+    phoenix.statuses = [status, status]
+    check("ok", passed=True, session="conv-42")
+    assert exported(phoenix, logs) is LogRecordExportResult.SUCCESS
+    assert len(phoenix.requests) == 3
+    assert warnings() == []
+
+
+@pytest.mark.parametrize("statuses", [[422], [401], [307], [503] * 3], ids=str)
+def test_what_is_refused_is_lost_and_said_once(phoenix, logs, warnings, statuses):
+    check("ok", passed=True, session="conv-42")
+    for _ in range(2):
+        phoenix.requests.clear()
+        phoenix.statuses = list(statuses)
+        assert exported(phoenix, logs, headers={"authorization": "secret"}) is LogRecordExportResult.FAILURE
+        assert [path for path, _, _ in phoenix.requests] == [SESSIONS] * len(statuses)
+    assert warnings() == [f"otel_sessions: annotations are lost on Phoenix: status {statuses[0]}"]
+
+
+def test_one_request_that_fails_does_not_keep_back_the_others(phoenix, logs, pipeline):
+    with pipeline.tracer.start_as_current_span("turn"):
+        check("ok", passed=True)
+    check("ok", passed=True, session="conv-42")
+    phoenix.statuses = [422]
+    assert exported(phoenix, logs) is LogRecordExportResult.FAILURE
+    assert [path for path, _ in phoenix.sent()] == [SPANS, SESSIONS]
+
+
+def test_where_nobody_listens_they_are_lost(logs, warnings):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+    check("ok", passed=True, session="conv-42")
+    assert PhoenixAnnotationExporter(url).export(logs.batch()) is LogRecordExportResult.FAILURE
+    assert warnings() == ["otel_sessions: annotations are lost on Phoenix: ConnectionError"]
+
+
+def test_without_the_library_it_says_what_to_install(logs, warnings, monkeypatch):
+    monkeypatch.setitem(sys.modules, "requests", None)  # as where it is not installed
+    check("ok", passed=True, session="conv-42")
+    assert PhoenixAnnotationExporter("http://127.0.0.1").export(logs.batch()) is LogRecordExportResult.FAILURE
+    assert "pip install 'otel-sessions[phoenix]'" in warnings()[0]
+
+
+def test_exporting_never_raises(warnings):
+    assert PhoenixAnnotationExporter("http://127.0.0.1").export([object()]) is LogRecordExportResult.FAILURE
+    assert warnings() == ["otel_sessions: annotations are lost on Phoenix: AttributeError"]
+
+
+def test_after_its_shutdown_nothing_is_sent(phoenix, logs):
+    check("ok", passed=True, session="conv-42")
+    exporter = PhoenixAnnotationExporter(phoenix.url)
+    assert exporter.force_flush() is True
+    exporter.shutdown()
+    assert exporter.export(logs.batch()) is LogRecordExportResult.FAILURE
+    assert phoenix.requests == []
+
+
+# Where to
+
+
+@pytest.mark.parametrize(
+    ("variables", "endpoint", "base"),
+    [
+        ({}, None, "http://localhost:6006"),
+        ({}, "http://a:1/", "http://a:1"),
+        ({"PHOENIX_COLLECTOR_ENDPOINT": "http://b"}, "http://a:1", "http://a:1"),
+        ({"PHOENIX_COLLECTOR_ENDPOINT": " https://b/s/space/v1/traces "}, None, "https://b/s/space"),
+        ({"PHOENIX_COLLECTOR_ENDPOINT": "http://b:4317"}, None, "http://b:6006"),
+        (
+            {"PHOENIX_COLLECTOR_ENDPOINT": "http://[::1]:7", "PHOENIX_GRPC_PORT": "7", "PHOENIX_PORT": "8"},
+            None,
+            "http://[::1]:8",
+        ),
+        ({"PHOENIX_HOST": "0.0.0.0", "PHOENIX_PORT": "7"}, None, "http://127.0.0.1:7"),  # noqa: S104
+        ({"PHOENIX_HOST": "c", "PHOENIX_HOST_ROOT_PATH": "/root/"}, None, "http://c:6006/root"),
+        ({"PHOENIX_PORT": "tcp://10.0.0.1:6006"}, None, "http://localhost:6006"),
+    ],
+)
+def test_the_address_is_that_of_phoenix(monkeypatch, variables, endpoint, base):
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert PhoenixAnnotationExporter(endpoint)._base == base
+
+
+@pytest.mark.parametrize("wrong", ["phoenix:6006", "ftp://a", "http://", "http://a:b", 7], ids=str)
+def test_an_address_that_cannot_be_used_is_said(logs, warnings, wrong):
+    check("ok", passed=True, session="conv-42")
+    assert PhoenixAnnotationExporter(wrong).export(logs.batch()) is LogRecordExportResult.FAILURE
+    address, lost = warnings()
+    assert address.startswith(
+        "otel_sessions: the address of Phoenix (PHOENIX_COLLECTOR_ENDPOINT, or endpoint) can't be"
+    )
+    assert lost == "otel_sessions: annotations are lost on Phoenix: there is no address that could be used"
+
+
+def test_the_key_and_the_headers_go_along(phoenix, logs, monkeypatch):
+    monkeypatch.setenv("PHOENIX_API_KEY", "k3y ")
+    monkeypatch.setenv("PHOENIX_CLIENT_HEADERS", "X-Team=a%20b, x-other = c,=,junk")
+    check("ok", passed=True, session="conv-42")
+    exported(phoenix, logs, headers={"X-Other": "mine"})
+    ((_, headers, _),) = phoenix.requests
+    found = {name: headers[name] for name in ("authorization", "x-team", "x-other")}
+    assert found == {"authorization": "Bearer k3y", "x-team": "a b", "x-other": "mine"}
+
+
+def test_it_shows_no_key(monkeypatch):
+    monkeypatch.setenv("PHOENIX_API_KEY", "k3y")
+    assert repr(PhoenixAnnotationExporter("http://user:secret@a")) == "<PhoenixAnnotationExporter>"
+
+
+PROGRAM = """
+from otel_sessions import check, set_session
+with set_session("conv-42", user_id="ada"):
+    check("ok", passed=True)
+"""
+
+
+def test_without_code_the_environment_is_enough(phoenix):
+    instrument = Path(sys.executable).parent / "opentelemetry-instrument"
+    environment = {
+        **os.environ,
+        "OTEL_TRACES_EXPORTER": "none",
+        "OTEL_METRICS_EXPORTER": "none",
+        "OTEL_LOGS_EXPORTER": "phoenix_annotations",
+        "PHOENIX_COLLECTOR_ENDPOINT": phoenix.url,
+    }
+    subprocess.run([str(instrument), sys.executable, "-c", PROGRAM], env=environment, check=True, timeout=60)
+    annotation = phoenix.annotation()
+    assert (annotation["name"], annotation["session_id"], annotation["metadata"]) == (
+        "ok",
+        "conv-42",
+        {"user.id": "ada"},
+    )
+    assert json.dumps(annotation["result"]) == '{"label": "pass", "score": 1.0}'
