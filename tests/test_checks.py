@@ -11,6 +11,7 @@ from fractions import Fraction
 
 import pytest
 from opentelemetry import context
+from opentelemetry._logs import NoOpLoggerProvider
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogRecordProcessor
 
@@ -26,6 +27,7 @@ from otel_sessions import (
     feedback,
     set_session,
     to_carrier,
+    turn,
 )
 from otel_sessions._handles import handle_in
 from otel_sessions._providers import PROVIDERS
@@ -264,15 +266,63 @@ def judged_session(recorded):
     return recorded.told().get("session.id"), attributes.get("session.id"), *scopes
 
 
-@pytest.mark.parametrize(
+NAMED = pytest.mark.parametrize(
     "named", ["conv-42", Session("conv-42", "ada"), {"baggage": "session.id=conv-42"}, None], ids=type
 )
-def test_a_session_without_a_trace_at_hand_is_judged_in_a_trace_of_its_own(recorded, named):
+
+
+@NAMED
+def test_of_a_session_without_a_trace_at_hand_there_is_the_event_alone(recorded, named):
+    """A trace of its own would look like one turn more, in which nothing was said."""
     with set_session("conv-42"):
         check("ok", passed=True, session=named)
+    assert (recorded.told()["session.id"], recorded.record().span_id, recorded.checks()) == ("conv-42", 0, [])
+
+
+@NAMED
+def test_where_no_logs_are_written_a_session_is_judged_in_a_trace_of_its_own(recorded, named):
+    PROVIDERS.use(recorded.pipeline.provider, NoOpLoggerProvider())
+    with set_session("conv-42"):
+        check("ok", passed=True, session=named)
+    span = recorded.span()
+    assert (span.parent, span.attributes["session.id"]) == (None, "conv-42")
+    assert span.attributes["session.annotations.0.annotation.name"] == "ok"
+    assert "output.value" not in span.attributes
+
+
+@NAMED
+def test_a_session_is_judged_below_its_last_turn_and_at_the_time_of_that(recorded, named):
+    with set_session("conv-42"):
+        with turn("first"):
+            pass
+        before = time.time_ns()
+        with turn("last") as last, turn("part of it"):
+            pass
+        check("ok", passed=True, session=named)
     assert judged_session(recorded) == ("conv-42", "conv-42", "session")
-    assert (recorded.record().span_id, recorded.span().parent) == (0, None)
-    assert "output.value" not in recorded.span().attributes
+    assert (recorded.record().span_id, recorded.span().context.trace_id, recorded.span().parent.span_id) == (
+        0,
+        *ids(last.span),
+    )
+    assert before <= recorded.span().start_time == recorded.span().end_time <= last.span.end_time
+
+
+def test_the_last_turn_of_a_session_may_be_below_a_server_span(recorded):
+    with recorded.tracer.start_as_current_span("POST /chat"), set_session("conv-42"), turn("reply") as last:
+        pass
+    check("ok", passed=True, session="conv-42")
+    assert recorded.span().parent.span_id == ids(last.span)[1]
+
+
+def test_a_turn_that_is_not_the_root_of_its_trace_says_so_for_those_who_show_traces(recorded):
+    with turn("root") as root:
+        check("of the root", passed=True)
+    with recorded.tracer.start_as_current_span("POST /chat"), turn("reply") as below:
+        check("of the turn", passed=True)
+    feedback("later, of the root", passed=True, session=root.handle)
+    feedback("later, of the turn", passed=True, session=below.handle)
+    scopes = [record.attributes.get("annotation.scope") for record in recorded.records()]
+    assert scopes == [None, "trace", None, "trace"]
 
 
 def test_the_session_at_hand_is_judged_in_the_trace_at_hand(recorded):
@@ -285,17 +335,20 @@ def test_the_session_at_hand_is_judged_in_the_trace_at_hand(recorded):
 
 
 def test_another_session_does_not_tear_the_trace_at_hand(recorded):
+    with recorded.tracer.start_as_current_span("turn"), set_session("conv-42", user_id="ada"):
+        check("ok", passed=True, session="other")
+    assert (recorded.told()["session.id"], recorded.record().trace_id, recorded.checks()) == ("other", 0, [])
+    PROVIDERS.use(recorded.pipeline.provider, NoOpLoggerProvider())
     with recorded.tracer.start_as_current_span("turn") as turn, set_session("conv-42", user_id="ada"):
         check("ok", passed=True, session="other")
-    assert judged_session(recorded) == ("other", "other", "session")
-    assert recorded.span().parent is None
+    assert (recorded.span().attributes["session.id"], recorded.span().parent) == ("other", None)
     assert recorded.span().context.trace_id != ids(turn)[0]
 
 
 def test_in_a_trace_without_a_session_a_session_is_judged_apart(recorded):
     with recorded.tracer.start_as_current_span("turn"):
         check("ok", passed=True, session="conv-42")
-    assert (recorded.span().parent, *judged_session(recorded)) == (None, "conv-42", "conv-42", "session")
+    assert (recorded.told()["session.id"], recorded.record().trace_id, recorded.checks()) == ("conv-42", 0, [])
 
 
 def test_where_the_session_is_cleared_there_is_none(recorded):

@@ -22,12 +22,12 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from otel_sessions import _diagnostics, check, feedback, log, set_session
+from otel_sessions import _diagnostics, check, feedback, log, set_session, turn
 from otel_sessions._providers import PROVIDERS
 from otel_sessions.sdk import PhoenixAnnotationExporter
 from otel_sessions.viewer import LoopbackServer
 
-SPANS, SESSIONS = "/v1/span_annotations", "/v1/session_annotations"
+SPANS, TRACES, SESSIONS = "/v1/span_annotations", "/v1/trace_annotations", "/v1/session_annotations"
 VARIABLES = (
     "PHOENIX_COLLECTOR_ENDPOINT",
     "PHOENIX_HOST",
@@ -119,6 +119,18 @@ def test_a_check_of_a_turn_is_an_annotation_of_its_span(phoenix, logs, pipeline)
             },
         )
     ]
+
+
+def test_a_check_of_a_turn_below_a_server_span_is_an_annotation_of_the_trace_as_well(phoenix, logs, pipeline):
+    """The page of a session shows what is said of the root span and of the trace, and nothing of the spans below."""
+    with set_session("conv-42"), pipeline.tracer.start_as_current_span("POST /chat"), turn("reply") as t:
+        check("ok", passed=True)
+    exported(phoenix, logs)
+    context = t.span.get_span_context()
+    (spans, of_span), (traces, of_trace) = phoenix.sent()
+    assert (spans, of_span.pop("span_id")) == (SPANS, f"{context.span_id:016x}")
+    assert (traces, of_trace.pop("trace_id")) == (TRACES, f"{context.trace_id:032x}")
+    assert of_span == of_trace
 
 
 def test_a_check_of_a_session_is_an_annotation_of_it(phoenix, logs):

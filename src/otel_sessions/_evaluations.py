@@ -11,14 +11,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from opentelemetry.context import Context
-from opentelemetry.trace import get_current_span
+from opentelemetry.trace import NonRecordingSpan, get_current_span, set_span_in_context
 
 from ._context import context_with, get_current
-from ._handles import Target, target_of
+from ._handles import Target, is_below, target_of
 from ._providers import PROVIDERS
 from ._records import Draft, is_quiet, write
 from ._resolution import state_in
 from ._state import CLEARED
+from ._turn_order import ORDER
 
 if TYPE_CHECKING:
     from ._state import State
@@ -31,6 +32,9 @@ EXPLANATION = "gen_ai.evaluation.explanation"
 RESPONSE_ID = "gen_ai.response.id"
 ANNOTATOR = "annotation.annotator_kind"
 """Who has judged, in the words of OpenInference; the event of the conventions has no name for it."""
+
+SCOPE = "annotation.scope"
+"""``trace``, where what was judged is the turn that a trace is about, and not the root span of it."""
 
 CODE, LLM, HUMAN = "CODE", "LLM", "HUMAN"
 
@@ -72,6 +76,7 @@ class _Place:
         parent: What the span of the judgement is below.
         prefix: Of what it is an annotation in OpenInference: ``trace`` or ``session``.
         at: When, where that is not now: unix time in ns.
+        is_below: What was judged is not the root of its trace.
     """
 
     state: State | None
@@ -79,6 +84,13 @@ class _Place:
     parent: Context
     prefix: str
     at: int | None = None
+    is_below: bool = False
+
+    @property
+    def is_apart(self) -> bool:
+        """Whether the span would be a trace of its session by itself: backends show that as a turn, in which nothing is said."""
+        has_trace = get_current_span(self.parent).get_span_context().is_valid
+        return not has_trace and self.state is not None and self.state.session.id is not None
 
 
 def is_off() -> bool:
@@ -99,22 +111,38 @@ def record(check: Check, judged: object, annotator: str, started: int | None = N
     outer = state_in(context)
     place = _place_of(target_of(judged, outer), outer, context)
     told = _told_by(check)
+    scope = {SCOPE: _TRACE} if place.is_below else {}
+    is_told = False
     try:
-        write(Draft(EVENT, attributes={**told, ANNOTATOR: annotator}), place.state, place.judged)
+        write(Draft(EVENT, attributes={**told, ANNOTATOR: annotator, **scope}), place.state, place.judged)
+        is_told = PROVIDERS.takes_logs()
     finally:  # where logs are broken, traces may not be
-        _write_span(check, {**told, **_annotation_of(check, annotator, place.prefix)}, place, started)
+        if not (is_told and place.is_apart):
+            _write_span(check, {**told, **_annotation_of(check, annotator, place.prefix)}, place, started)
 
 
 def _place_of(target: Target | None, outer: State | None, context: Context) -> _Place:
-    here = Target(outer or CLEARED, get_current_span(context))
-    if target is None:
-        return _Place(outer, context, context, _prefix_of(here))
-    if target.has_span:
-        return _Place(target.state, target.context, target.context, _TRACE, target.at)
-    # Below the span at hand, where that is of the same session: one trace more would look like one turn more.
-    is_same = here.has_span and here.session_id is not None and here.session_id == target.session_id
-    base = context if is_same else Context()
-    return _Place(target.state, Context(), context_with(target.state, base), _prefix_of(target))
+    here = Target(outer or CLEARED, get_current_span(context), is_below=is_below(get_current_span(context)))
+    if target is not None and target.has_span:
+        return _Place(target.state, target.context, target.context, _TRACE, target.at, target.is_below)
+    if target is None and (here.has_span or here.session_id is None):
+        return _Place(outer, context, context, _TRACE, None, here.is_below)
+    return _of_session(target or here, here, context)
+
+
+def _of_session(target: Target, here: Target, context: Context) -> _Place:
+    """Return where a judgement of a whole session belongs: the span of it below one that is there already.
+
+    That is the one at hand, where it is of the session, else its last turn, as far as that is known in this process.
+    """
+    last = None if target.session_id is None else ORDER.last_of(target.session_id)
+    if here.has_span and here.session_id is not None and here.session_id == target.session_id:
+        base, at = context, None
+    elif last is not None:
+        base, at = set_span_in_context(NonRecordingSpan(last.context), Context()), last.at
+    else:
+        base, at = Context(), None
+    return _Place(target.state, Context(), context_with(target.state, base), _prefix_of(target), at)
 
 
 def _prefix_of(target: Target) -> str:

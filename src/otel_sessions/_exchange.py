@@ -9,6 +9,7 @@ import inspect
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary
 
+from opentelemetry.context import create_key, set_value
 from opentelemetry.trace import INVALID_SPAN, Link, Span, Status, StatusCode, set_span_in_context
 
 from . import _diagnostics
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
     from ._state import State
 
 INPUT, OUTPUT = "input", "output"
+
+_TURN_KEY = create_key("otel-sessions-turn")
+"""In a Context: it is inside of a turn."""
 
 _CHAIN = {"openinference.span.kind": "CHAIN"}
 _ENDS = (StopIteration, StopAsyncIteration, GeneratorExit)
@@ -96,14 +100,14 @@ class Exchange:
         parent = _alone(base, state) if plan.new_trace else base
         above: Any = parent.get(SPAN_KEY)
         is_root = above is None or not above.get_span_context().is_valid
-        session_id = None if state is None or not is_root else state.session.id
-        before = None if session_id is None else ORDER.last_of(session_id)
+        session_id = None if state is None else state.session.id
+        before = ORDER.last_of(session_id) if is_root and session_id is not None else None
         tracer = PROVIDERS.tracer() if plan.tracer is None else plan.tracer
-        links = None if before is None else [Link(before)]
+        links = None if before is None else [Link(before.context)]
         self.span = span = tracer.start_span(plan.name, parent, attributes=_CHAIN, links=links)
         self._root = None if is_root else local_root_of(above)
-        self.inside = set_span_in_context(span, parent)
-        if session_id is not None and span.is_recording():
+        self.inside = set_span_in_context(span, set_value(_TURN_KEY, value=True, context=parent))
+        if session_id is not None and span.is_recording() and (is_root or _TURN_KEY not in base):
             ORDER.note(session_id, span.get_span_context())
         self.entry = enter(UNKNOWN if state is None else state, base, None, None, self.inside)
 

@@ -1,7 +1,7 @@
 """A turn, or a session, as one string: to judge it later, in another request or another process.
 
 A handle is JSON in ASCII: ``traceparent``, ``tracestate`` and ``baggage`` as in a carrier, the session as it may
-be shown, and ``at``, when it was made. It is not signed: who can change it can judge another turn, so one that
+be shown, ``at``, when it was made, and ``below``, where the turn is not the root of its trace. It is not signed: who can change it can judge another turn, so one that
 went through a browser is worth as much as that browser is trusted.
 """
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 Judged: TypeAlias = Session | SessionId | Mapping[str, str] | None
 """What a check may be about: a session, its id, a handle, or a carrier of ``to_carrier()``; ``None`` is what is current."""
 
-_AT = "at"
+_AT, _BELOW = "at", "below"
 _MAX_LENGTH = 16384
 """Longest handle, in characters: the longest header of each kind, and the JSON around them."""
 
@@ -46,11 +46,13 @@ class Target:
         state: Its session; `CLEARED` for none.
         span: The span of the turn, ``INVALID_SPAN`` where the session is judged as a whole.
         at: When the handle of the turn was made, unix time in ns; ``None`` where that is not known.
+        is_below: The turn is known not to be the root of its trace.
     """
 
     state: State
     span: Span = INVALID_SPAN
     at: int | None = None
+    is_below: bool = False
 
     @property
     def context(self) -> Context:
@@ -81,7 +83,15 @@ def handle_in(context: Context) -> str:
         found = type(error).__name__
         _diagnostics.warn_once(("handle", found), "otel_sessions: making a handle raised %s, so there is none", found)
         return ""
-    return json.dumps({**carrier, _AT: str(time_ns())}) if carrier else ""
+    if not carrier:
+        return ""
+    below = {_BELOW: "true"} if is_below(get_current_span(context)) else {}
+    return json.dumps({**carrier, _AT: str(time_ns()), **below})
+
+
+def is_below(span: object) -> bool:
+    """Tell whether ``span`` is known not to be the root of its trace: a span of the SDK has its parent."""
+    return getattr(span, "parent", None) is not None
 
 
 def _of_turn(context: Context) -> Context:
@@ -130,7 +140,7 @@ def _of_carrier(fields: Mapping[Any, Any]) -> Target | None:
     texts = _baggage.texts_in(_baggage.entries(context))
     session = None if texts is None else _baggage.session_of(texts)
     state = CLEARED if session is None else state_of(session, id_is_remote=True, user_is_remote=True)
-    target = Target(state, get_current_span(context), _time_in(fields))
+    target = Target(state, get_current_span(context), _time_in(fields), fields.get(_BELOW) == "true")
     return target if target.has_span or state.session.id is not None else None
 
 

@@ -98,9 +98,7 @@ def _severity_of(name: object) -> SeverityNumber:
 
 
 def _warn_without_provider() -> None:
-    _, provider = PROVIDERS.all()
-    # Those of the API itself: they write nothing.
-    if type(provider).__module__.startswith("opentelemetry._logs"):
+    if not PROVIDERS.takes_logs():
         _diagnostics.warn_once(
             "no logger provider",
             "otel_sessions: log: there is no SDK LoggerProvider, so nothing is written; call "

@@ -1,6 +1,7 @@
 """Brings checks to Phoenix, which takes annotations by its REST API alone and reads no events.
 
-https://arize.com/docs/phoenix/sdk-api-reference/rest-api: ``/v1/span_annotations``, ``/v1/session_annotations``.
+https://arize.com/docs/phoenix/sdk-api-reference/rest-api: ``/v1/span_annotations``,
+``/v1/trace_annotations``, ``/v1/session_annotations``.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 from opentelemetry.sdk._logs.export import LogRecordExporter, LogRecordExportResult
 
 from . import _diagnostics, _settings
-from ._evaluations import ANNOTATOR, CODE, EVENT, EXPLANATION, HUMAN, LABEL, LLM, NAME, RESPONSE_ID, SCORE
+from ._evaluations import ANNOTATOR, CODE, EVENT, EXPLANATION, HUMAN, LABEL, LLM, NAME, RESPONSE_ID, SCOPE, SCORE
 from ._log_values import text_of
 from ._session import SESSION_ID, USER_ID
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from opentelemetry._logs import LogRecord
     from opentelemetry.sdk._logs import ReadableLogRecord
 
-_SPANS, _SESSIONS = "/v1/span_annotations", "/v1/session_annotations"
+_SPANS, _TRACES, _SESSIONS = "/v1/span_annotations", "/v1/trace_annotations", "/v1/session_annotations"
 _CHUNK = 100
 """Most annotations of one request."""
 
@@ -52,7 +53,7 @@ class PhoenixAnnotationExporter(LogRecordExporter):
 
         provider.add_log_record_processor(BatchLogRecordProcessor(PhoenixAnnotationExporter()))
 
-    A check of a turn annotates its span, one of a session the session; one of neither is left out. Phoenix
+    A check of a turn annotates its span, and below another root span the trace as well; one of a session the session; one of neither is left out. Phoenix
     takes them before the span is there, and looks for that every 10 seconds for 10 minutes (as of 20.26);
     what is not there by then, such as a span that was not sampled, it drops.
 
@@ -181,6 +182,10 @@ def _annotations_of(record: LogRecord) -> Iterator[tuple[str, dict[str, Any]]]:
     }
     if record.span_id:
         yield _SPANS, {**annotation, "span_id": f"{record.span_id:016x}"}
+        if (
+            attributes.get(SCOPE) == "trace" and record.trace_id
+        ):  # the page of a session shows those of root spans alone
+            yield _TRACES, {**annotation, "trace_id": f"{record.trace_id:032x}"}
     else:
         yield _SESSIONS, {**annotation, "session_id": text_of(session_id)}
 

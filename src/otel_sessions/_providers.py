@@ -53,6 +53,10 @@ class Providers:
         """Return our logger of the OTel Logs API."""
         return get_logger(SCOPE, scope_version(), self.logs)
 
+    def takes_logs(self) -> bool:
+        """Tell whether log records go anywhere; the providers of the API itself write nothing."""
+        return not type(self.all()[1]).__module__.startswith("opentelemetry._logs")
+
     def all(self) -> tuple[TracerProvider, LoggerProvider]:
         """Return both providers, as they are now."""
         return (

@@ -1,36 +1,48 @@
-"""Which turn came before which, in each session of this process: for the link from one trace to the next."""
+"""The last turn of each session in this process: the next trace is linked to it, and what is said of the session stands there."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import TYPE_CHECKING
+from time import time_ns
+from typing import NamedTuple
+
+from opentelemetry.trace import SpanContext  # noqa: TC002  # of a field
 
 from ._forks import ForkSafeLock
 
-if TYPE_CHECKING:
-    from opentelemetry.trace import SpanContext
-
 MAX_SESSIONS = 4096
-"""Most sessions whose last turn is remembered, some 300 bytes each; of the others the next one has no link."""
+"""Most sessions whose last turn is remembered, some 400 bytes each."""
+
+
+class LastTurn(NamedTuple):
+    """The last turn of a session.
+
+    Attributes:
+        context: Its span.
+        at: When it began, unix time in ns.
+    """
+
+    context: SpanContext
+    at: int
 
 
 class TurnOrder:
-    """The last turn of each session, of those that begin a trace."""
+    """The last turn of each session, of those that are in no other turn."""
 
     __slots__ = ("_last", "_lock")
 
     def __init__(self) -> None:
         self._lock = ForkSafeLock()
-        self._last: OrderedDict[str, SpanContext] = OrderedDict()
+        self._last: OrderedDict[str, LastTurn] = OrderedDict()
 
-    def last_of(self, session_id: str) -> SpanContext | None:
+    def last_of(self, session_id: str) -> LastTurn | None:
         """Return the last turn of a session, ``None`` where none is known."""
         return self._last.get(session_id)
 
     def note(self, session_id: str, turn: SpanContext) -> None:
         """Remember ``turn`` as the last one of its session, and forget the session that has had none for longest."""
         with self._lock:
-            self._last[session_id] = turn
+            self._last[session_id] = LastTurn(turn, time_ns())
             self._last.move_to_end(session_id)
             if len(self._last) > MAX_SESSIONS:
                 self._last.popitem(last=False)
