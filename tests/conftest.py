@@ -74,7 +74,7 @@ def _clean_slate() -> Iterator[None]:
         sys.modules["otel_sessions._grpc_target"].unwatch_channels()
     use_in_process(None)
     follow(None)
-    EVENTS.use(None, on=False)
+    EVENTS.is_on = False
     PROVIDERS.use(None, None)
     clean_slate()
 

@@ -12,9 +12,9 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from otel_sessions.demo import StandIn
 from otel_sessions.demo._environment import backend, for_processes, without_secrets
 from otel_sessions.demo._launch import ProcessError, launch
-from otel_sessions.demo._standin import StandIn
 from otel_sessions.viewer import LoopbackServer, OTLPReceiver, decode
 
 # Settings of a user that would break the demo, or send its telemetry or its requests elsewhere.

@@ -68,7 +68,7 @@ from clients import (
 from otel_sessions import _grpc_target, _redirects, bind_session, set_session
 from otel_sessions._propagator import session_baggage
 from otel_sessions._trace_state import randomness_of
-from otel_sessions.demo._standin import StandIn
+from otel_sessions.demo import StandIn
 from otel_sessions.sdk import SessionPropagator, SessionRatioSampler
 
 SEMCONV = {"old": "", "new": "http", "both": "http/dup"}

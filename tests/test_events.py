@@ -22,6 +22,7 @@ from otel_sessions import (
 )
 from otel_sessions._events import EVENTS, emit_end, emit_start, ended
 from otel_sessions._log_processor import SessionLogRecordProcessor
+from otel_sessions._providers import PROVIDERS
 from otel_sessions.sdk import instrument
 
 ALL = Session("ours", "ada", "n", "/p", "before", {"k": "v"}, ("t",))
@@ -46,9 +47,9 @@ class Destination:
 @pytest.fixture(params=[(), (SessionLogRecordProcessor,)], ids=["alone", "stamped"])
 def events(request):
     destination = Destination(*(processor() for processor in request.param))
-    EVENTS.use(destination.provider, on=True)
-    yield destination
-    EVENTS.use(None, on=False)
+    PROVIDERS.use(None, destination.provider)
+    EVENTS.is_on = True
+    return destination
 
 
 @pytest.fixture
@@ -179,8 +180,9 @@ def test_a_start_without_an_id_is_none(events):
 def test_they_are_off_unless_asked_for(warnings):
     assert EVENTS.is_on is False
     destination = Destination()
-    emit_start(Session("ours"), logger_provider=destination.provider)
-    emit_end(Session("ours"), logger_provider=destination.provider)
+    PROVIDERS.use(None, destination.provider)
+    emit_start(Session("ours"))
+    emit_end(Session("ours"))
     ended()
     ended("conv-42")
     assert destination.told() == []
@@ -188,20 +190,14 @@ def test_they_are_off_unless_asked_for(warnings):
 
 
 def test_switched_off_again_there_are_none(events):
-    EVENTS.use(events.provider, on=False)
+    EVENTS.is_on = False
     emit_start(Session("ours"))
     ended()
     assert events.told() == []
 
 
-def test_a_provider_that_is_given_goes_before_that_of_the_process(events):
-    other = Destination()
-    emit_start(Session("ours"), logger_provider=other.provider)
-    assert (events.told(), other.told()) == ([], [("session.start", {"session.id": "ours"})])
-
-
 def test_they_go_to_the_global_provider_of_the_moment_unless_another_is_chosen(events, monkeypatch):
-    EVENTS.use(None, on=True)
+    PROVIDERS.use(None, None)
     emit_start(Session("nowhere"))
     monkeypatch.setattr(api_logs._internal, "_LOGGER_PROVIDER", events.provider)
     emit_start(Session("ours"))
@@ -215,13 +211,19 @@ def test_an_exporter_that_starts_sessions_makes_no_events_of_its_own(events):
 
 
 def test_an_api_without_an_sdk_takes_them():
-    EVENTS.use(NoOpLoggerProvider(), on=True)
+    EVENTS.is_on, provider = True, NoOpLoggerProvider()
+    PROVIDERS.use(None, provider)
     emit_start(Session("ours"))
-    EVENTS.use(None, on=False)
 
 
-def test_they_never_raise(events, warnings):
-    EVENTS.use("no provider", on=True)
+class NoProvider:
+    """Not even a provider."""
+
+
+@pytest.mark.usefixtures("events")
+def test_they_never_raise(warnings):
+    provider = NoProvider()
+    PROVIDERS.use(None, provider)
     for _ in range(2):
         emit_start(Session("ours"))
         with set_session("ours"):

@@ -14,7 +14,7 @@ from opentelemetry.sdk.trace import SpanLimits, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
 
 from otel_sessions import bind_session, set_session
-from otel_sessions.demo._standin import StandIn
+from otel_sessions.demo import StandIn
 from otel_sessions.sdk import SessionSpanProcessor, instrument
 from otel_sessions.viewer import OTLPReceiver
 from wire import spans_of

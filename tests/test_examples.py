@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from otel_sessions.demo._standin import StandIn
+from otel_sessions.demo import StandIn
 from otel_sessions.viewer import OTLPReceiver
 from wire import spans_of
 

@@ -17,7 +17,7 @@ from opentelemetry.trace import set_span_in_context
 from otel_sessions import bind_session, clear_session, session_headers, set_session, step, update_session
 from otel_sessions._settings import Settings, use_in_process
 from otel_sessions._user_ids import hashed
-from otel_sessions.demo._standin import StandIn
+from otel_sessions.demo import StandIn
 from otel_sessions.sdk import instrument, uninstrument
 
 MESSAGES = [{"role": "user", "content": "What is a span?"}]

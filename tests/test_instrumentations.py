@@ -16,7 +16,7 @@ from opentelemetry import context, trace
 from opentelemetry.trace import set_span_in_context
 
 from otel_sessions import clear_session, get_session, set_session, update_session
-from otel_sessions.demo._standin import StandIn
+from otel_sessions.demo import StandIn
 from otel_sessions.sdk import SessionSpanProcessor
 
 MESSAGES = [{"role": "user", "content": "What is a span?"}]

@@ -14,7 +14,6 @@ from opentelemetry import baggage, context, trace
 from opentelemetry._logs import LogRecord, SeverityNumber
 from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
 from opentelemetry.instrumentation.logging.handler import LoggingHandler
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.sdk._logs import LoggerProvider, LogRecordProcessor, ReadWriteLogRecord
 from opentelemetry.sdk._logs._internal import ConcurrentMultiLogRecordProcessor
 from opentelemetry.sdk._logs.export import BatchLogRecordProcessor, LogRecordExporter, SimpleLogRecordProcessor
@@ -26,7 +25,7 @@ from otel_sessions._ids import digest
 from otel_sessions._log_pipeline import put_first
 from otel_sessions._log_processor import SessionLogRecordProcessor
 from otel_sessions._settings import Settings
-from otel_sessions.viewer import OTLPReceiver
+from wire import LogReceiver
 
 OURS = {"session.id": "ours", "user.id": "ada"}
 REMOTE = baggage.set_baggage("user.id", "mallory", baggage.set_baggage("session.id", "remote", context.Context()))
@@ -726,27 +725,6 @@ def test_unless_it_is_asked_for_nothing_is_dropped(logs, unsampled):
 
 
 # On the wire, and in another process
-
-
-class LogReceiver(OTLPReceiver):
-    """Keeps the log requests too, which the viewer takes and forgets."""
-
-    def __init__(self) -> None:
-        self.requests = []
-        super().__init__()
-
-    async def _ignore(self, request):
-        self.requests.append(ExportLogsServiceRequest.FromString(await request.body()))
-        return await super()._ignore(request)
-
-    def records(self):
-        return [
-            record
-            for request in self.requests
-            for resource_logs in request.resource_logs
-            for scope_logs in resource_logs.scope_logs
-            for record in scope_logs.log_records
-        ]
 
 
 @pytest.mark.parametrize("set_up", SET_UPS)

@@ -21,10 +21,9 @@ from opentelemetry.proto.common.v1.common_pb2 import ArrayValue
 from opentelemetry.sdk.trace import SpanProcessor
 
 from otel_sessions import bind_session, set_session
-from otel_sessions.demo._standin import StandIn
+from otel_sessions.demo import StandIn
 from otel_sessions.sdk import SessionSpanProcessor
-from test_logs import LogReceiver
-from wire import WireSpan, spans_of
+from wire import LogReceiver, WireSpan, spans_of
 
 MOVES = Path(__file__).parents[1] / "docs" / "moves"
 

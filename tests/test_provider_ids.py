@@ -26,7 +26,7 @@ from otel_sessions._provider_ids import ids_in
 from otel_sessions._settings import Settings, use_in_process
 from otel_sessions._span_processor import _MAX_TRACERS
 from otel_sessions._user_ids import hashed
-from otel_sessions.demo._standin import StandIn
+from otel_sessions.demo import StandIn
 from otel_sessions.sdk import SessionSpanProcessor, instrument, uninstrument
 
 MESSAGES = [{"role": "user", "content": "What is a span?"}]

@@ -9,8 +9,8 @@ import urllib.request
 import openai
 import pytest
 
+from otel_sessions.demo import StandIn
 from otel_sessions.demo._script import Message, reply
-from otel_sessions.demo._standin import StandIn
 
 LISBON = "I have three days in Lisbon. What should I see?"
 QUESTION = [{"role": "user", "content": LISBON}]

@@ -17,7 +17,7 @@ from openinference.instrumentation.openai import OpenAIInstrumentor
 from opentelemetry import trace
 
 from otel_sessions import SessionScope, get_session, set_session, step
-from otel_sessions.demo._standin import StandIn
+from otel_sessions.demo import StandIn
 from otel_sessions.testing import InMemoryPipeline, assert_all_spans_have_session
 
 

@@ -24,7 +24,7 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, StatusCode, Trace
 from otel_sessions import Turn, bind_session, clear_session, from_carrier, get_session, set_session, step, turn
 from otel_sessions import _turn_order as turn_order
 from otel_sessions._providers import PROVIDERS
-from otel_sessions.demo._standin import StandIn
+from otel_sessions.demo import StandIn
 from otel_sessions.sdk import instrument
 
 pytestmark = pytest.mark.usefixtures("no_session_is_left_behind")

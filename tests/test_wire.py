@@ -13,7 +13,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
 
 from otel_sessions import set_session, step
-from otel_sessions.demo._standin import StandIn
+from otel_sessions.demo import StandIn
 from otel_sessions.sdk import SessionSpanProcessor, instrument
 from otel_sessions.viewer import OTLPReceiver
 from wire import spans_of

@@ -1,13 +1,13 @@
-"""Reads spans out of the OTLP bytes that a receiver was sent."""
+"""Reads spans and log records out of the OTLP bytes that a receiver was sent."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-if TYPE_CHECKING:
-    from otel_sessions.viewer import OTLPReceiver
+from otel_sessions.viewer import OTLPReceiver
 
 
 class WireSpan(NamedTuple):
@@ -34,3 +34,24 @@ def spans_of(receiver: OTLPReceiver) -> list[WireSpan]:
         for scope_spans in resource_spans.scope_spans
         for span in scope_spans.spans
     ]
+
+
+class LogReceiver(OTLPReceiver):
+    """Keeps the log requests too, which the viewer takes and forgets."""
+
+    def __init__(self) -> None:
+        self.requests = []
+        super().__init__()
+
+    async def _ignore(self, request):
+        self.requests.append(ExportLogsServiceRequest.FromString(await request.body()))
+        return await super()._ignore(request)
+
+    def records(self):
+        return [
+            record
+            for request in self.requests
+            for resource_logs in request.resource_logs
+            for scope_logs in resource_logs.scope_logs
+            for record in scope_logs.log_records
+        ]

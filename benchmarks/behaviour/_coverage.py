@@ -29,7 +29,7 @@ def _instrumented_client(base_url: str) -> Any:
     "span of the application.",
 )
 def model_call(stage: Stage) -> Outcome:
-    from otel_sessions.demo._standin import StandIn
+    from otel_sessions.demo import StandIn
 
     messages = [{"role": "user", "content": "Where is Lisbon?"}]
     with StandIn(seconds_per_word=0) as api:
@@ -57,7 +57,7 @@ def other_library(stage: Stage) -> Outcome:
     "exported span lacks an id, the number of messages from which on is searched.",
 )
 def long_chat(stage: Stage) -> Outcome:
-    from otel_sessions.demo._standin import StandIn
+    from otel_sessions.demo import StandIn
 
     with StandIn(seconds_per_word=0) as api:
         client = _instrumented_client(api.base_url)

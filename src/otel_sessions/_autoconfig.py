@@ -148,7 +148,7 @@ def uninstrument(tracer_provider: TracerProvider | None = None, logger_provider:
         set_global_textmap(propagator.inner)
     if _GRPC_TARGET in sys.modules:
         sys.modules[_GRPC_TARGET].unwatch_channels()
-    EVENTS.use(None, on=False)
+    EVENTS.is_on = False
     PROVIDERS.use(None, None)
     _use(None)
 
@@ -219,7 +219,7 @@ def _install_logs(
     logger_provider: LoggerProvider | None, settings: Settings, tracer_provider: TracerProvider | None
 ) -> None:
     provider = get_logger_provider() if logger_provider is None else logger_provider
-    EVENTS.use(logger_provider, on=settings.events and not settings.disabled)
+    EVENTS.is_on = settings.events and not settings.disabled
     if not hasattr(provider, "add_log_record_processor"):
         return  # no logs are written: nothing to say
     processor = _of(_installed_logs, provider) or SessionLogRecordProcessor()

@@ -18,7 +18,6 @@ from ._session import Session
 from ._state import state_of
 
 if TYPE_CHECKING:
-    from opentelemetry._logs import LoggerProvider
     from opentelemetry.context import Context
 
 START = "session.start"
@@ -26,42 +25,34 @@ END = "session.end"
 
 
 class Events:
-    """Whether there are events in this process, and where they go.
+    """Whether there are events in this process.
 
     Attributes:
         is_on: Whether there are; not at first.
-        logger_provider: Where they go; ``None`` is the global one.
     """
 
-    __slots__ = ("is_on", "logger_provider")
+    __slots__ = ("is_on",)
 
     def __init__(self) -> None:
         self.is_on = False
-        self.logger_provider: LoggerProvider | None = None
-
-    def use(self, logger_provider: LoggerProvider | None, on: bool) -> None:
-        """Switch events ``on`` or off, to go to ``logger_provider``; ``None`` is the global one."""
-        self.logger_provider = logger_provider
-        self.is_on = on
 
 
 EVENTS = Events()
 
 
-def emit_start(session: Session, context: Context | None = None, logger_provider: LoggerProvider | None = None) -> None:
+def emit_start(session: Session, context: Context | None = None) -> None:
     """Tell that ``session`` has begun, with an id that was made for it.
 
     Args:
         session: Its session; a ``previous_id`` says that it continues that one.
         context: Where it began: its span becomes that of the event; ``None`` is the current Context.
-        logger_provider: Where to tell it; ``None`` is the one that was chosen for this process.
     """
-    _emit(START, session, context, logger_provider)
+    _emit(START, session, context)
 
 
-def emit_end(session: Session, context: Context | None = None, logger_provider: LoggerProvider | None = None) -> None:
+def emit_end(session: Session, context: Context | None = None) -> None:
     """Tell that ``session`` is over. Arguments as in `emit_start`."""
-    _emit(END, session, context, logger_provider)
+    _emit(END, session, context)
 
 
 def ended(session: Session | None = None) -> None:
@@ -83,14 +74,13 @@ def _current() -> Session | None:
     return None if state is None else state.session
 
 
-def _emit(name: str, session: Session, context: Context | None, logger_provider: LoggerProvider | None) -> None:
+def _emit(name: str, session: Session, context: Context | None) -> None:
     """Write one event. The conventions name no severity and no body; it has that of a message that is no complaint."""
     if not EVENTS.is_on or session.id is None:
         return
     try:
         base = get_current() if context is None else context
-        provider = EVENTS.logger_provider if logger_provider is None else logger_provider
-        write(Draft(event_name=name), state_of(session), base, provider)
+        write(Draft(event_name=name), state_of(session), base)
     except Exception as error:  # noqa: BLE001  # telemetry must not break the application
         _warn_raised(name, error)
 

@@ -11,17 +11,16 @@ from time import time_ns
 from typing import TYPE_CHECKING
 
 from opentelemetry import context as api_context
-from opentelemetry._logs import LogRecord, SeverityNumber, get_logger
+from opentelemetry._logs import LogRecord, SeverityNumber
 
 from ._context import context_with
-from ._providers import PROVIDERS, SCOPE, scope_version
+from ._providers import PROVIDERS
 from ._settings import in_process
 from ._state import CLEARED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from opentelemetry._logs import LoggerProvider
     from opentelemetry.context import Context
     from opentelemetry.util.types import AnyValue
 
@@ -48,14 +47,13 @@ class Draft:
     attributes: Mapping[str, AnyValue] = field(default_factory=dict)
 
 
-def write(draft: Draft, state: State | None, base: Context, provider: LoggerProvider | None = None) -> None:
+def write(draft: Draft, state: State | None, base: Context) -> None:
     """Write a record of this moment; nothing where the plug-in is switched off, or an exporter is at work.
 
     Args:
         draft: What it tells.
         state: The session that it is about, ``None`` for none.
         base: Where it comes from: its span becomes that of the record.
-        provider: Where it goes; ``None`` is the logger provider of this process.
     """
     if is_quiet(base):
         return
@@ -71,7 +69,7 @@ def write(draft: Draft, state: State | None, base: Context, provider: LoggerProv
         event_name=draft.event_name,
     )
     # As a record and not by keywords: loggers of older APIs take it too.
-    get_logger(SCOPE, scope_version(), PROVIDERS.logs if provider is None else provider).emit(record)
+    PROVIDERS.logger().emit(record)
 
 
 def is_quiet(context: Context) -> bool:

@@ -16,8 +16,7 @@ import pytest
 import servers
 from conversations import CONVERSATIONS
 from mlflow_api import MLflow
-from otel_sessions.demo import _script
-from otel_sessions.demo._standin import StandIn
+from otel_sessions.demo import StandIn, _script
 from phoenix_api import Phoenix
 from programs import Programs
 from servers import started

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-__all__ = ["run"]
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ._standin import StandIn
+
+__all__ = ["StandIn", "run"]
 
 
 def run() -> int:
@@ -11,3 +16,12 @@ def run() -> int:
     from ._run import run as _run  # noqa: PLC0415
 
     return _run()
+
+
+def __getattr__(name: str) -> object:
+    if name == "StandIn":
+        from ._standin import StandIn  # noqa: PLC0415  # as above
+
+        return StandIn
+    message = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(message)
