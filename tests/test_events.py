@@ -220,8 +220,7 @@ class NoProvider:
     """Not even a provider."""
 
 
-@pytest.mark.usefixtures("events")
-def test_they_never_raise(warnings):
+def test_they_never_raise(events, warnings):
     provider = NoProvider()
     PROVIDERS.use(None, provider)
     for _ in range(2):
