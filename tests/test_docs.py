@@ -357,7 +357,7 @@ def test_the_listing_of_the_readme_is_what_arrives():
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_every_make_of_the_documents_is_one_that_the_checks_run(name):
     """Of the long ones it runs a short form."""
-    run = set((ROOT / ".ci" / "run").read_text().splitlines()) | {
+    run = {line.strip() for line in (ROOT / ".ci" / "run").read_text().splitlines()} | {
         "make bench",
         "make behaviour",
         "make soak",
