@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import threading
 
@@ -258,6 +259,67 @@ def test_in_an_event_loop_of_another_make_nobody_waits(batching, held):
     with pytest.raises(StopIteration) as stop:  # driven by hand: there is no loop of asyncio
         steps.send(None)
     assert stop.value.value == "done"
+
+
+def test_a_plain_with_in_an_event_loop_asks_for_the_export_and_does_not_wait(batching, held):
+    batching(held, LONG)
+
+    async def reply():
+        with turn("reply"):
+            pass
+        return held.go.is_set()
+
+    assert asyncio.run(reply()) is False
+    held.is_asked.wait(60)
+
+
+def test_a_task_that_is_cancelled_does_not_wait(batching, held):
+    batching(held, LONG)
+
+    @turn("decorated")
+    async def decorated():
+        await asyncio.Event().wait()
+
+    async def in_block():
+        async with turn("block"):
+            await asyncio.Event().wait()
+
+    async def main():
+        for function in (decorated, in_block):
+            task = asyncio.ensure_future(function())
+            await asyncio.sleep(0)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+        return held.go.is_set()
+
+    assert asyncio.run(main()) is False
+
+
+def test_a_stream_that_nobody_consumes_is_exported_when_it_is_collected(batching):
+    exporter = InMemorySpanExporter()
+    batching(exporter, LONG)
+    with turn("reply") as t:
+        t.wrap(iter("abc"))
+    del t
+    gc.collect()
+    assert flush_module._asked(LONG).result(60) is None
+    assert names(exporter) == ["reply"]
+
+
+class Interrupting(SpanProcessor):
+    def force_flush(self, timeout_millis=30000):
+        raise SystemExit(timeout_millis)
+
+
+def test_what_interrupts_a_flush_does_not_end_all_flushing(batching, warnings):
+    batching(InMemorySpanExporter(), LONG)
+    PROVIDERS.traces.add_span_processor(Interrupting())
+    for _ in range(2):
+        with turn("reply"):
+            pass
+    assert warnings() == ["otel_sessions: flushing raised SystemExit"]
+    assert flush_module._asked(LONG).result(60) is None
 
 
 def test_one_thread_flushes_for_all(batching, held):

@@ -3,29 +3,44 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import contextvars
 import dataclasses
+import enum
 import gc
 import inspect
 import json
 import logging
+import math
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from types import MappingProxyType
 
+import httpx
+import pydantic
 import pytest
 from openai import AsyncOpenAI, OpenAI
 from openinference.instrumentation.openai import OpenAIInstrumentor
-from opentelemetry import trace
+from opentelemetry import baggage, context, trace
 from opentelemetry.context import Context
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.trace import SpanLimits, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from opentelemetry.trace import NonRecordingSpan, SpanContext, StatusCode, TraceFlags, set_span_in_context
+from starlette.applications import Starlette
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.responses import StreamingResponse
+from starlette.routing import Route
 
 from otel_sessions import Turn, bind_session, clear_session, from_carrier, get_session, set_session, step, turn
 from otel_sessions import _turn_order as turn_order
 from otel_sessions._providers import PROVIDERS
 from otel_sessions.demo import StandIn
 from otel_sessions.sdk import instrument
+from otel_sessions.viewer import OTLPReceiver
+from wire import spans_of
 
 pytestmark = pytest.mark.usefixtures("no_session_is_left_behind")
 
@@ -104,6 +119,15 @@ class Model:
         return {"mode": mode}
 
 
+class Colour(str, enum.Enum):
+    RED = "red"
+
+
+class Settings(pydantic.BaseModel):
+    key: str = pydantic.Field(repr=False)
+    size: int
+
+
 class Opaque:
     def __repr__(self):
         return "secret"
@@ -131,11 +155,19 @@ def cycle():
         pytest.param(Model(), '{"mode": "json"}', "application/json", id="pydantic"),
         pytest.param(StatusCode.ERROR, "2", "application/json", id="enum"),
         pytest.param({1}, "[1]", "application/json", id="set"),
-        pytest.param(MappingProxyType({}), "{}", "application/json", id="mapping"),
+        pytest.param(
+            MappingProxyType({}), '"<mappingproxy>"', "application/json", id="mapping, as a request may be one"
+        ),
+        pytest.param(Colour.RED, "red", "text/plain", id="enum of texts"),
+        pytest.param(math.nan, "<float>", "text/plain", id="no number"),
+        pytest.param("half \ud83d", "half ?", "text/plain", id="lone surrogate"),
+        pytest.param(
+            Settings(key="secret", size=1), '{"size": 1}', "application/json", id="pydantic, with what its repr hides"
+        ),
         pytest.param(
             [b"x", Opaque()], '["x", "<Opaque>"]', "application/json", id="object of which only the type is shown"
         ),
-        pytest.param({(1, 2): 3}, "<dict>", "text/plain", id="no form in JSON"),
+        pytest.param({(1, 2): 3, "a": 4}, '{"a": 4}', "application/json", id="a key that is no text"),
         pytest.param(cycle(), "<list>", "text/plain", id="cycle"),
         pytest.param(Broken(), "<Broken>", "text/plain", id="raises"),
         pytest.param("x" * 262_145, "x" * 262_143 + "…", "text/plain", id="too long"),
@@ -147,6 +179,21 @@ def test_a_value_is_a_text_or_json_and_never_a_repr(pipeline, value, text, mime_
     attributes = pipeline.attributes("turn")
     for which in ("input", "output"):
         assert (attributes[f"{which}.value"], attributes[f"{which}.mime_type"]) == (text, mime_type)
+
+
+@pytest.mark.parametrize("spelling", ["1", "yes", " TRUE "])
+def test_a_spelling_that_openinference_does_not_know_hides_all_the_same(pipeline, monkeypatch, warnings, spelling):
+    monkeypatch.setenv("OPENINFERENCE_HIDE_INPUTS", spelling)
+    with turn(input="secret"):
+        pass
+    assert said(pipeline, "turn") == ("__REDACTED__", None)
+    assert len(warnings()) == (0 if spelling.strip() == "TRUE" else 1)
+
+
+def test_a_model_that_holds_something_else_than_it_says_is_no_warning(pipeline):
+    with turn() as t:
+        t.output = Settings.model_construct(key="k", size="not a number")
+    assert said(pipeline, "turn") == (None, '{"size": "not a number"}')
 
 
 def test_uuids_dates_and_paths_are_texts(pipeline):
@@ -185,6 +232,53 @@ def test_an_exception_is_recorded_and_goes_on(pipeline):
     span = pipeline.spans()["turn"]
     assert (span.status.status_code, span.status.description) == (StatusCode.ERROR, "ValueError: no model")
     assert [event.attributes["exception.type"] for event in span.events] == ["ValueError"]
+
+
+class UnspeakableError(Exception):
+    def __str__(self):
+        raise RuntimeError
+
+
+def test_an_exception_that_can_not_be_written_ends_its_turn(pipeline, warnings):
+    with pytest.raises(UnspeakableError), turn():
+        raise UnspeakableError
+    assert pipeline.spans()["turn"].status.status_code is StatusCode.ERROR
+    assert [text for text in warnings() if "recording an exception raised" not in text] == []
+
+
+def test_half_a_character_costs_no_batch():
+    """One text that is no UTF-8 would lose all spans of the batch, in the real exporter."""
+    with OTLPReceiver() as receiver:
+        provider = TracerProvider(shutdown_on_exit=False)
+        provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=receiver.endpoint)))
+        PROVIDERS.use(provider, None)
+        with contextlib.suppress(ValueError), turn("fails", input="q \ud83d") as t:
+            t.output = {"a": "\ud83d"}
+            raise ValueError("\ud83d")  # noqa: EM101  # as of an application
+        list(turn("stream")(lambda: iter(["a", "\ud83d"]))())
+        provider.force_flush()
+        provider.shutdown()
+        found = {span.name: span.attributes for span in spans_of(receiver)}
+    assert (found["fails"]["input.value"], found["fails"]["output.value"]) == ("q ?", '{"a": "?"}')
+    assert found["stream"]["output.value"] == "a?"
+
+
+def test_a_message_without_end_is_cut(pipeline):
+    with pytest.raises(ValueError, match="x"), turn():
+        raise ValueError("x" * 1_000_000)
+    span = pipeline.spans()["turn"]
+    assert len(span.status.description) == 4096
+    assert max(map(len, span.events[0].attributes.values())) == 65_536
+
+
+def test_what_interrupts_the_beginning_leaves_nothing_behind(pipeline):
+    class Interrupting:
+        def model_dump(self, **_options):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), turn(input=Interrupting()):
+        raise AssertionError
+    assert (list(pipeline.spans()), trace.get_current_span()) == (["turn"], trace.INVALID_SPAN)
 
 
 def test_what_ends_a_task_is_no_failure_of_the_turn(pipeline):
@@ -450,6 +544,55 @@ def test_an_input_that_can_not_be_computed_is_a_warning(pipeline, warnings):
     assert "turn: beginning one raised TypeError" in warnings()[0]
 
 
+def test_of_requests_and_headers_among_the_arguments_only_the_type_is_shown(pipeline):
+    scope = {"type": "http", "headers": [(b"authorization", b"Bearer secret")], "app": pytest}
+
+    @turn("reply")
+    def reply(request, headers, question):  # noqa: ARG001  # it is about them
+        return question
+
+    reply(Request(scope), Headers({"cookie": "secret"}), "why?")
+    assert json.loads(said(pipeline, "reply")[0]) == {
+        "request": "<Request>",
+        "headers": "<Headers>",
+        "question": "why?",
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shown"),
+    [
+        pytest.param(
+            ({"headers": {"Authorization": "Bearer s3cret"}, "body": [{"api-key": "s3cret", "q": 1}]}, None),
+            {
+                "event": {"headers": {"Authorization": "__REDACTED__"}, "body": [{"api-key": "__REDACTED__", "q": 1}]},
+                "api_key": "__REDACTED__",
+            },
+            id="by their names",
+        ),
+        pytest.param(("q", "s3cret"), {"event": "q", "api_key": "__REDACTED__"}, id="an argument"),
+        pytest.param(
+            ({"password": "s3cret", "text": "x" * 300_000}, 1),
+            {"event": "__REDACTED__", "api_key": "__REDACTED__"},
+            id="where it was cut",
+        ),
+        pytest.param(("max_tokens", 1), {"event": "max_tokens", "api_key": "__REDACTED__"}, id="a text is a text"),
+    ],
+)
+def test_secrets_among_the_arguments_are_not_shown(pipeline, arguments, shown):
+    turn("reply")(lambda event, api_key: None)(*arguments)  # noqa: ARG005  # it is about them
+    assert json.loads(said(pipeline, "reply")[0]) == shown
+
+
+def test_a_secret_that_is_the_only_argument_is_not_shown_and_one_that_is_given_is(pipeline):
+    turn("argument")(lambda password: None)("s3cret")  # noqa: ARG005
+    turn("big")(lambda event: None)({"token": "s3cret", "text": "x" * 300_000})  # noqa: ARG005
+    turn("given", input=lambda event: event)(lambda event: None)({"token": "s3cret"})  # noqa: ARG005
+    assert said(pipeline, "argument")[0] == '{"password": "__REDACTED__"}'
+    assert said(pipeline, "big")[0] == "__REDACTED__"
+    assert said(pipeline, "given")[0] == '{"token": "s3cret"}'
+
+
 def test_a_call_that_does_not_fit_fails_as_it_would_and_is_recorded(pipeline):
     @turn("reply")
     def reply(question):
@@ -504,6 +647,16 @@ def test_a_function_that_returns_a_coroutine_goes_on_until_that_is_awaited(pipel
     reply = turn("reply")(lambda question: ask(question))  # noqa: PLW0108  # no coroutine function itself
     assert asyncio.run(reply("a")) == "aa"
     assert (said(pipeline, "reply"), parent_of(pipeline, "llm")) == (("a", "aa"), "reply")
+
+
+def test_a_returned_coroutine_may_give_a_stream(pipeline):
+    async def ask():
+        return iter("ab")
+
+    stream = asyncio.run(turn("reply")(lambda: ask())())  # noqa: PLW0108  # as above
+    assert pipeline.spans() == {}
+    assert list(stream) == ["a", "b"]
+    assert said(pipeline, "reply") == (None, "ab")
 
 
 def test_a_returned_coroutine_that_fails_is_recorded(pipeline):
@@ -583,6 +736,26 @@ def test_a_generator_that_fails_is_recorded_with_what_it_gave(pipeline):
     assert pipeline.spans()["reply"].status.status_code is StatusCode.ERROR
 
 
+def test_a_generator_that_is_called_wrongly_fails_as_it_would_and_is_recorded(pipeline):
+    @turn("sync")
+    def reply(question):
+        yield question
+
+    @turn("async")
+    async def async_reply(question):
+        yield question
+
+    async def main():
+        await async_reply(1, 2).__anext__()
+
+    for steps in (reply(1, 2), set_session("a")(reply.__wrapped__)(1, 2)):
+        with pytest.raises(TypeError):
+            next(steps)
+    with pytest.raises(TypeError):
+        asyncio.run(main())
+    assert [span.status.status_code for span in pipeline.spans().values()] == [StatusCode.ERROR] * 2
+
+
 def test_a_generator_that_is_never_started_is_no_turn(pipeline):
     turn("reply")(lambda: (yield))().close()
     assert pipeline.spans() == {}
@@ -618,7 +791,7 @@ def test_what_is_collected_of_a_stream_is_bounded(pipeline):
 @pytest.mark.parametrize(
     ("items", "text"),
     [
-        pytest.param([b"a", bytearray(b"b")], "ab", id="bytes"),
+        pytest.param([b"a", bytearray(b"b"), b"caf\xc3", b"\xa9"], "abcaf\u00e9", id="bytes"),
         pytest.param(
             [
                 {"choices": [{"delta": {"role": "assistant"}}]},
@@ -627,6 +800,11 @@ def test_what_is_collected_of_a_stream_is_bounded(pipeline):
             ],
             "a",
             id="chat completions",
+        ),
+        pytest.param(
+            [{"type": "chunk"}, {"type": "content.delta", "delta": "a"}, {"type": "content.done", "content": "a"}],
+            "a",
+            id="the helper of chat completions",
         ),
         pytest.param(
             [
@@ -676,7 +854,130 @@ def test_a_turn_without_a_name_is_called_turn(pipeline, warnings, name):
     assert (list(pipeline.spans()), len(warnings())) == (["turn"], 1)
 
 
+def test_the_body_of_a_response_that_streams_is_the_output(pipeline):
+    async def words():
+        for word in ("a ", "stream"):
+            with pipeline.tracer.start_as_current_span(word):
+                yield word
+
+    @turn("endpoint")
+    async def endpoint(question):  # noqa: ARG001  # the input
+        return StreamingResponse(words())
+
+    async def get(request):
+        return await endpoint(request.query_params["q"])
+
+    async def main():
+        transport = httpx.ASGITransport(Starlette(routes=[Route("/", get)]))
+        async with httpx.AsyncClient(transport=transport, base_url="http://app") as client:
+            return (await client.get("/", params={"q": "why"})).text
+
+    assert asyncio.run(main()) == "a stream"
+    assert said(pipeline, "endpoint") == ("why", "a stream")
+    assert parent_of(pipeline, "stream") == "endpoint"
+
+
+def test_what_can_be_awaited_or_iterated_anew_is_returned_as_it_is(pipeline, api):
+    """Only a stream, which is consumed once, is another object than the function has returned."""
+
+    class Rows:
+        def __aiter__(self):
+            raise AssertionError
+
+    async def main():
+        async with AsyncOpenAI(base_url=api.base_url, api_key="none", max_retries=0) as client:
+            return await turn("models")(lambda: client.models.list())()  # noqa: PLW0108  # a plain function
+
+    rows = Rows()
+    assert turn("rows")(lambda: rows)() is rows
+    assert [model.object for model in asyncio.run(main()).data] == ["model"]
+    assert set(pipeline.spans()) == {"rows", "models"}
+
+
 # --- streams that outlive the block, of the real client
+
+
+@pytest.mark.parametrize("way", ["block", "decorated"])
+def test_the_stream_of_a_client_without_instrumentation_may_be_consumed_where_it_is_wrapped(pipeline, api, way):
+    """Its `__iter__` makes other steps, which are all that anybody holds."""
+    words = []
+    with OpenAI(base_url=api.base_url, api_key="none", max_retries=0) as client:
+
+        def ask():
+            return client.chat.completions.create(model="m", messages=MESSAGES, stream=True)
+
+        if way == "block":
+            with turn("reply") as t:
+                for chunk in t.wrap(ask()):
+                    words += [choice.delta.content or "" for choice in chunk.choices]
+        else:
+            for chunk in turn("reply")(ask)():
+                words += [choice.delta.content or "" for choice in chunk.choices]
+    gc.collect()
+    assert "".join(words)
+    assert said(pipeline, "reply") == (None, "".join(words))
+
+
+def test_the_async_stream_of_a_client_without_instrumentation_as_well(pipeline, api):
+    async def main():
+        words = []
+        async with AsyncOpenAI(base_url=api.base_url, api_key="none", max_retries=0) as client, turn("reply") as t:
+            async for chunk in t.wrap(await client.chat.completions.create(model="m", messages=MESSAGES, stream=True)):
+                words += [choice.delta.content or "" for choice in chunk.choices]
+        return "".join(words)
+
+    answer = asyncio.run(main())
+    assert answer
+    assert said(pipeline, "reply") == (None, answer)
+
+
+class Endless:
+    """As the streams of client libraries: its steps are another object each time."""
+
+    def __init__(self):
+        self.items = iter("abcdef")
+
+    def __iter__(self):
+        yield from self.items
+
+    def __next__(self):
+        return next(self.items)
+
+
+def test_a_stream_may_be_left_and_gone_on_with(pipeline):
+    with turn("reply") as t:
+        stream = t.wrap(Endless())
+    for item in stream:
+        if item == "c":
+            break
+    assert pipeline.spans() == {}
+    assert list(stream) == ["d", "e", "f"]
+    assert said(pipeline, "reply") == (None, "abcdef")
+
+
+def test_an_async_generator_that_nobody_starts_ends_its_turn(pipeline):
+    async def words():
+        yield "a"
+
+    with turn("reply") as t:
+        stream = t.wrap(words())
+    assert pipeline.spans() == {}
+    del stream, t
+    gc.collect()
+    assert said(pipeline, "reply") == (None, None)
+
+
+def test_a_stream_that_failed_and_was_asked_for_again_is_no_failure_and_the_second_answer_counts(pipeline):
+    def fails():
+        yield "half an ans"
+        raise ConnectionError
+
+    with turn("reply") as t:
+        with contextlib.suppress(ConnectionError):
+            list(t.wrap(fails()))
+        list(t.wrap(iter(["an answer"])))
+    assert said(pipeline, "reply") == (None, "an answer")
+    assert pipeline.spans()["reply"].status.status_code is StatusCode.UNSET
 
 
 @pytest.fixture
@@ -791,7 +1092,7 @@ def test_the_span_goes_on_until_the_last_of_several_streams_is_over(pipeline):
     list(streams[0])
     assert pipeline.spans() == {}
     list(streams[1])
-    assert said(pipeline, "reply") == (None, "ab")
+    assert said(pipeline, "reply") == (None, "cd")  # as of an agent, whose last answer is the answer
 
 
 def test_a_stream_that_is_over_before_the_block_does_not_end_it(pipeline):
@@ -864,6 +1165,43 @@ def test_a_turn_may_be_shared_by_tasks_and_threads(pipeline):
     spans = pipeline.exporter.get_finished_spans()
     assert len(spans) == 24
     assert [span for span in spans if span.attributes["input.value"] != span.attributes["output.value"]] == []
+
+
+def test_a_turn_that_is_shared_by_generators_is_left_by_whom_it_was_entered(pipeline):
+    """As of a framework that takes each step in a copy of a context: nothing but the frame tells them apart."""
+    shared = turn("reply")
+
+    def words(name):
+        with shared as t:
+            t.input = name
+            yield 1
+            t.output = name
+
+    steps = {name: words(name) for name in "ab"}
+    for name in "abab":
+        contextvars.copy_context().run(next, steps[name], None)
+    spans = pipeline.exporter.get_finished_spans()
+    assert [(span.attributes["input.value"], span.attributes["output.value"]) for span in spans] == [
+        ("a", "a"),
+        ("b", "b"),
+    ]
+
+
+def test_a_span_that_the_application_has_ended_is_not_ended_again(pipeline, caplog):
+    with turn("reply") as t:
+        t.span.end()
+    assert (list(pipeline.spans()), caplog.messages) == (["reply"], [])
+
+
+def test_what_was_set_in_baggage_inside_a_turn_counts_as_it_does_outside(pipeline):
+    outer = baggage.set_baggage("session.id", "outer")
+    token = context.attach(outer)
+    with turn("reply"):
+        inner = context.attach(baggage.set_baggage("session.id", "inner"))
+        pipeline.tracer.start_span("llm").end()
+        context.detach(inner)
+    context.detach(token)
+    assert (pipeline.attributes("reply")["session.id"], pipeline.attributes("llm")["session.id"]) == ("outer", "inner")
 
 
 def test_a_turn_may_be_left_in_another_thread_than_it_was_entered_in(pipeline):
@@ -974,15 +1312,14 @@ def test_a_span_that_raises_is_a_warning(warnings):
         assert each in said
 
 
-class BrokenText(str):
-    __slots__ = ()
-
-    def __str__(self):
+class BrokenItem:
+    @property
+    def choices(self):
         raise RuntimeError
 
 
 def test_an_item_that_raises_is_a_warning_and_goes_on(pipeline, warnings):
-    assert len(list(turn("reply")(lambda: iter([BrokenText("a"), "b"]))())) == 2
+    assert len(list(turn("reply")(lambda: iter([BrokenItem(), "b"]))())) == 2
     assert said(pipeline, "reply") == (None, "b")
     assert "reading a stream of a turn raised RuntimeError" in warnings()[0]
 

@@ -6,6 +6,7 @@ OpenInference, "Semantic Conventions": ``openinference.span.kind``, ``input.valu
 from __future__ import annotations
 
 import inspect
+import traceback
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -14,10 +15,11 @@ from opentelemetry.trace import INVALID_SPAN, Link, Span, Status, StatusCode, se
 
 from . import _diagnostics
 from ._content import HIDDEN, Collected, Content, content_of
-from ._context import context_with, enter, get_current, leave
+from ._context import context_with, enter, entry_in, get_current, leave
 from ._flush import flushed
 from ._forks import ForkSafeLock
 from ._local_trace import SPAN_KEY, local_root_of
+from ._log_values import text_of
 from ._providers import PROVIDERS
 from ._resolution import state_in
 from ._settings import hides_inputs, hides_outputs, in_process
@@ -40,6 +42,9 @@ _TURN_KEY = create_key("otel-sessions-turn")
 """In a Context: it is inside of a turn."""
 
 _CHAIN = {"openinference.span.kind": "CHAIN"}
+_MAX_DESCRIPTION = 4096
+"""Longest description of a status, in characters; the whole message is with the exception."""
+
 _ENDS = (StopIteration, StopAsyncIteration, GeneratorExit)
 
 _settling = ForkSafeLock()
@@ -71,9 +76,10 @@ class Exchange:
         said: What was set as its input and its output.
         inside: The Context with its span, ``None`` before it begins.
         entry: Where it was entered, as long as that has not been left.
+        is_streamed: The output is what a stream has given, and nobody has set another.
     """
 
-    __slots__ = ("_has_left", "_is_over", "_root", "_streams", "entry", "inside", "said", "span")
+    __slots__ = ("_has_left", "_is_over", "_root", "_streams", "entry", "inside", "is_streamed", "said", "span")
 
     def __init__(self) -> None:
         self.span: Span = INVALID_SPAN
@@ -82,7 +88,7 @@ class Exchange:
         self.entry: Entry | None = None
         self._root: Span | None = None
         self._streams = 0  # that are still to be consumed
-        self._has_left = self._is_over = False
+        self._has_left = self._is_over = self.is_streamed = False
 
     def begin(self, plan: Plan, given_input: Callable[[], object]) -> None:
         """Start the span, and make it current."""
@@ -93,6 +99,9 @@ class Exchange:
                     self.say(INPUT, given_input())
         except Exception as error:  # noqa: BLE001  # telemetry must not break the application
             _diagnostics.warn_caller("turn", "turn: beginning one raised %s", type(error).__name__)
+        except BaseException as error:  # an interrupt, or a panic of what is written in Rust: nobody will leave
+            self.left(error)
+            raise
 
     def _start(self, plan: Plan) -> None:
         base = get_current()
@@ -109,12 +118,15 @@ class Exchange:
         self.inside = set_span_in_context(span, set_value(_TURN_KEY, value=True, context=parent))
         if session_id is not None and span.is_recording() and (is_root or _TURN_KEY not in base):
             ORDER.note(session_id, span.get_span_context())
-        self.entry = enter(UNKNOWN if state is None else state, base, None, None, self.inside)
+        is_held = state is not None and (plan.new_trace or entry_in(base) is not None)
+        # What is found otherwise is found inside as well, unless something else is set there.
+        self.entry = enter(state if state is not None and is_held else UNKNOWN, base, None, None, self.inside)
 
     def say(self, which: str, value: object) -> None:
         """Put ``value`` on the span as its input or its output, and on its local root."""
         try:
             self.said[which] = value
+            self.is_streamed = False
             if value is None or self.inside is None:
                 return
             if self._is_over:
@@ -132,18 +144,21 @@ class Exchange:
         if inspect.iscoroutine(result):
             self._count_streams(1)
             return self._awaited(result, get_current())
-        if is_stream(result):
+        if is_stream(result) and _is_consumed(type(result)):
             return wrapped(result, get_current(), self.reader())
-        if self.said.get(OUTPUT) is None:
-            self.say(OUTPUT, result)
+        body = getattr(result, "body_iterator", None)
+        if is_stream(body):  # of a StreamingResponse of Starlette: it is consumed when the function is long over
+            result.body_iterator = wrapped(body, get_current(), self.reader())
+            return result
+        self.say(OUTPUT, result)
         return result
 
     async def _awaited(self, coroutine: Awaitable[Any], context: Context) -> Any:  # noqa: ANN401
         try:
             result = self.answered(await awaited_in(context, coroutine))
         except BaseException as error:
-            if self.stream_ended(error):
-                await flushed()
+            self.stream_ended(error)
+            await flushed(error)
             raise
         if self.stream_ended(None):
             await flushed()
@@ -177,15 +192,27 @@ class Exchange:
 
     def _settled(self, error: BaseException | None) -> bool:
         """End the span where nothing of the turn goes on, or where it has failed; tell whether to flush."""
-        if isinstance(error, Exception) and self.span.is_recording():
-            self.span.record_exception(error)
-            self.span.set_status(Status(StatusCode.ERROR, f"{type(error).__name__}: {error}"))
+        if isinstance(error, Exception) and self._has_left and self.span.is_recording():
+            _record(self.span, error)  # a stream that fails inside the block may be asked for again
         with _settling:
             if self._is_over or not self._has_left or (error is None and self._streams > 0):
                 return False
             self._is_over = True
-        self.span.end()
+        if self.span.is_recording():  # the application may have ended it itself
+            self.span.end()
         return True
+
+
+def _record(span: Span, error: Exception) -> None:
+    """Record ``error`` in texts that an exporter can write, whatever its own code does."""
+    message = text_of(error)
+    try:
+        trace = "".join(traceback.format_exception(error))
+        span.record_exception(error, {"exception.message": message, "exception.stacktrace": text_of(trace)})
+    except Exception as raised:  # noqa: BLE001  # its ``str``
+        found = type(raised).__name__
+        _diagnostics.warn_once(("record", found), "otel_sessions: recording an exception raised %s", found)
+    span.set_status(Status(StatusCode.ERROR, f"{type(error).__name__}: {message}"[:_MAX_DESCRIPTION]))
 
 
 class Reader:
@@ -207,18 +234,25 @@ class Reader:
             _warn_of_stream(error)
 
     def ended(self, error: BaseException | None) -> bool:
-        """Make what was collected the output, unless there is one; tell whether to flush."""
+        """Make what was collected the output, unless somebody has set one; tell whether to flush."""
         if self._is_over:
             return False
         self._is_over = True
         try:
-            content = self._collected.content()
-            if content is not None and self._exchange.said.get(OUTPUT) is None:
-                self._exchange.say(OUTPUT, content)
-            return self._exchange.stream_ended(None if isinstance(error, _ENDS) else error)
+            failure = None if isinstance(error, _ENDS) else error
+            content, exchange = self._collected.content(), self._exchange
+            if content is not None and (exchange.said.get(OUTPUT) is None or exchange.is_streamed):
+                exchange.say(OUTPUT, content)
+                exchange.is_streamed = True
+            return exchange.stream_ended(failure)
         except Exception as raised:  # noqa: BLE001  # telemetry must not break the application
             _warn_of_stream(raised)
             return False
+
+
+def _is_consumed(kind: type) -> bool:
+    """Tell whether it is a stream and no more: what can be awaited too, or iterated anew, stays as it is."""
+    return (hasattr(kind, "__next__") or hasattr(kind, "__anext__")) and not hasattr(kind, "__await__")
 
 
 def _warn_of_stream(error: Exception) -> None:

@@ -68,8 +68,8 @@ def notice_weak(session_id: str) -> None:
         _complain(
             "session_id",
             "weak",
-            "%s: it looks like a placeholder, which other conversations have as well, and they are shown as one; pass an "
-            "id of the conversation, or None for a new one",
+            "%s: it looks like a placeholder; conversations that share an id are shown as one; pass that of the "
+            "conversation, or None for a new one",
         )
 
 

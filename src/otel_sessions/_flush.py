@@ -62,8 +62,10 @@ class _Flusher:
                 self._since = None if asked is None else monotonic()
             if asked is None:
                 return
-            _force_flush(milliseconds)
-            asked.set_result(None)
+            try:
+                _force_flush(milliseconds)
+            finally:
+                asked.set_result(None)
 
 
 _FLUSHER = _Flusher()
@@ -75,19 +77,27 @@ def is_asked_for() -> bool:
 
 
 def flush() -> None:
-    """Flush spans and logs, and wait for it as long as the setting says; do nothing where none is asked for."""
+    """Flush spans and logs, and wait for it as long as the setting says; do nothing where none is asked for.
+
+    In a thread that runs an event loop nobody waits: all its tasks would.
+    """
     milliseconds = in_process().flush
     asked = _asked(milliseconds)
-    if asked is not None:
+    if asked is not None and not _runs_a_loop():
         with contextlib.suppress(FutureTimeoutError):
             asked.result(milliseconds * _MILLI)
 
 
-async def flushed() -> None:
-    """Do as `flush` does, and leave the event loop to others meanwhile."""
+def begin_flush() -> None:
+    """Have spans and logs flushed, and don't wait for it."""
+    _asked(in_process().flush)
+
+
+async def flushed(error: BaseException | None = None) -> None:
+    """Do as `flush` does, and leave the event loop to others meanwhile; what ``error`` cancels does not wait."""
     milliseconds = in_process().flush
     asked = _asked(milliseconds)
-    if asked is None:
+    if asked is None or not (error is None or isinstance(error, Exception)):
         return
     import asyncio  # noqa: PLC0415  # it is slow to load, and there where there is an event loop of its make
 
@@ -96,6 +106,16 @@ async def flushed() -> None:
     except RuntimeError:  # an event loop of another make: it goes on without waiting
         return
     await asyncio.wait({waiting}, timeout=milliseconds * _MILLI)
+
+
+def _runs_a_loop() -> bool:
+    import asyncio  # noqa: PLC0415  # as in `flushed`
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def _asked(milliseconds: int) -> Future[None] | None:
@@ -115,10 +135,10 @@ def _force_flush(milliseconds: int) -> None:
             continue
         try:
             force_flush(milliseconds)
-        except Exception as error:  # noqa: BLE001  # of the exporter
+        except BaseException as error:  # noqa: BLE001  # of the exporter; in this thread there is nobody else to tell
             _warn(error)
 
 
-def _warn(error: Exception) -> None:
+def _warn(error: BaseException) -> None:
     found = type(error).__name__
     _diagnostics.warn_once(("flush", found), "otel_sessions: flushing raised %s", found)

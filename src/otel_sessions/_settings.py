@@ -196,13 +196,23 @@ SETTINGS = (
 
 
 def hides_inputs() -> bool:
-    """Tell whether inputs are not to be recorded: OpenInference's own setting, as its instrumentations read it."""
-    return os.environ.get("OPENINFERENCE_HIDE_INPUTS", "").lower() == "true"
+    """Tell whether inputs are not to be recorded: the setting of OpenInference, for its instrumentations as well."""
+    return _is_hidden("OPENINFERENCE_HIDE_INPUTS")
 
 
 def hides_outputs() -> bool:
     """Tell the same of outputs."""
-    return os.environ.get("OPENINFERENCE_HIDE_OUTPUTS", "").lower() == "true"
+    return _is_hidden("OPENINFERENCE_HIDE_OUTPUTS")
+
+
+def _is_hidden(name: str) -> bool:
+    """Tell what a variable says; what OpenInference can't read, and takes for no, is a yes here: nothing is shown by mistake."""
+    value = os.environ.get(name, "").strip().lower()
+    if value in {"", "false"}:
+        return False
+    if value != "true":
+        _diagnostics.warn_once((name, "flag"), "otel_sessions: %s: none of true, false, so it is taken as true", name)
+    return True
 
 
 def in_environment(*names: str) -> dict[str, str]:

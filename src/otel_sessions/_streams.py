@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from opentelemetry.context import attach, detach
 
 from ._context import get_current
-from ._flush import flush, flushed
+from ._flush import begin_flush, flush, flushed
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -93,13 +93,22 @@ class _Surroundings:
             item = await self.awaited(step)
         except BaseException as error:
             if self.watcher is not None and self.watcher.ended(error):
-                await flushed()
+                await flushed(error)
             raise
         finally:
             del step  # it may hold an error, whose traceback holds this frame
         if self.watcher is not None:
             self.watcher.took(item)
         return item
+
+    def made(self, make: Callable[[], Any]) -> Any:  # noqa: ANN401
+        """Make the stream in here."""
+        try:
+            return self.taken(make)
+        except BaseException as error:
+            if self.watcher is not None and self.watcher.ended(error):
+                flush()
+            raise
 
     def closed(self, close: Callable[[], Any]) -> Any:  # noqa: ANN401
         """Close the stream in here."""
@@ -157,7 +166,7 @@ def generator_function(
     def stream(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:  # noqa: ANN401  # as the function's
         context, make, watcher = source(*args, **kwargs)
         surroundings = _Surroundings(context, watcher)
-        body = surroundings.taken(make)
+        body = surroundings.made(make)
         step: Any = partial(next, body)
         items: list[Any] = [None] if is_open else []  # at most one, and none while it is with the consumer
         try:
@@ -185,7 +194,7 @@ def async_generator_function(source: Callable[..., Source]) -> Callable[..., Asy
     async def stream(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:  # noqa: ANN401  # as the function's
         context, make, watcher = source(*args, **kwargs)
         surroundings = _Surroundings(context, watcher)
-        body = surroundings.taken(make)
+        body = surroundings.made(make)
         step: Any = partial(_first, body)
         items: list[Any] = []
         try:
@@ -265,9 +274,30 @@ def _making(name: str) -> Callable[..., Any]:
     def method(self: _Proxy) -> Any:  # noqa: ANN401  # as the stream's
         inner, surroundings = self._otel_sessions_inner, self._otel_sessions_surroundings
         steps = surroundings.taken(partial(getattr(type(inner), name), inner))
-        return self if steps is inner else wrapped_in(surroundings, steps)
+        if steps is inner:
+            return self
+        watcher = None if surroundings.watcher is None else _StepsOf(self, surroundings.watcher)
+        return wrapped(steps, surroundings.context, watcher)
 
     return method
+
+
+class _StepsOf:
+    """Looks on while the steps of a stream are taken, which keep it: they may be left, and others be taken."""
+
+    __slots__ = ("_stream", "_watcher")
+
+    def __init__(self, stream: _Proxy, watcher: Watcher) -> None:
+        self._stream = stream
+        self._watcher = watcher
+
+    def took(self, item: object) -> None:
+        """Hand the ``item`` on."""
+        self._watcher.took(item)
+
+    def ended(self, error: BaseException | None) -> bool:
+        """Hand it on that there is no more, but not that nobody has asked for more here."""
+        return error is not None and not isinstance(error, GeneratorExit) and self._watcher.ended(error)
 
 
 def _own(proxy: _Proxy, result: object) -> object:
@@ -310,18 +340,40 @@ def wrapped_in(surroundings: _Surroundings, stream: Any) -> Any:  # noqa: ANN401
         next(steps)  # from here on, to close it is to close the stream
         return steps
     if isinstance(stream, AsyncGenerator):
-        return async_generator_function(lambda: _source(surroundings, stream))()
+        return _started_or_ended(surroundings, stream)
     if not is_stream(stream):
         raise TypeError
     proxy = _proxy_of(type(stream))(stream, surroundings)  # type: ignore[arg-type]  # a type is hashable
     if surroundings.watcher is not None:
-        weakref.finalize(proxy, surroundings.watcher.ended, None).atexit = False  # nobody has consumed it to its end
+        weakref.finalize(proxy, _left_alone, surroundings.watcher).atexit = False
     return proxy
+
+
+def _left_alone(watcher: Watcher) -> None:
+    """End a stream that nobody has consumed to its end, as it is collected: where that is, nobody waits."""
+    if watcher.ended(None):
+        begin_flush()
 
 
 async def awaited_in(context: Context, awaitable: Awaitable[Any]) -> Any:  # noqa: ANN401
     """Await ``awaitable`` in ``context``."""
     return await _Surroundings(context, None).awaited(lambda: awaitable)
+
+
+def _started_or_ended(surroundings: _Surroundings, stream: Any) -> Any:  # noqa: ANN401
+    """Return the steps of an async generator; where nobody takes the first, it ends as it is collected."""
+    unstarted: list[Any] = []
+
+    def source() -> Source:
+        for each in unstarted:
+            each.detach()
+        return _source(surroundings, stream)
+
+    steps = async_generator_function(source)()
+    if surroundings.watcher is not None:
+        unstarted.append(weakref.finalize(steps, _left_alone, surroundings.watcher))
+        unstarted[0].atexit = False
+    return steps
 
 
 def _source(surroundings: _Surroundings, stream: Any) -> Source:  # noqa: ANN401

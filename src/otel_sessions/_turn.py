@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, TypeVar
 
 from . import _diagnostics
+from ._content import content_of_arguments
 from ._context import entry_in, get_current
 from ._decorators import Decorator
 from ._exchange import INPUT, OUTPUT, Exchange
@@ -17,7 +19,7 @@ from ._streams import Source, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Callable, Iterator, Mapping
-    from types import TracebackType
+    from types import FrameType, TracebackType
 
     from opentelemetry.trace import Span
 
@@ -29,6 +31,9 @@ _S = TypeVar("_S", bound="Iterator[Any] | AsyncIterable[Any]")
 
 _Args: TypeAlias = tuple[Any, ...]
 _Kwargs: TypeAlias = "Mapping[str, Any]"
+
+# As `inspect.currentframe`, of the caller.
+_frame = sys._getframe  # noqa: SLF001
 
 _SELF = frozenset({"self", "cls"})
 
@@ -46,7 +51,8 @@ class Turn(Decorator):
         self._plan = plan
         self._exchange = Exchange()
         self._is_begun = False
-        self._open: list[Exchange] = []  # what entering this one has begun, and has not been left
+        # What entering this one has begun, and has not been left, with the frame that did
+        self._open: list[tuple[Exchange, FrameType]] = []
 
     @property
     def span(self) -> Span:
@@ -89,8 +95,9 @@ class Turn(Decorator):
             with turn("reply", input=question) as t:
                 return t.wrap(client.chat.completions.create(..., stream=True))
 
-        The span goes on until the stream is consumed or closed, also where the block is left before. Arguments
-        and what is returned as of `SessionScope.wrap`.
+        The span goes on until the stream is consumed or closed, also where the block is left before. Of several
+        streams the last one to end has the output, unless it is set. Arguments and what is returned as of
+        `SessionScope.wrap`.
         """
         reader = self._exchange.reader()
         try:
@@ -105,47 +112,51 @@ class Turn(Decorator):
 
     def __enter__(self) -> Turn:  # noqa: PYI034  # not always itself
         """Start the span, and make it current."""
-        return self._entered()
+        return self._entered(_frame(1))
 
     def __exit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """End the span, unless a stream goes on, and restore what was current before."""
-        if self._open and self._left_here().left(exc):
+        if self._open and self._left_here(_frame(1)).left(exc):
             flush()
 
     async def __aenter__(self) -> Turn:  # noqa: PYI034  # as above
         """Start the span, and make it current in this task."""
-        return self._entered()
+        return self._entered(_frame(1))
 
     async def __aexit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """End the span, unless a stream goes on, and restore what was current in this task before."""
-        if self._open and self._left_here().left(exc):
-            await flushed()
+        if self._open and self._left_here(_frame(1)).left(exc):
+            await flushed(exc)
 
     def __repr__(self) -> str:
         """Tell the name, and nothing of what was said."""
         return f"<Turn {self._plan.name!r}>"
 
-    def _entered(self) -> Turn:
+    def _entered(self, owner: FrameType) -> Turn:
         turn = Turn(self._plan) if self._is_begun else self
         self._is_begun = True
         given = self._plan.input if turn is not self or self.input is None else self.input
         turn._exchange.begin(self._plan, lambda: given)  # noqa: SLF001  # another of this class
-        self._open.append(turn._exchange)  # noqa: SLF001
+        self._open.append((turn._exchange, owner))  # noqa: SLF001
         return turn
 
-    def _left_here(self) -> Exchange:
-        """Return which of the exchanges that are open is left here: the innermost of this Context, else the last."""
-        found = self._open[-1]
-        entry = entry_in(get_current()) if len(self._open) > 1 else None
+    def _left_here(self, owner: FrameType) -> Exchange:
+        """Return which of the exchanges that are open is left here.
+
+        The last that this frame has begun; else the innermost of this Context; else the last.
+        """
+        made = [each for each in self._open if each[1] is owner]
+        found = made[-1] if made else self._open[-1]
+        entry = entry_in(get_current()) if len(self._open) > 1 and len(made) != 1 else None
         while entry is not None:
-            here = [each for each in self._open if each.entry is entry]
+            here = [each for each in made or self._open if each[0].entry is entry]
             found, entry = (here[0], None) if here else (found, entry_in(entry.base))
         self._open.remove(found)
-        return found
+        return found[0]
 
     def _begun(self, function: Callable[..., Any], args: _Args, kwargs: _Kwargs) -> Exchange:
         """Begin an exchange for one call of a decorated function."""
@@ -160,8 +171,8 @@ class Turn(Decorator):
             try:
                 result: _R = exchange.answered(function(*args, **kwargs))
             except BaseException as error:
-                if exchange.left(error):
-                    flush()
+                exchange.left(error)
+                flush()
                 raise
             if exchange.left(None):
                 flush()
@@ -176,8 +187,8 @@ class Turn(Decorator):
             try:
                 result = exchange.answered(await function(*args, **kwargs))
             except BaseException as error:
-                if exchange.left(error):
-                    await flushed()
+                exchange.left(error)
+                await flushed(error)
                 raise
             if exchange.left(None):
                 await flushed()
@@ -193,15 +204,11 @@ class Turn(Decorator):
 
 
 def _input_of(function: Callable[..., Any], given: object, args: _Args, kwargs: _Kwargs) -> object:
-    """Return what a decorated function is asked: what was ``given``, computed or not, or else its arguments.
-
-    One argument stands for itself; several are a map by their names.
-    """
+    """Return what a decorated function is asked: what was ``given``, computed or not, or else its arguments."""
     if given is not None:
         return given(*args, **kwargs) if callable(given) else given
     try:
         arguments: dict[str, object] = inspect.signature(function).bind(*args, **kwargs).arguments
     except (TypeError, ValueError):  # the call is about to fail; or it is written in C, and has no signature
         arguments = {str(place): value for place, value in enumerate(args)} | dict(kwargs)
-    named = {name: value for name, value in arguments.items() if name not in _SELF}
-    return next(iter(named.values())) if len(named) == 1 else named or None
+    return content_of_arguments({name: value for name, value in arguments.items() if name not in _SELF})

@@ -34,8 +34,6 @@ class LoopbackServer:
             loop="asyncio",
             lifespan="off",
             log_config=None,
-            log_level="error",
-            access_log=False,
             timeout_graceful_shutdown=_STOP_SECONDS,
         )
         self._server = uvicorn.Server(config)
