@@ -120,38 +120,63 @@ def service(environment):
         process.wait(20)
 
 
-def test_fastapi_app_takes_the_session_from_a_header_for_every_span_of_the_request(service, receiver):
-    url, process = service
-    with httpx.Client(base_url=url, trust_env=False) as client:
-        headers = {"x-session-id": "conv-42", "x-user-id": "ada"}
-        assert client.get("/ask", params={"question": "What is a span?"}, headers=headers).status_code == 200
-        assert client.get("/ask", params={"question": "Nobody's"}).status_code == 200
+ADA, BOB = ({"authorization": f"Bearer {user}-key"} for user in ("ada", "bob"))
+STRANGERS = {"baggage": "session.id=theirs,user.id=eve"}
+
+
+def traces_after(process, receiver):
+    """Stop the service, and return the spans of each request."""
     process.terminate()
     process.wait(20)
-    spans = spans_of(receiver)
-    traces = {span.trace_id: ids(each for each in spans if each.trace_id == span.trace_id) for span in spans}
-    assert sorted(traces.values(), key=str) == [{("conv-42", "ada")}, {(None, None)}]
-    assert {"GET /ask", "answer"} < {span.name for span in spans}
+    spans = sorted(spans_of(receiver), key=lambda span: span.start)
+    traces = {}
+    for span in spans:
+        traces.setdefault(span.trace_id, []).append(span)
+    return list(traces.values())
 
 
-def test_fastapi_app_binds_the_whole_request_to_the_session_in_its_body(service, receiver):
+def test_fastapi_app_binds_the_whole_request_to_its_session_and_to_who_has_logged_in(service, receiver):
     url, process = service
-    message = {"text": "What is a span?", "user": "ada"}
-    strangers = {"baggage": "session.id=theirs,user.id=eve"}
-    with httpx.Client(base_url=url, trust_env=False) as client:
-        answers = [client.post("/chat", json=message | {"conversation": "conv-42"}, headers=strangers)]
-        answers.append(client.post("/chat", json=message))
-        assert client.get("/ask", params={"question": "Nobody's"}, headers=strangers).status_code == 200
+    question = {"text": "What is a span?", "user": "eve"}
+    with httpx.Client(base_url=url, trust_env=False, headers=ADA | STRANGERS) as client:
+        answers = [
+            client.post("/chat", json=question | {"conversation": "conv-42"}),
+            client.post("/chat", json=question),
+        ]
     assert [answer.status_code for answer in answers] == [200, 200]
-    assert all(answer.text for answer in answers)
     session_ids = [answer.headers["x-session-id"] for answer in answers]
     assert session_ids[0] == "conv-42"
-    process.terminate()
-    process.wait(20)
-    spans = spans_of(receiver)
-    traces = {span.trace_id: [each for each in spans if each.trace_id == span.trace_id] for span in spans}
-    expected = [{(session_id, "ada")} for session_id in session_ids] + [{(None, None)}]
-    assert sorted(map(ids, traces.values()), key=str) == sorted(expected, key=str)
-    chats = [{span.name for span in trace} for trace in traces.values() if ids(trace) != {(None, None)}]
-    assert len(chats) == 2
-    assert all({"POST /chat", "answer", "remember"} < names for names in chats)  # and that of the model call
+    traces = traces_after(process, receiver)
+    assert [ids(trace) for trace in traces] == [{(session_id, "ada")} for session_id in session_ids]
+    for answer, trace in zip(answers, traces, strict=True):
+        shown = {span.name: span.attributes for span in trace}
+        assert {"POST /chat", "chat", "remember"} < shown.keys()  # and that of the model call
+        said = [(shown[name]["input.value"], shown[name]["output.value"]) for name in ("POST /chat", "chat")]
+        assert said == [("What is a span?", answer.text)] * 2
+
+
+def test_fastapi_app_has_feedback_in_the_trace_of_the_turn_that_it_is_about(service, receiver):
+    url, process = service
+    with httpx.Client(base_url=url, trust_env=False, headers=ADA) as client:
+        answer = client.post("/chat", json={"text": "What is a span?", "conversation": "conv-42"})
+        thumb = {"message": answer.headers["x-message-id"], "good": True}
+        assert client.post("/feedback", json=thumb).status_code == 204
+    traces = traces_after(process, receiver)
+    (turn,) = [span for trace in traces for span in trace if span.name == "chat"]
+    (check,) = [span for trace in traces for span in trace if span.name == "check thumb"]
+    assert check.trace_id == turn.trace_id
+    assert ids([check]) == {("conv-42", "ada")}
+    assert check.attributes["gen_ai.evaluation.score.label"] == "pass"
+
+
+def test_fastapi_app_records_no_feedback_of_strangers_and_on_what_is_not_there(service, receiver):
+    url, process = service
+    with httpx.Client(base_url=url, trust_env=False) as client:
+        answer = client.post("/chat", json={"text": "What is a span?"}, headers=ADA)
+        thumb = {"message": answer.headers["x-message-id"], "good": False}
+        refused = [client.post("/feedback", json=thumb, headers=BOB)]
+        refused.append(client.post("/feedback", json=thumb | {"message": "gone"}, headers=ADA))
+        refused.append(client.post("/feedback", json=thumb, headers={"authorization": "Bearer guessed"}))
+    assert [each.status_code for each in refused] == [404, 404, 401]
+    spans = [span for trace in traces_after(process, receiver) for span in trace]
+    assert [span.name for span in spans if span.name.startswith("check")] == []

@@ -174,7 +174,7 @@ def piece_of(item: object) -> str | None:
     if isinstance(choices, list):
         return "".join(_text(_of(_of(choice, "delta"), "content")) for choice in choices[:1])
     kind = _of(item, "type")
-    if kind in {"response.output_text.delta", "content.delta"}:
+    if kind in ("response.output_text.delta", "content.delta"):  # it may be anything, without a hash too
         return _text(_of(item, "delta"))
     if kind == "content_block_delta":
         return _text(_of(_of(item, "delta"), "text"))

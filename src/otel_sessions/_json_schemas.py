@@ -7,7 +7,9 @@ takes time by the number of items and not by its square, and everything together
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from contextvars import ContextVar
+from fractions import Fraction
 from functools import cache, lru_cache
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -24,10 +26,15 @@ if TYPE_CHECKING:
 SECONDS = 0.5
 """How long it may take to judge by a schema, after the text was read."""
 
+SCHEMA_SECONDS = 2.0
+"""How long it may take to find out whether a schema is one; once for each, as long as it is remembered."""
+
 _MAX_LENGTH = 1_000_000
 """Longest schema, in characters of JSON."""
 
 _NONE: Any = None  # not to be taken for "not given", where it warns
+
+_FACTORS = ("multipleOf", "divisibleBy")  # the latter of draft 3
 
 _deadline: ContextVar[float] = ContextVar("otel_sessions_deadline")
 
@@ -66,15 +73,14 @@ def judged_by_schema(text: object, schema: object) -> Verdict:
 def _judged(value: object, source: str) -> Verdict:
     from referencing.exceptions import Unresolvable  # noqa: PLC0415
 
-    validator = _validator_of(source)
-    token = _deadline.set(monotonic() + SECONDS)
+    with _within(SCHEMA_SECONDS):
+        validator = _validator_of(source)
     try:
-        found = next(validator.iter_errors(value), None)
+        with _within(SECONDS):
+            found = next(validator.iter_errors(value), None)
     except Unresolvable:
         message = "a $ref in it leads nowhere; nothing is fetched"
         raise _UnusableSchemaError(message) from None
-    finally:
-        _deadline.reset(token)
     return PASSED if found is None else failed(f"{_place_of(found)} does not fit the schema{_rule_of(found)}")
 
 
@@ -99,17 +105,18 @@ def _source_of(schema: object) -> str:
 @lru_cache(maxsize=32)
 def _validator_of(source: str) -> Any:  # noqa: ANN401  # a class of the library, made by it
     """Return what validates by the schema ``source``, once it was found to be one."""
-    from jsonschema.exceptions import SchemaError  # noqa: PLC0415
+    from jsonschema_specifications import REGISTRY  # noqa: PLC0415
     from referencing import Registry  # noqa: PLC0415
 
     schema = json.loads(source)
     dialect = _dialect_of(schema)
-    try:
-        dialect.check_schema(schema)
-    except SchemaError as error:
+    bounded = _bounded(dialect)
+    # As by its check_schema, which nothing bounds.
+    error = next(bounded(dialect.META_SCHEMA, registry=REGISTRY).iter_errors(schema), None)
+    if error is not None:
         message = f"{error.json_path} in it does not fit its dialect: {error.validator}"
-        raise _UnusableSchemaError(message) from None
-    return _bounded(dialect)(schema, registry=Registry())
+        raise _UnusableSchemaError(message)
+    return bounded(schema, registry=Registry())
 
 
 def _dialect_of(schema: object) -> Any:  # noqa: ANN401  # as above
@@ -133,14 +140,39 @@ def _bounded(dialect: Any) -> Any:  # noqa: ANN401  # as above
     """Return ``dialect`` with a deadline, and with what it lets run without bound in bounded time."""
     from jsonschema import validators  # noqa: PLC0415
 
-    own = {
+    own: dict[str, Keyword] = {
         "pattern": _pattern,
         "patternProperties": _pattern_properties,
         "additionalProperties": _additional_properties,
         "uniqueItems": _unique_items,
     }
+    own.update({name: _exact(dialect.VALIDATORS[name]) for name in _FACTORS if name in dialect.VALIDATORS})
     keywords = {name: _timed(own.get(name, keyword)) for name, keyword in dialect.VALIDATORS.items()}
-    return validators.extend(dialect, keywords)
+    return _kept_bounded(validators.extend(dialect, keywords))
+
+
+def _kept_bounded(bounded: Any) -> Any:  # noqa: ANN401  # as above
+    """Let ``bounded`` pass its bounds on to all that is below.
+
+    For a schema with a ``$schema`` of its own, as the root has one for a ``$ref`` to it, the library takes the
+    validator that it has itself; and of a schema without keywords none of them asks for the time.
+    """
+    evolve, descend = bounded.evolve, bounded.descend
+
+    def evolved(self: Any, **changes: Any) -> Any:  # noqa: ANN401
+        _seconds_left()
+        found = evolve(self, **changes)
+        kind = type(found)
+        if kind is bounded:
+            return found
+        return _bounded(kind)(found.schema, registry=found._registry, _resolver=found._resolver)  # noqa: SLF001
+
+    def descended(self: Any, *args: Any, **named: Any) -> Any:  # noqa: ANN401
+        _seconds_left()
+        return descend(self, *args, **named)
+
+    bounded.evolve, bounded.descend = evolved, descended
+    return bounded
 
 
 def _timed(keyword: Keyword) -> Keyword:
@@ -149,6 +181,15 @@ def _timed(keyword: Keyword) -> Keyword:
         return keyword(validator, value, instance, schema)
 
     return timed
+
+
+@contextmanager
+def _within(seconds: float) -> Iterator[None]:
+    token = _deadline.set(monotonic() + seconds)
+    try:
+        yield
+    finally:
+        _deadline.reset(token)
 
 
 def _seconds_left() -> float:
@@ -204,8 +245,34 @@ def _additional_properties(
 
 
 def _unique_items(validator: Any, is_asked: object, instance: Any, _schema: object) -> Iterator[Exception]:  # noqa: ANN401
-    if is_asked and validator.is_type(instance, "array") and len(set(map(_hashable, instance))) < len(instance):
+    if not (is_asked and validator.is_type(instance, "array")):
+        return
+    seen: set[object] = set()
+    for item in instance:
+        _seconds_left()  # numbers may be chosen such that their hashes are equal
+        seen.add(_hashable(item))
+    if len(seen) < len(instance):
         yield _error()
+
+
+def _exact(keyword: Keyword) -> Keyword:
+    """Return ``keyword``, of a factor, such that it also judges numbers that are too large for a float."""
+
+    def exact(validator: Any, factor: Any, instance: Any, schema: Mapping[str, Any]) -> Iterator[Exception]:  # noqa: ANN401
+        try:
+            yield from keyword(validator, factor, instance, schema) or ()
+        except OverflowError:
+            if not _is_multiple(instance, factor):
+                yield _error()
+
+    return exact
+
+
+def _is_multiple(number: float, factor: float) -> bool:
+    try:
+        return (Fraction(number) / Fraction(factor)).denominator == 1
+    except OverflowError:  # infinite, as 1e999 is read
+        return False
 
 
 def _hashable(value: Any) -> object:  # noqa: ANN401  # what JSON may hold

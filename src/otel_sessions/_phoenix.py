@@ -40,6 +40,8 @@ _PORT_NAME, _GRPC_PORT_NAME, _ROOT_NAME = "PHOENIX_PORT", "PHOENIX_GRPC_PORT", "
 _KEY_NAME, _HEADERS_NAME = "PHOENIX_API_KEY", "PHOENIX_CLIENT_HEADERS"
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104  # not bound: what a server is told, as an address
 
+_LOST = "otel_sessions: checks are lost as annotations of Phoenix: %s; is %s, or endpoint, where it is?"
+
 _RESERVED = "note"
 """What Phoenix refuses as the name of an annotation, with all that came along with it."""
 
@@ -96,7 +98,7 @@ class PhoenixAnnotationExporter(LogRecordExporter):
         except Exception as error:  # noqa: BLE001  # telemetry must not break the application
             problems = [type(error).__name__]
         for problem in filter(None, problems):
-            _diagnostics.warn_once(("phoenix", problem), "otel_sessions: annotations are lost on Phoenix: %s", problem)
+            _diagnostics.warn_once(("phoenix", problem), _LOST, problem, _ADDRESS)
         return LogRecordExportResult.FAILURE if any(problems) else LogRecordExportResult.SUCCESS
 
     def shutdown(self) -> None:
