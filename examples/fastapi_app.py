@@ -1,5 +1,6 @@
 """A chat service with FastAPI: the conversation comes with the request, the user from the log-in, and feedback later.
 
+Its log-in and its table stand for yours. To try it:
     uvicorn fastapi_app:app
     alias ask="curl -i -H 'authorization: Bearer ada-key'"
     ask localhost:8000/chat --json '{"conversation": "conv-42", "text": "What is a span?"}'
