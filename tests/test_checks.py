@@ -401,10 +401,34 @@ def test_a_handle_of_a_turn_without_a_session_has_none(recorded):
 def test_a_broken_handle_loses_nothing_and_judges_nobody_else(recorded, warnings):
     with set_session("other"), recorded.tracer.start_as_current_span("POST /feedback"):
         feedback("ok", passed=True, session="{xyzzy")
-    assert judged_session(recorded) == (None, None, "trace")
-    assert (recorded.record().span_id, recorded.span().parent) == (0, None)
+    assert (recorded.told().get("session.id"), recorded.record().span_id) == (None, 0)
+    assert recorded.checks() == []  # it would be a trace of its own, about nothing
     assert "session: this handle is no JSON" in warnings()[0]
     assert "xyzzy" not in warnings()[0]
+
+
+def test_feedback_for_a_handle_that_was_not_found_is_not_about_what_is_current(recorded, warnings):
+    with set_session("other"), recorded.tracer.start_as_current_span("POST /feedback"):
+        found = feedback("ok", passed=True, session={}.get("message"))
+    assert found == Check("ok", True, 1.0, "pass")
+    assert (recorded.records(), recorded.checks()) == ([], [])
+    (said,) = warnings()
+    assert said.startswith(
+        f"otel_sessions: session: None was given, so nothing is recorded; leave it out for what is current ({__file__}:"
+    )
+
+
+def test_feedback_about_nothing_else_is_about_what_is_current(recorded, warnings):
+    with set_session("conv-42"), recorded.tracer.start_as_current_span("turn") as turn:
+        feedback("ok", passed=True)
+    assert (recorded.told()["session.id"], recorded.record().span_id) == ("conv-42", ids(turn)[1])
+    assert warnings() == []
+
+
+def test_what_a_person_says_is_told_from_what_an_application_asked_a_person(recorded):
+    feedback("ok", passed=True)
+    check("ok", passed=True, annotator="human")
+    assert [record.attributes.get("annotation.identifier") for record in recorded.records()] == ["feedback", None]
 
 
 def test_callers_that_are_not_trusted_change_nothing_about_a_handle(recorded, monkeypatch):
@@ -478,6 +502,22 @@ def test_a_pattern_is_checked():
     assert check_regex("Paris", "^P") == Check("regex", True, 1.0, "pass")
     found = check_regex("a" * 50_000 + "!", "(a+)+$")
     assert (found.passed, found.score, found.label, bool(found)) == (None, None, "timeout", False)
+
+
+@pytest.mark.parametrize(
+    ("judge", "error"),
+    [
+        pytest.param(lambda: check_regex("a" * 50_000 + "!", "(a+)+$"), "timeout", id="timeout"),
+        pytest.param(lambda: check_regex("a", "("), "_OTHER", id="pattern"),
+        pytest.param(lambda: check_json("7", schema=7), "_OTHER", id="schema"),
+        pytest.param(lambda: check_includes("a", []), "_OTHER", id="nothing to look for"),
+        pytest.param(lambda: check_regex("a", "b"), None, id="failed"),
+        pytest.param(lambda: check("ok", label="timeout"), None, id="a label of one's own"),
+    ],
+)
+def test_what_could_not_be_judged_has_the_type_of_its_error(recorded, judge, error):
+    judge()
+    assert (recorded.told().get("error.type"), recorded.span().attributes.get("error.type")) == (error, error)
 
 
 def test_parts_are_checked():

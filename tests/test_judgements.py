@@ -30,6 +30,7 @@ from otel_sessions._patterns import judged_regex
 
 TOO_LARGE = undecided("pattern: it is too long, or repeats too much inside of repetitions")
 LONG = "a" * 50_000 + "!"
+DRAFT_7, NEWEST = "http://json-schema.org/draft-07/schema#", "https://json-schema.org/draft/2020-12/schema"
 
 
 # JSON
@@ -140,10 +141,22 @@ def test_what_is_not_says_where_and_which_rule_and_no_name_that_the_schema_has_n
         ([{"a": 1, "b": 2}, {"b": 2.0, "a": 1}], {"uniqueItems": True}, False),
         ([1, 1], {"uniqueItems": False}, True),
         ("aa", {"uniqueItems": True}, True),
+        (10**400, {"multipleOf": 0.5}, True),
+        (10**400 + 1, {"multipleOf": 2.5}, False),
+        (10**400, {"multipleOf": 7}, False),
+        (7.5, {"multipleOf": 2.5}, True),
+        ("a", {"multipleOf": 2.5}, True),
+        (10**400, {"$schema": "http://json-schema.org/draft-03/schema#", "divisibleBy": 0.5}, True),
+        ({"x": 7}, {"properties": {"x": {"$schema": "http://json-schema.org/draft-07/schema#", "minimum": 8}}}, False),
+        ({"n": {"x": 7}}, {"$schema": NEWEST, "properties": {"n": {"$ref": "#"}, "x": {"type": "integer"}}}, True),
     ],
 )
 def test_the_rules_that_are_our_own_are_those_of_the_specification(value, schema, passed):
     assert judged_by_schema(json.dumps(value), schema).passed is passed
+
+
+def test_what_is_infinite_is_a_multiple_of_nothing():
+    assert judged_by_schema("1e999", {"multipleOf": 0.5}) == failed("$ does not fit the schema: multipleOf")
 
 
 def test_there_is_no_rule_where_nothing_is_allowed():
@@ -185,6 +198,10 @@ def test_a_schema_that_cannot_be_used_is_no_fault_of_the_text(schema, explanatio
     assert judged_by_schema('"a"', schema) == undecided(explanation)
 
 
+SLOW = {"pattern": r"^(\w+\s?)+$"}
+TEXT = json.dumps({"x": "a" * 50_000 + "!"})
+COLLIDING = str([number * (2**61 - 1) for number in range(1, 50_001)])
+
 ALTERNATIVES = {
     "$ref": "#/$defs/n",
     "$defs": {
@@ -205,6 +222,20 @@ ALTERNATIVES = {
         pytest.param(json.dumps("a" * 50_000 + "!"), {"pattern": r"^(\w+\s?)+$"}, id="pattern"),
         pytest.param(json.dumps({"a" * 50_000 + "!": 1}), {"patternProperties": {r"^(\w+\s?)+$": True}}, id="name"),
         pytest.param("[" * 60 + "1" + "]" * 60, ALTERNATIVES, id="alternatives"),
+        pytest.param(TEXT, {"properties": {"x": {"$schema": DRAFT_7, **SLOW}}}, id="$schema below the root"),
+        pytest.param(f'{{"n": {TEXT}}}', {"$schema": NEWEST, "properties": {"n": {"$ref": "#"}, "x": SLOW}}, id="root"),
+        pytest.param(
+            TEXT,
+            {
+                "$defs": {"s": {"$schema": NEWEST, "$id": "http://x/s", **SLOW}},
+                "properties": {"x": {"$ref": "http://x/s"}},
+            },
+            id="$schema of a definition",
+        ),
+        pytest.param(COLLIDING, {"uniqueItems": True}, id="numbers of one hash"),
+        pytest.param("[" + "1," * 1_500_000 + "1]", {"items": {}}, id="no keywords"),
+        pytest.param("[" + "1," * 3_000_000 + "1]", {"items": True}, id="anything"),
+        pytest.param("1", {"allOf": [{"type": "string", "properties": {"a": {}}}] * 20_000}, id="a large schema"),
     ],
 )
 def test_what_takes_for_ever_is_given_up(text, schema):
@@ -283,6 +314,17 @@ def test_others_that_look_like_it_are_searched(pattern):
         pytest.param("(?:(?#()a{999}){999}", id="a parenthesis in a comment"),
         pytest.param("x|" * 5_001, id="long"),
         pytest.param("[[]]" * 501, id="a long literal"),
+        pytest.param("(?x)(?:(?:(?:a{300}) {300}) {30})b", id="white space that means nothing"),
+        pytest.param(re.compile("(?:(?:(?:a{300}) {300}) {30})b", re.VERBOSE), id="the same by a flag"),
+        pytest.param("(?:(?:(?:a{300})(?#){300})(?#){30})b", id="comments"),
+        pytest.param("(?:(?:(?:a{300})(?i){300})(?i){30})b", id="flags in the middle"),
+        pytest.param("(?:(?:(?:a{300}[[:alpha:](]){300}[[:alpha:](]){30}[[:alpha:](])b", id="a set in a set"),
+        pytest.param("(?:(?:(?:a{000000000300}){000000000300}){00000000030})b", id="leading zeros"),
+        pytest.param("(?x)(?:a{ 9 0 0 0 0 0 0 0})b", id="white space in a number"),
+        pytest.param("(?x)(?:a{9#,\n0000})b", id="a comment in a number"),
+        pytest.param(("a" * 500 + "(?:)*") * 2, id="a literal with empty groups"),
+        pytest.param("(?x)" + ("a" * 300 + "#*\n") * 3, id="a literal with comments"),
+        pytest.param("(?:a{200}){200}", id="large"),
     ],
 )
 def test_a_pattern_that_takes_all_memory_to_compile_is_not_compiled(pattern):
@@ -290,11 +332,35 @@ def test_a_pattern_that_takes_all_memory_to_compile_is_not_compiled(pattern):
 
 
 @pytest.mark.parametrize(
+    "pattern",
+    [
+        r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$",
+        r"[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}",
+        "(?x) ^ (\\d{1,3}) \\. (\\d{1,3}) # two\n \\. (\\d{1,3}) \\. (\\d{1,3}) $",
+        r"(?i)^\s*\{.*\}\s*$",
+        r"[()\[\]]{3}",
+        r"\[(\w+)\]\(([^()]+)\)",
+        "a(?# b+ )c(?i)d",
+        "ba{0,5000}",
+        "(?:[a-z]{100}){100}",
+    ],
+)
+def test_what_people_write_is_searched(pattern):
+    assert judged_regex("text", pattern) == failed("the pattern is not found")
+
+
+def test_few_patterns_are_kept():
+    for number in range(40):
+        judged_regex("text", f"a{number}")
+    assert _patterns._compiled.cache_info().currsize == 16
+
+
+@pytest.mark.parametrize(
     ("pattern", "explanation"),
     [
         ("(", "pattern: missing ) at character 2"),
         (")", "pattern: unbalanced parenthesis at character 1"),
-        ("[" * 10_000, "pattern: unterminated character set at character 10001"),
+        ("[" * 500, "pattern: unterminated character set at character 501"),
         ("(" * 499 + "a*" + ")" * 499, "pattern: it can't be compiled"),
         ("\\", "pattern: bad escape (end of pattern) at character 2"),
         (7, "pattern: expected a text and got int"),

@@ -257,6 +257,31 @@ def test_a_number_of_very_many_digits_is_no_text():
     assert text_of(10**5000) in {"<int>", str(10**9)[:1] + "0" * 5000}
 
 
+def test_of_very_much_text_as_much_as_one_record_may_have_is_kept():
+    kept = logged(["x" * 10**6] * 1000)
+    assert [len(text) for text in kept[:5]] == [65_536] * 4 + [1]
+    assert sum(map(len, kept)) == 262_144 + 996
+    assert set(kept[4:]) == {"…"}
+
+
+def test_names_and_bytes_count_as_text():
+    kept = logged([b"x" * 65_536] * 4 + [b"x", "x"])
+    assert [len(each) for each in kept] == [65_536] * 4 + [0, 1]
+    kept = logged([b"x" * 65_536] * 3 + [b"x" * 65_530, {"a" * 100: 7}])
+    assert kept[-1] == {"aaaaa…": 7}
+
+
+def test_a_record_has_as_much_text_as_a_value_may_have(logs):
+    log("x" * 10**6, **{f"key{number}": "x" * 10**6 for number in range(64)})
+    record = logs.record()
+    assert len(record.body) + sum(map(len, record.attributes.values())) == 262_144 + 61
+
+
+def test_an_attribute_may_have_the_name_of_the_first_argument(logs):
+    log("got", message="hi", plan="b")
+    assert (logs.record().body, logs.told()) == ("got", {"message": "hi", "plan": "b"})
+
+
 def depth(value):
     return 1 + depth(value[0]) if isinstance(value, list) else 0
 

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from opentelemetry._logs import LogRecord
@@ -29,14 +30,24 @@ from otel_sessions.viewer import LoopbackServer
 
 SPANS, TRACES, SESSIONS = "/v1/span_annotations", "/v1/trace_annotations", "/v1/session_annotations"
 VARIABLES = (
+    "PHOENIX_ENDPOINT",
     "PHOENIX_COLLECTOR_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "PHOENIX_BASE_URL",
     "PHOENIX_HOST",
     "PHOENIX_PORT",
     "PHOENIX_GRPC_PORT",
     "PHOENIX_HOST_ROOT_PATH",
     "PHOENIX_API_KEY",
     "PHOENIX_CLIENT_HEADERS",
+    "NETRC",
 )
+
+
+def lost(problem, variable="PHOENIX_COLLECTOR_ENDPOINT"):
+    return (
+        f"otel_sessions: checks are lost as annotations of Phoenix: {problem}; is {variable}, or endpoint, where it is?"
+    )
 
 
 class Phoenix(LoopbackServer):
@@ -44,11 +55,13 @@ class Phoenix(LoopbackServer):
 
     def __init__(self) -> None:
         self.statuses: list[int] = []
+        self.heard = list  # what else is done when something is sent: nothing
         self.requests: list[tuple[str, dict[str, str], list[dict[str, object]]]] = []
         super().__init__(Starlette(routes=[Route("/{path:path}", self.take, methods=["POST"])]))
 
     async def take(self, request):
         self.requests.append((request.url.path, dict(request.headers), (await request.json())["data"]))
+        self.heard()
         status = self.statuses.pop(0) if self.statuses else 200
         return JSONResponse({"data": []}, status, {"location": "/elsewhere", "retry-after": "3600"})
 
@@ -114,7 +127,7 @@ def test_a_check_of_a_turn_is_an_annotation_of_its_span(phoenix, logs, pipeline)
                 "annotator_kind": "CODE",
                 "result": {"score": 1.0, "label": "pass", "explanation": "why"},
                 "metadata": {"gen_ai.response.id": "resp-1", "user.id": "ada"},
-                "identifier": "otel-sessions:resp-1",
+                "identifier": "otel-sessions:response=resp-1",
                 "span_id": f"{span.context.span_id:016x}",
             },
         )
@@ -144,7 +157,7 @@ def test_a_check_of_a_session_is_an_annotation_of_it(phoenix, logs):
                 "annotator_kind": "HUMAN",
                 "result": {"score": 0.5},
                 "metadata": {},
-                "identifier": "otel-sessions",
+                "identifier": "otel-sessions:as=feedback",
                 "session_id": "conv-42",
             },
         )
@@ -170,8 +183,34 @@ def test_a_person_who_thinks_again_replaces_what_was_said(phoenix, logs):
     with set_session("conv-42", user_id="bob"):
         feedback("ok", passed=False)
     exported(phoenix, logs)
-    ada, bob = "otel-sessions:ada", "otel-sessions:bob"
-    assert identifiers(phoenix) == [ada, ada, f"{ada}:resp-1", bob]
+    ada, bob = "otel-sessions:as=feedback:user=ada", "otel-sessions:as=feedback:user=bob"
+    assert identifiers(phoenix) == [ada, ada, f"{ada}:response=resp-1", bob]
+
+
+def test_a_user_and_an_answer_of_one_id_are_told_apart(phoenix, logs):
+    with set_session("conv-42", user_id="r1:response=r2"):
+        feedback("ok", passed=True)
+    with set_session("conv-42", user_id="r1"):
+        feedback("ok", passed=True, response_id="r2")
+    with set_session("conv-42"):
+        feedback("ok", passed=True, response_id="r1")
+    exported(phoenix, logs)
+    start = "otel-sessions:as=feedback"
+    assert identifiers(phoenix) == [
+        f"{start}:user=r1%3Aresponse%3Dr2",
+        f"{start}:user=r1:response=r2",
+        f"{start}:response=r1",
+    ]
+
+
+def test_of_several_reviewers_each_is_heard(phoenix, logs):
+    with set_session("conv-42", user_id="ada"):
+        for verdict in (True, False):
+            check("ok", passed=verdict, annotator="human", response_id="resp-1")
+    exported(phoenix, logs)
+    first, second = identifiers(phoenix)
+    assert first != second
+    assert first.startswith("otel-sessions:at=")
 
 
 def test_checks_by_code_replace_each_other_where_they_are_of_the_same_answer(phoenix, logs):
@@ -180,7 +219,7 @@ def test_checks_by_code_replace_each_other_where_they_are_of_the_same_answer(pho
             check("ok", passed=True, response_id=response_id)
     exported(phoenix, logs)
     first, second, third, fourth = identifiers(phoenix)
-    assert (first, second) == ("otel-sessions:resp-1",) * 2
+    assert (first, second) == ("otel-sessions:response=resp-1",) * 2
     assert len({first, third, fourth}) == 3
 
 
@@ -202,13 +241,13 @@ def test_what_others_have_written_is_made_fit(phoenix, logs):
         **{
             "gen_ai.evaluation.score.value": float("nan"),
             "gen_ai.evaluation.score.label": 7,
-            "gen_ai.evaluation.explanation": "a\ud800",
+            "gen_ai.evaluation.explanation": "a\ud800\0",
             "annotation.annotator_kind": "ROBOT",
         },
     )
     exported(phoenix, logs)
     annotation = phoenix.annotation()
-    assert annotation.pop("identifier").startswith("otel-sessions:1")
+    assert annotation.pop("identifier").startswith("otel-sessions:at=1")
     assert annotation == {
         "name": "theirs",
         "annotator_kind": "CODE",
@@ -216,6 +255,22 @@ def test_what_others_have_written_is_made_fit(phoenix, logs):
         "metadata": {},
         "session_id": "conv-42",
     }
+
+
+def test_a_number_that_is_too_large_is_left_out(phoenix, logs):
+    emitted(logs, **{"gen_ai.evaluation.score.value": 10**400, "gen_ai.evaluation.score.label": "good"})
+    exported(phoenix, logs)
+    assert phoenix.annotation()["result"] == {"label": "good"}
+
+
+def test_a_record_of_which_nothing_can_be_made_does_not_cost_the_others(phoenix, logs):
+    check("ok", passed=True, session="conv-42")
+    (record,) = logs.batch()
+    exporter = PhoenixAnnotationExporter(phoenix.url)
+    assert exporter.export([object(), record]) is LogRecordExportResult.SUCCESS
+    exporter.shutdown()
+    assert phoenix.annotation()["name"] == "ok"
+    assert _diagnostics.counts()["annotation that could not be made"] == 1
 
 
 def test_an_event_without_a_name_is_none(phoenix, logs):
@@ -253,7 +308,7 @@ def test_what_is_refused_is_lost_and_said_once(phoenix, logs, warnings, statuses
         phoenix.statuses = list(statuses)
         assert exported(phoenix, logs, headers={"authorization": "secret"}) is LogRecordExportResult.FAILURE
         assert [path for path, _, _ in phoenix.requests] == [SESSIONS] * len(statuses)
-    assert warnings() == [f"otel_sessions: annotations are lost on Phoenix: status {statuses[0]}"]
+    assert warnings() == [lost(f"status {statuses[0]}")]
 
 
 def test_one_request_that_fails_does_not_keep_back_the_others(phoenix, logs, pipeline):
@@ -270,7 +325,75 @@ def test_where_nobody_listens_they_are_lost(logs, warnings):
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
     check("ok", passed=True, session="conv-42")
     assert PhoenixAnnotationExporter(url).export(logs.batch()) is LogRecordExportResult.FAILURE
-    assert warnings() == ["otel_sessions: annotations are lost on Phoenix: ConnectionError"]
+    assert warnings() == [lost("ConnectionError")]
+
+
+class Stalling:
+    """A server that answers with the beginning of an answer, and never ends it."""
+
+    def __init__(self, head: bytes) -> None:
+        self.head = head
+        self.requests = 0
+        self.open: list[socket.socket] = []
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+        self.thread = Thread(target=self.serve)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        socket.create_connection(self.listener.getsockname()).close()
+        self.thread.join()
+        for connection in (*self.open, self.listener):
+            connection.close()
+
+    def serve(self):
+        while True:
+            connection, _ = self.listener.accept()
+            self.open.append(connection)
+            if not connection.recv(1):
+                return
+            self.requests += 1
+            connection.sendall(self.head)
+
+
+def head(status):
+    return f"HTTP/1.1 {status} x\r\nLocation: /elsewhere\r\nContent-Length: 1000\r\n\r\n".encode()
+
+
+@pytest.mark.parametrize(("status", "requests"), [(307, 1), (503, 3), (422, 1)])
+def test_the_status_of_an_answer_that_never_ends_is_enough(logs, warnings, status, requests):
+    check("ok", passed=True, session="conv-42")
+    with Stalling(head(status)) as server:
+        assert exported(server, logs, timeout=0.5) is LogRecordExportResult.FAILURE
+    assert (server.requests, warnings()) == (requests, [lost(f"status {status}")])
+
+
+def test_an_answer_that_never_ends_is_not_waited_for(logs, warnings):
+    check("ok", passed=True, session="conv-42")
+    with Stalling(head(200)) as server:
+        assert exported(server, logs, timeout=0.5) is LogRecordExportResult.SUCCESS
+    assert warnings() == []
+
+
+def test_where_nobody_answers_the_rest_is_not_tried(logs, warnings):
+    for number in range(250):
+        check("ok", score=number, session="conv-42")
+    with Stalling(b"") as server:
+        assert exported(server, logs, timeout=0.1) is LogRecordExportResult.FAILURE
+    assert (server.requests, warnings()) == (1, [lost("ReadTimeout")])
+
+
+def test_what_is_shut_down_does_not_try_again(phoenix, logs):
+    exporter = PhoenixAnnotationExporter(phoenix.url)
+    phoenix.statuses = [503] * 3
+    phoenix.heard = exporter.shutdown
+    for number in range(250):
+        check("ok", score=number, session="conv-42")
+    assert exporter.export(logs.batch()) is LogRecordExportResult.FAILURE
+    assert len(phoenix.requests) == 1
 
 
 def test_without_the_library_it_says_what_to_install(logs, warnings, monkeypatch):
@@ -281,8 +404,8 @@ def test_without_the_library_it_says_what_to_install(logs, warnings, monkeypatch
 
 
 def test_exporting_never_raises(warnings):
-    assert PhoenixAnnotationExporter("http://127.0.0.1").export([object()]) is LogRecordExportResult.FAILURE
-    assert warnings() == ["otel_sessions: annotations are lost on Phoenix: AttributeError"]
+    assert PhoenixAnnotationExporter("http://127.0.0.1").export(None) is LogRecordExportResult.FAILURE
+    assert warnings() == [lost("TypeError")]
 
 
 def test_after_its_shutdown_nothing_is_sent(phoenix, logs):
@@ -312,6 +435,14 @@ def test_after_its_shutdown_nothing_is_sent(phoenix, logs):
         ),
         ({"PHOENIX_HOST": "0.0.0.0", "PHOENIX_PORT": "7"}, None, "http://127.0.0.1:7"),  # noqa: S104
         ({"PHOENIX_HOST": "c", "PHOENIX_HOST_ROOT_PATH": "/root/"}, None, "http://c:6006/root"),
+        ({"PHOENIX_HOST": "https://app.phoenix.example/s/space"}, None, "https://app.phoenix.example/s/space"),
+        ({"PHOENIX_HOST": "c:7000"}, None, "http://c:7000"),
+        ({"PHOENIX_HOST": "::1"}, None, "http://[::1]:6006"),
+        ({"PHOENIX_HOST": " ", "PHOENIX_COLLECTOR_ENDPOINT": " "}, None, "http://localhost:6006"),
+        ({name: f"http://{name}" for name in VARIABLES[:4]}, None, "http://PHOENIX_ENDPOINT"),
+        ({name: f"http://{name}" for name in VARIABLES[1:4]}, None, "http://PHOENIX_COLLECTOR_ENDPOINT"),
+        ({name: f"http://{name}" for name in VARIABLES[2:4]}, None, "http://OTEL_EXPORTER_OTLP_ENDPOINT"),
+        ({name: f"http://{name}" for name in (*VARIABLES[3:4], "PHOENIX_HOST")}, None, "http://PHOENIX_BASE_URL"),
         ({"PHOENIX_PORT": "tcp://10.0.0.1:6006"}, None, "http://localhost:6006"),
     ],
 )
@@ -325,11 +456,18 @@ def test_the_address_is_that_of_phoenix(monkeypatch, variables, endpoint, base):
 def test_an_address_that_cannot_be_used_is_said(logs, warnings, wrong):
     check("ok", passed=True, session="conv-42")
     assert PhoenixAnnotationExporter(wrong).export(logs.batch()) is LogRecordExportResult.FAILURE
-    address, lost = warnings()
+    address, then = warnings()
     assert address.startswith(
         "otel_sessions: the address of Phoenix (PHOENIX_COLLECTOR_ENDPOINT, or endpoint) can't be"
     )
-    assert lost == "otel_sessions: annotations are lost on Phoenix: there is no address that could be used"
+    assert then == lost("there is no address that could be used")
+
+
+def test_the_variable_that_cannot_be_used_is_named(warnings, monkeypatch):
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4317")
+    PhoenixAnnotationExporter()
+    (said,) = warnings()
+    assert said.startswith("otel_sessions: the address of Phoenix (OTEL_EXPORTER_OTLP_ENDPOINT, or endpoint) can't be")
 
 
 def test_the_key_and_the_headers_go_along(phoenix, logs, monkeypatch):
@@ -340,6 +478,24 @@ def test_the_key_and_the_headers_go_along(phoenix, logs, monkeypatch):
     ((_, headers, _),) = phoenix.requests
     found = {name: headers[name] for name in ("authorization", "x-team", "x-other")}
     assert found == {"authorization": "Bearer k3y", "x-team": "a b", "x-other": "mine"}
+
+
+def test_a_key_that_is_blank_is_none(phoenix, logs, monkeypatch):
+    monkeypatch.setenv("PHOENIX_API_KEY", "  ")
+    check("ok", passed=True, session="conv-42")
+    exported(phoenix, logs)
+    assert "authorization" not in phoenix.requests[0][1]
+
+
+def test_a_netrc_does_not_replace_the_key(phoenix, logs, monkeypatch, tmp_path):
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login jim password hunter2\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    monkeypatch.setenv("PHOENIX_API_KEY", "k3y")
+    check("ok", passed=True, session="conv-42")
+    exported(phoenix, logs)
+    assert phoenix.requests[0][1]["authorization"] == "Bearer k3y"
 
 
 def test_it_shows_no_key(monkeypatch):

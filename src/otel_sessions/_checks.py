@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from time import time_ns
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
 
 from . import _diagnostics
-from ._evaluations import CODE, HUMAN, LLM, Check, is_off, record
+from ._evaluations import CODE, FEEDBACK, HUMAN, LLM, Check, Judging, is_off, record
 from ._fields import clean_id, clean_text
-from ._judgements import FAIL, PASS, Verdict, judged_equals, judged_includes, judged_json, undecided
+from ._judgements import FAIL, PASS, TIMEOUT, Verdict, judged_equals, judged_includes, judged_json, undecided
 from ._log_values import text_of
 
 if TYPE_CHECKING:
@@ -21,6 +22,12 @@ if TYPE_CHECKING:
 
 _MAX_EXPLANATION = 8192
 _NAMELESS = "check"
+_OTHER = "_OTHER"  # of the conventions, where no error has a name
+
+_CURRENT: Final[Mapping[str, str]] = MappingProxyType({})
+"""What was judged is what is current: it is not ``None``, which a look-up may have returned that found no handle."""
+
+_NOT_FOUND = "None was given, so nothing is recorded; leave it out for what is current"
 _REMEDY = "the extra `checks` is not installed: pip install 'otel-sessions[checks]'"
 
 
@@ -57,7 +64,7 @@ def check(  # noqa: PLR0913  # what a judgement holds
         annotator: Who has judged: ``code``, ``llm`` or ``human``.
     """
     found = _found(name, passed, score, label, explanation, response_id)
-    return _recorded(found, session, _annotator(annotator))
+    return _recorded(found, session, Judging(_annotator(annotator)))
 
 
 def feedback(  # noqa: PLR0913  # as above
@@ -67,7 +74,7 @@ def feedback(  # noqa: PLR0913  # as above
     passed: bool | None = None,
     label: str | None = None,
     explanation: str | None = None,
-    session: Judged = None,
+    session: Judged = _CURRENT,
     response_id: str | None = None,
 ) -> Check:
     """Record what a person says of an answer, a turn or a session, and return it.
@@ -92,10 +99,15 @@ def feedback(  # noqa: PLR0913  # as above
         passed: A thumb up or down.
         label: The same in a word.
         explanation: What the person says about it. It is recorded as it is given.
-        session: As in `check`.
+        session: As in `check`, but leave it out for what is current: ``None`` is a handle that was not found, with
+            which nothing is recorded, and a warning.
         response_id: Which answer of a model was judged.
     """
-    return _recorded(_found(name, passed, score, label, explanation, response_id), session, HUMAN)
+    found = _found(name, passed, score, label, explanation, response_id)
+    if session is None:
+        _diagnostics.warn_caller("session None", "session: %s", _NOT_FOUND)
+        return found
+    return _recorded(found, None if session is _CURRENT else session, Judging(HUMAN, FEEDBACK))
 
 
 def check_json(
@@ -114,8 +126,8 @@ def check_json(
             ...
 
     The explanation tells a position or a path, and nothing of the text. The schema needs the extra ``checks``;
-    nothing is fetched for it, and it has half a second. Where that or the schema itself is the trouble, ``passed``
-    is ``None``, and the label ``timeout`` or ``error``.
+    nothing is fetched for it, and it has half a second, and a new schema two seconds to be found one. Where that or
+    the schema itself is the trouble, ``passed`` is ``None``, and the label ``timeout`` or ``error``.
 
     Args:
         text: A text, or bytes of UTF-8.
@@ -140,7 +152,7 @@ def check_regex(
 
     It needs the extra ``checks``. The search has a quarter of a second of processor time, in which other threads go
     on: after that ``passed`` is ``None``, and the label ``timeout``. For a pattern that is wrong, longer than 10,000
-    characters, or so large when its repetitions are written out that it would take all memory, it is ``error``.
+    characters, or so large when its repetitions are written out that it would take much memory, it is ``error``.
 
     Args:
         text: A text, or bytes of UTF-8.
@@ -204,7 +216,13 @@ def _judged(judge: Callable[[], Verdict], name: object, response_id: object, ses
     except Exception as error:  # noqa: BLE001  # code of what is judged, and of libraries
         verdict = undecided(f"judging raised {type(error).__name__}")
     found = _found(name, verdict.passed, None, verdict.label, verdict.explanation, response_id)
-    return _recorded(found, session, CODE, started)
+    return _recorded(found, session, Judging(CODE, started=started, error=_error_of(verdict)))
+
+
+def _error_of(verdict: Verdict) -> str | None:
+    if verdict.passed is not None:
+        return None
+    return TIMEOUT if verdict.label == TIMEOUT else _OTHER
 
 
 def _judged_by_schema(text: object, schema: object) -> Verdict:
@@ -281,14 +299,14 @@ def _annotator(given: object) -> str:
     return CODE
 
 
-def _recorded(found: Check, judged: Judged, annotator: str, started: int | None = None) -> Check:
+def _recorded(found: Check, judged: Judged, judging: Judging) -> Check:
     try:
         if is_off():
             return found
         if found.passed is None and found.score is None and found.label is None and found.explanation is None:
             _diagnostics.warn_caller("nothing", "check: nothing was found out, so nothing is recorded; pass passed=")
             return found
-        record(found, judged, annotator, started)
+        record(found, judged, judging)
     except Exception as error:  # noqa: BLE001  # telemetry must not break the application
         _diagnostics.warn_caller("check", "check: recording it raised %s", type(error).__name__)
     return found

@@ -14,7 +14,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import NonRecordingSpan, get_current_span, set_span_in_context
 
 from ._context import context_with, get_current
-from ._handles import Target, is_below, target_of
+from ._handles import NOTHING_FOUND, Target, is_below, target_of
 from ._providers import PROVIDERS
 from ._records import Draft, is_quiet, write
 from ._resolution import state_in
@@ -33,10 +33,18 @@ RESPONSE_ID = "gen_ai.response.id"
 ANNOTATOR = "annotation.annotator_kind"
 """Who has judged, in the words of OpenInference; the event of the conventions has no name for it."""
 
+IDENTIFIER = "annotation.identifier"
+"""What another one of the same name and of the same user replaces, in the words of OpenInference: what a person has
+said; where this is not told, all are kept."""
+
 SCOPE = "annotation.scope"
 """``trace``, where what was judged is the turn that a trace is about, and not the root span of it."""
 
+ERROR_TYPE = "error.type"
+"""Why it could not be judged; attribute of the conventions, of the event as well."""
+
 CODE, LLM, HUMAN = "CODE", "LLM", "HUMAN"
+FEEDBACK = "feedback"
 
 _TRACE, _SESSION = "trace", "session"
 
@@ -64,6 +72,23 @@ class Check:
     def __bool__(self) -> bool:
         """Tell whether it has passed; what could not be judged has not."""
         return self.passed is True
+
+
+@dataclass(frozen=True, slots=True)
+class Judging:
+    """How a judgement came about.
+
+    Attributes:
+        annotator: Who has judged: `CODE`, `LLM` or `HUMAN`.
+        identifier: See `IDENTIFIER`; ``None`` for none.
+        started: When it began, unix time in ns; ``None`` is now.
+        error: See `ERROR_TYPE`; ``None`` where it came to an end.
+    """
+
+    annotator: str = CODE
+    identifier: str | None = None
+    started: int | None = None
+    error: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,27 +123,28 @@ def is_off() -> bool:
     return is_quiet(get_current())
 
 
-def record(check: Check, judged: object, annotator: str, started: int | None = None) -> None:
+def record(check: Check, judged: object, judging: Judging) -> None:
     """Write ``check`` as an event and as a span.
 
     Args:
         check: What came out.
         judged: What was judged: see `Judged`; ``None`` is the current span, and else the current session.
-        annotator: `CODE`, `LLM` or `HUMAN`.
-        started: When judging began, unix time in ns; ``None`` is now.
+        judging: How.
     """
     context = get_current()
     outer = state_in(context)
-    place = _place_of(target_of(judged, outer), outer, context)
-    told = _told_by(check)
-    scope = {SCOPE: _TRACE} if place.is_below else {}
+    target = target_of(judged, outer)
+    place = _place_of(target, outer, context)
+    told = _told_by(check, judging)
     is_told = False
     try:
-        write(Draft(EVENT, attributes={**told, ANNOTATOR: annotator, **scope}), place.state, place.judged)
+        write(Draft(EVENT, attributes={**told, **_marks_of(judging, place)}), place.state, place.judged)
         is_told = PROVIDERS.takes_logs()
     finally:  # where logs are broken, traces may not be
-        if not (is_told and place.is_apart):
-            _write_span(check, {**told, **_annotation_of(check, annotator, place.prefix)}, place, started)
+        if not (target is NOTHING_FOUND or (is_told and place.is_apart)):
+            _write_span(
+                check, {**told, **_annotation_of(check, judging.annotator, place.prefix)}, place, judging.started
+            )
 
 
 def _place_of(target: Target | None, outer: State | None, context: Context) -> _Place:
@@ -149,13 +175,20 @@ def _prefix_of(target: Target) -> str:
     return _TRACE if target.has_span or target.session_id is None else _SESSION
 
 
-def _told_by(check: Check) -> dict[str, str | float]:
+def _marks_of(judging: Judging, place: _Place) -> dict[str, str]:
+    """Return what the event alone tells: for a span OpenInference has other names for it."""
+    identifier = {} if judging.identifier is None else {IDENTIFIER: judging.identifier}
+    return {ANNOTATOR: judging.annotator, **identifier, **({SCOPE: _TRACE} if place.is_below else {})}
+
+
+def _told_by(check: Check, judging: Judging) -> dict[str, str | float]:
     told = {
         NAME: check.name,
         SCORE: check.score,
         LABEL: check.label,
         EXPLANATION: check.explanation,
         RESPONSE_ID: check.response_id,
+        ERROR_TYPE: judging.error,
     }
     return {key: value for key, value in told.items() if value is not None}
 

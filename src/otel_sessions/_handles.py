@@ -36,6 +36,8 @@ _MAX_LENGTH = 16384
 """Longest handle, in characters: the longest header of each kind, and the JSON around them."""
 
 _MAX_TIME = 2**63 - 1
+_MIN_TIME = 1_577_836_800 * 10**9
+"""The year 2020, in unix time in ns: there were no handles before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,10 +121,17 @@ def _found(judged: object, outer: State | None) -> Target:
         return _refused("this Session has no id") if judged.id is None else Target(state_of(judged))
     if isinstance(judged, str) and judged.lstrip().startswith("{"):
         return _of_handle(judged)
+    if isinstance(judged, str) and _is_wrapped(judged):
+        return _refused("this handle was written as JSON once more, or is in a list")
     if isinstance(judged, Mapping):
         return _of_carrier(judged) or _refused("this carrier has neither a session nor a span")
     session_id = clean_id("session", judged)
     return NOTHING_FOUND if isinstance(session_id, Absent) else Target(Start(session_id).applied(outer))
+
+
+def _is_wrapped(text: str) -> bool:
+    """Tell whether ``text`` is a handle in a JSON text or array; as an id it would be a session of its own."""
+    return text.lstrip().startswith(('"', "[")) and "traceparent" in text
 
 
 def _of_handle(text: str) -> Target:
@@ -149,11 +158,11 @@ def _ignore(_what: str) -> None:
 
 
 def _time_in(fields: Mapping[Any, Any]) -> int | None:
-    """Return when the handle was made: not in the future, whatever it says."""
+    """Return when the handle was made: not in the future, and not before there were any, whatever it says."""
     text = fields.get(_AT)
     if not isinstance(text, str) or not (text.isascii() and text.isdigit() and len(text) <= len(str(_MAX_TIME))):
         return None
-    return min(int(text), time_ns())
+    return min(int(text), time_ns()) if int(text) >= _MIN_TIME else None
 
 
 def _refused(problem: str) -> Target:

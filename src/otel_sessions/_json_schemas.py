@@ -105,7 +105,7 @@ def _source_of(schema: object) -> str:
 @lru_cache(maxsize=32)
 def _validator_of(source: str) -> Any:  # noqa: ANN401  # a class of the library, made by it
     """Return what validates by the schema ``source``, once it was found to be one."""
-    from jsonschema_specifications import REGISTRY  # noqa: PLC0415
+    from jsonschema_specifications import REGISTRY  # type: ignore[import-untyped]  # noqa: PLC0415
     from referencing import Registry  # noqa: PLC0415
 
     schema = json.loads(source)
@@ -140,7 +140,7 @@ def _bounded(dialect: Any) -> Any:  # noqa: ANN401  # as above
     """Return ``dialect`` with a deadline, and with what it lets run without bound in bounded time."""
     from jsonschema import validators  # noqa: PLC0415
 
-    own: dict[str, Keyword] = {
+    own: dict[str, Any] = {
         "pattern": _pattern,
         "patternProperties": _pattern_properties,
         "additionalProperties": _additional_properties,
@@ -162,7 +162,7 @@ def _kept_bounded(bounded: Any) -> Any:  # noqa: ANN401  # as above
     def evolved(self: Any, **changes: Any) -> Any:  # noqa: ANN401
         _seconds_left()
         found = evolve(self, **changes)
-        kind = type(found)
+        kind: Any = type(found)
         if kind is bounded:
             return found
         return _bounded(kind)(found.schema, registry=found._registry, _resolver=found._resolver)  # noqa: SLF001

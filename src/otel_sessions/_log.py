@@ -10,7 +10,7 @@ from . import _diagnostics
 from ._context import get_current
 from ._fields import clean_id, first_items
 from ._handles import target_of
-from ._log_values import logged
+from ._log_values import Room, logged
 from ._providers import PROVIDERS
 from ._records import Draft, is_quiet, write
 from ._resolution import state_in
@@ -30,6 +30,7 @@ _ALSO = {"WARNING": SeverityNumber.WARN, "CRITICAL": SeverityNumber.FATAL}
 
 def log(
     message: object,
+    /,
     *,
     severity: str = "info",
     session: Judged = None,
@@ -52,7 +53,10 @@ def log(
         session: Another session, or its id; or a turn, by its handle or by a carrier of `to_carrier`.
         response_id: Of which answer of a model it is, as ``gen_ai.response.id``.
         attributes: What else it tells: at most 64 texts, numbers, or lists and mappings of these; of other
-            objects their ``str``. ``None`` is left out.
+            objects their ``str``. ``None`` is left out. The names ``severity``, ``session`` and ``response_id`` are
+            taken.
+
+    Of a record 262,144 characters are kept.
 
     Without a logger provider of the SDK nothing is written, and it warns once.
     """
@@ -61,7 +65,9 @@ def log(
         if not is_quiet(context):
             _warn_without_provider()
             state, base = _about(session, context)
-            draft = Draft(None, logged(message), _severity_of(severity), _attributes(response_id, attributes))
+            room = Room()  # of the whole record
+            body = logged(message, room)
+            draft = Draft(None, body, _severity_of(severity), _attributes(response_id, attributes, room))
             write(draft, state, base)
     except Exception as error:  # noqa: BLE001  # telemetry must not break the application
         _diagnostics.warn_caller("log", "log: writing raised %s, so nothing is written", type(error).__name__)
@@ -76,9 +82,9 @@ def _about(session: Judged, context: Context) -> tuple[State | None, Context]:
     return target.state, target.context if target.has_span else context
 
 
-def _attributes(response_id: object, given: dict[str, object]) -> dict[str, AnyValue]:
+def _attributes(response_id: object, given: dict[str, object], room: Room) -> dict[str, AnyValue]:
     named = [(name, value) for name, value in given.items() if value is not None]
-    attributes = {name: logged(value) for name, value in first_items("attributes", named)}
+    attributes = {name: logged(value, room) for name, value in first_items("attributes", named)}
     if response_id is not None:
         cleaned = clean_id("response_id", response_id)
         attributes.update({RESPONSE_ID: cleaned} if isinstance(cleaned, str) else {})
