@@ -157,20 +157,20 @@ ROWS = [
         "Feedback later",
         spans="""
         1 answer | input.value=When? output.value=In 1889. session.id=conv-42 user.id=ada
+        1 check the whole conversation | gen_ai.evaluation.name=the whole conversation \
+            gen_ai.evaluation.score.value=0.5 session.annotations.0.annotation.annotator_kind=HUMAN \
+            session.annotations.0.annotation.name=the whole conversation session.annotations.0.annotation.score=0.5 \
+            session.id=conv-42 user.id=ada
+        1 check the whole conversation | gen_ai.evaluation.name=the whole conversation \
+            gen_ai.evaluation.score.value=0.6 session.annotations.0.annotation.annotator_kind=HUMAN \
+            session.annotations.0.annotation.name=the whole conversation session.annotations.0.annotation.score=0.6 \
+            session.id=conv-42
         1 check helpful | gen_ai.evaluation.name=helpful gen_ai.evaluation.score.label=pass \
             gen_ai.evaluation.score.value=1.0 session.id=conv-42 trace.annotations.0.annotation.annotator_kind=HUMAN \
             user.id=ada
         1 check stars | gen_ai.evaluation.name=stars gen_ai.evaluation.score.label=4 stars \
             gen_ai.evaluation.score.value=0.8 session.id=conv-42 trace.annotations.0.annotation.annotator_kind=HUMAN \
             user.id=ada
-        2 check the whole conversation | gen_ai.evaluation.name=the whole conversation \
-            gen_ai.evaluation.score.value=0.5 session.annotations.0.annotation.annotator_kind=HUMAN \
-            session.annotations.0.annotation.name=the whole conversation session.annotations.0.annotation.score=0.5 \
-            session.id=conv-42 user.id=ada
-        3 check the whole conversation | gen_ai.evaluation.name=the whole conversation \
-            gen_ai.evaluation.score.value=0.6 session.annotations.0.annotation.annotator_kind=HUMAN \
-            session.annotations.0.annotation.name=the whole conversation session.annotations.0.annotation.score=0.6 \
-            session.id=conv-42
         """,
         logs="""
         gen_ai.evaluation.result | annotation.annotator_kind=HUMAN gen_ai.evaluation.name=helpful \
