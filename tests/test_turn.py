@@ -877,6 +877,37 @@ def test_the_body_of_a_response_that_streams_is_the_output(pipeline):
     assert parent_of(pipeline, "stream") == "endpoint"
 
 
+class Sealed:
+    """A response that lets nobody change its body, and one that does not even show it."""
+
+    def __init__(self, body):
+        object.__setattr__(self, "body", body)
+
+    @property
+    def body_iterator(self):
+        return self.body() if callable(self.body) else self.body
+
+
+def raise_runtime_error():
+    raise RuntimeError
+
+
+@pytest.mark.parametrize("body", [iter("ab"), raise_runtime_error], ids=["sealed", "raises"])
+def test_a_response_whose_body_can_not_be_reached_is_returned_as_it_is(pipeline, warnings, body):
+    response = Sealed(body)
+    assert turn("reply")(lambda: response)() is response
+    assert said(pipeline, "reply") == (None, '"<Sealed>"')
+    assert "reading a stream of a turn raised" in warnings()[0]
+
+
+def test_an_input_that_is_set_late_does_not_keep_the_last_stream_from_being_the_output(pipeline):
+    with turn("reply") as t:
+        list(t.wrap(iter(["a"])))
+        t.input = "q"
+        list(t.wrap(iter(["b"])))
+    assert said(pipeline, "reply") == ("q", "b")
+
+
 def test_what_can_be_awaited_or_iterated_anew_is_returned_as_it_is(pipeline, api):
     """Only a stream, which is consumed once, is another object than the function has returned."""
 

@@ -126,7 +126,7 @@ class Exchange:
         """Put ``value`` on the span as its input or its output, and on its local root."""
         try:
             self.said[which] = value
-            self.is_streamed = False
+            self.is_streamed = self.is_streamed and which != OUTPUT
             if value is None or self.inside is None:
                 return
             if self._is_over:
@@ -144,14 +144,31 @@ class Exchange:
         if inspect.iscoroutine(result):
             self._count_streams(1)
             return self._awaited(result, get_current())
-        if is_stream(result) and _is_consumed(type(result)):
-            return wrapped(result, get_current(), self.reader())
-        body = getattr(result, "body_iterator", None)
-        if is_stream(body):  # of a StreamingResponse of Starlette: it is consumed when the function is long over
-            result.body_iterator = wrapped(body, get_current(), self.reader())
-            return result
+        try:
+            if is_stream(result) and _is_consumed(type(result)):
+                return self.read(result)
+            body = getattr(result, "body_iterator", None)
+            if is_stream(body):  # of a StreamingResponse of Starlette: it is consumed when the function is long over
+                result.body_iterator = self.read(body)
+                return result
+        except Exception as error:  # noqa: BLE001  # code of the result
+            _warn_of_stream(error)
         self.say(OUTPUT, result)
         return result
+
+    def reader(self) -> Reader:
+        """Return what collects the output of this turn from a stream; the span goes on until that ends."""
+        self._count_streams(1)
+        return Reader(self)
+
+    def read(self, stream: Any) -> Any:  # noqa: ANN401  # as it comes, it goes
+        """Return ``stream`` with every step of it in this exchange, and its text as the output; raises for what is none."""
+        reader = self.reader()
+        try:
+            return wrapped(stream, get_current(), reader)
+        except Exception:
+            reader.ended(None)
+            raise
 
     async def _awaited(self, coroutine: Awaitable[Any], context: Context) -> Any:  # noqa: ANN401
         try:
@@ -163,11 +180,6 @@ class Exchange:
         if self.stream_ended(None):
             await flushed()
         return result
-
-    def reader(self) -> Reader:
-        """Return what collects the output of this turn from a stream; the span goes on until that ends."""
-        self._count_streams(1)
-        return Reader(self)
 
     def left(self, error: BaseException | None) -> bool:
         """Leave the block; tell whether to flush."""

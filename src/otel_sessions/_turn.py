@@ -15,7 +15,7 @@ from ._decorators import Decorator
 from ._exchange import INPUT, OUTPUT, Exchange
 from ._flush import flush, flushed
 from ._handles import handle_in
-from ._streams import Source, wrapped
+from ._streams import Source
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Callable, Iterator, Mapping
@@ -99,11 +99,9 @@ class Turn(Decorator):
         streams the last one to end has the output, unless it is set. Arguments and what is returned as of
         `SessionScope.wrap`.
         """
-        reader = self._exchange.reader()
         try:
-            return wrapped(stream, get_current(), reader)  # type: ignore[no-any-return]
+            return self._exchange.read(stream)  # type: ignore[no-any-return]
         except Exception:  # noqa: BLE001  # telemetry must not break the application
-            reader.ended(None)
             found = type(stream).__name__
             _diagnostics.warn_caller(
                 f"wrap {found}", "wrap: expected an iterator and got %s, which is left as it is", found
