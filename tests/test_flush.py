@@ -19,7 +19,7 @@ from opentelemetry.trace import NoOpTracerProvider
 from otel_sessions import _flush as flush_module
 from otel_sessions import set_session, turn
 from otel_sessions._providers import PROVIDERS
-from otel_sessions.sdk import instrument
+from otel_sessions.sdk import instrument, uninstrument
 
 AN_HOUR = 3_600_000
 LONG = 60_000
@@ -54,6 +54,7 @@ def batching(monkeypatch):
 
     yield start
     for provider in providers:
+        uninstrument(provider)  # else one that waits to be collected counts as another pipeline
         provider.shutdown()
 
 
