@@ -7,6 +7,9 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from openai import OpenAI
+from openinference.instrumentation import TraceConfig
+from openinference.instrumentation.openai import OpenAIInstrumentor
 from opentelemetry.propagate import get_global_textmap, set_global_textmap
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -18,6 +21,7 @@ from otel_sessions._process_session import follow
 from otel_sessions._providers import PROVIDERS
 from otel_sessions._settings import use_in_process
 from otel_sessions._span_processor import guarded
+from otel_sessions.demo import StandIn
 from otel_sessions.sdk import SessionSpanProcessor
 from otel_sessions.testing import clean_slate
 
@@ -116,3 +120,34 @@ def warnings(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
         return [record.getMessage() for record in caplog.records if record.name == "otel_sessions"]
 
     return said
+
+
+@pytest.fixture(scope="module")
+def api() -> Iterator[StandIn]:
+    """The stand-in for the API of OpenAI, on a socket."""
+    with StandIn(seconds_per_word=0) as api:
+        yield api
+
+
+@pytest.fixture
+def client(api: StandIn) -> Iterator[OpenAI]:
+    with OpenAI(base_url=api.base_url, api_key="none", max_retries=0) as client:
+        yield client
+
+
+@pytest.fixture
+def instrumented() -> Iterator[Callable[..., Pipeline]]:
+    """Return a function that instruments the client for a pipeline, until the test is over."""
+    instrumentor = OpenAIInstrumentor()
+
+    def start(pipeline: Pipeline, **config: bool) -> Pipeline:
+        instrumentor.instrument(tracer_provider=pipeline.provider, config=TraceConfig(**config))
+        return pipeline
+
+    yield start
+    instrumentor.uninstrument()
+
+
+@pytest.fixture
+def chat(pipeline: Pipeline, instrumented: Callable[..., Pipeline]) -> Pipeline:
+    return instrumented(pipeline)

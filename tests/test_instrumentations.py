@@ -8,15 +8,13 @@ import threading
 
 import agents
 import pytest
-from openai import AsyncOpenAI, OpenAI
+from openai import AsyncOpenAI
 from openinference.instrumentation import using_attributes, using_session, using_user
-from openinference.instrumentation.openai import OpenAIInstrumentor
 from openinference.instrumentation.openai_agents import OpenAIAgentsInstrumentor
 from opentelemetry import context, trace
 from opentelemetry.trace import set_span_in_context
 
 from otel_sessions import clear_session, get_session, set_session, update_session
-from otel_sessions.demo import StandIn
 from otel_sessions.sdk import SessionSpanProcessor
 
 MESSAGES = [{"role": "user", "content": "What is a span?"}]
@@ -24,36 +22,6 @@ KEYS = ("session.id", "user.id", "session.displaced_id")
 
 
 pytestmark = pytest.mark.usefixtures("no_error_of_anybody", "no_session_is_left_behind")
-
-
-@pytest.fixture(scope="module")
-def api():
-    with StandIn(seconds_per_word=0) as api:
-        yield api
-
-
-@pytest.fixture
-def instrumented():
-    """Return a function that instruments the client for a pipeline, until the test is over."""
-    instrumentor = OpenAIInstrumentor()
-
-    def start(pipeline):
-        instrumentor.instrument(tracer_provider=pipeline.provider)
-        return pipeline
-
-    yield start
-    instrumentor.uninstrument()
-
-
-@pytest.fixture
-def chat(pipeline, instrumented):
-    return instrumented(pipeline)
-
-
-@pytest.fixture
-def client(api):
-    with OpenAI(base_url=api.base_url, api_key="none", max_retries=0) as client:
-        yield client
 
 
 def ask(client):

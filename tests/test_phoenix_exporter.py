@@ -434,7 +434,7 @@ def test_after_its_shutdown_nothing_is_sent(phoenix, logs):
             "http://[::1]:8",
         ),
         ({"PHOENIX_HOST": "0.0.0.0", "PHOENIX_PORT": "7"}, None, "http://127.0.0.1:7"),  # noqa: S104
-        ({"PHOENIX_HOST": "c", "PHOENIX_HOST_ROOT_PATH": "/root/"}, None, "http://c:6006/root"),
+        ({"PHOENIX_HOST": "c", "PHOENIX_HOST_ROOT_PATH": "/below/"}, None, "http://c:6006/below"),
         ({"PHOENIX_HOST": "https://app.phoenix.example/s/space"}, None, "https://app.phoenix.example/s/space"),
         ({"PHOENIX_HOST": "c:7000"}, None, "http://c:7000"),
         ({"PHOENIX_HOST": "::1"}, None, "http://[::1]:6006"),

@@ -11,9 +11,7 @@ import openai
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from openai import AsyncOpenAI, OpenAI
-from openinference.instrumentation import TraceConfig
-from openinference.instrumentation.openai import OpenAIInstrumentor
+from openai import AsyncOpenAI
 from opentelemetry import context
 from opentelemetry.sdk.trace import SpanLimits, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -26,7 +24,6 @@ from otel_sessions._provider_ids import ids_in
 from otel_sessions._settings import Settings, use_in_process
 from otel_sessions._span_processor import _MAX_TRACERS
 from otel_sessions._user_ids import hashed
-from otel_sessions.demo import StandIn
 from otel_sessions.sdk import SessionSpanProcessor, instrument, uninstrument
 
 MESSAGES = [{"role": "user", "content": "What is a span?"}]
@@ -37,36 +34,6 @@ KEYS = ("session.id", "user.id")
 BOTH = ("user.id", "session.id")
 
 pytestmark = pytest.mark.usefixtures("no_error_of_anybody", "no_session_is_left_behind")
-
-
-@pytest.fixture(scope="module")
-def api():
-    with StandIn(seconds_per_word=0) as api:
-        yield api
-
-
-@pytest.fixture
-def client(api):
-    with OpenAI(base_url=api.base_url, api_key="none", max_retries=0) as client:
-        yield client
-
-
-@pytest.fixture
-def instrumented():
-    """Return a function that instruments the client for a pipeline, until the test is over."""
-    instrumentor = OpenAIInstrumentor()
-
-    def start(pipeline, **config):
-        instrumentor.instrument(tracer_provider=pipeline.provider, config=TraceConfig(**config))
-        return pipeline
-
-    yield start
-    instrumentor.uninstrument()
-
-
-@pytest.fixture
-def chat(pipeline, instrumented):
-    return instrumented(pipeline)
 
 
 @pytest.fixture

@@ -37,7 +37,6 @@ from starlette.routing import Route
 from otel_sessions import Turn, bind_session, clear_session, from_carrier, get_session, set_session, step, turn
 from otel_sessions import _turn_order as turn_order
 from otel_sessions._providers import PROVIDERS
-from otel_sessions.demo import StandIn
 from otel_sessions.sdk import instrument
 from otel_sessions.viewer import OTLPReceiver
 from wire import spans_of
@@ -50,12 +49,6 @@ MESSAGES = [{"role": "user", "content": "What is a span?"}]
 @pytest.fixture(autouse=True)
 def _turns_go_to_the_pipeline(pipeline):
     PROVIDERS.use(pipeline.provider, None)
-
-
-@pytest.fixture(scope="module")
-def api():
-    with StandIn(seconds_per_word=0) as api:
-        yield api
 
 
 def said(pipeline, name):
