@@ -12,8 +12,6 @@ from fractions import Fraction
 import pytest
 from opentelemetry import context
 from opentelemetry._logs import NoOpLoggerProvider
-from opentelemetry.sdk._logs import LoggerProvider
-from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogRecordProcessor
 
 from otel_sessions import (
     Check,
@@ -32,30 +30,19 @@ from otel_sessions import (
 from otel_sessions._handles import handle_in
 from otel_sessions._providers import PROVIDERS
 from otel_sessions._settings import Settings, use_in_process
+from records import KeptRecords
 
 PASSED = {"gen_ai.evaluation.name": "ok", "gen_ai.evaluation.score.value": 1.0, "gen_ai.evaluation.score.label": "pass"}
 
 
-class Recorded:
+class Recorded(KeptRecords):
     """What checks have left: events and spans."""
 
     def __init__(self, pipeline) -> None:
         self.pipeline = pipeline
         self.tracer = pipeline.tracer
-        self.exporter = InMemoryLogRecordExporter()
-        self.logs = LoggerProvider(shutdown_on_exit=False)
-        self.logs.add_log_record_processor(SimpleLogRecordProcessor(self.exporter))
-        PROVIDERS.use(pipeline.provider, self.logs)
-
-    def records(self):
-        return [found.log_record for found in self.exporter.get_finished_logs()]
-
-    def record(self):
-        (record,) = self.records()
-        return record
-
-    def told(self):
-        return dict(self.record().attributes)
+        super().__init__()
+        PROVIDERS.use(pipeline.provider, self.provider)
 
     def checks(self):
         return [span for span in self.pipeline.exporter.get_finished_spans() if span.name.startswith("check ")]

@@ -149,12 +149,6 @@ def phoenix() -> Iterator[PhoenixLike]:
         yield phoenix
 
 
-@pytest.fixture(scope="module")
-def model() -> Iterator[StandIn]:
-    with StandIn(seconds_per_word=0) as model:
-        yield model
-
-
 @pytest.fixture
 def environment(phoenix) -> dict[str, str]:
     """Nothing of the machine's own, and exporters that find somebody."""
@@ -189,12 +183,12 @@ def test_the_python_of_the_readme_runs_from_top_to_bottom():
 
 
 @pytest.mark.parametrize("name", [name for name in PAGES if code_of(name, "python")])
-def test_the_python_of_a_page_runs_from_top_to_bottom(name, environment, model, tmp_path):
+def test_the_python_of_a_page_runs_from_top_to_bottom(name, environment, api, tmp_path):
     """It prints what the page says that it prints, if it says so."""
     code = "\n".join(code_of(name, "python"))
     done = subprocess.run(
         [sys.executable, "-c", code if "set_tracer_provider(provider)" in code else SET_UP + code],
-        env=environment | {"OPENAI_API_KEY": "none", "OPENAI_BASE_URL": model.base_url},
+        env=environment | {"OPENAI_API_KEY": "none", "OPENAI_BASE_URL": api.base_url},
         cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -223,10 +217,10 @@ def run_shell(name: str, environment: dict[str, str], folder: Path, phoenix: Pho
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", ["README.md", *(name for name in PAGES if name != TUTORIAL and code_of(name, "sh"))])
-def test_the_shell_of_a_page_runs(name, environment, model, phoenix, tmp_path):
+def test_the_shell_of_a_page_runs(name, environment, api, phoenix, tmp_path):
     """What is left out is in `RUN_ELSEWHERE`."""
     exporters = {f"OTEL_{signal}_EXPORTER": "none" for signal in ("TRACES", "LOGS", "METRICS")}
-    openai = {"OPENAI_API_KEY": "none", "OPENAI_BASE_URL": model.base_url}
+    openai = {"OPENAI_API_KEY": "none", "OPENAI_BASE_URL": api.base_url}
     run_shell(name, environment | exporters | openai, tmp_path, phoenix)
 
 

@@ -13,8 +13,6 @@ from hypothesis import strategies as st
 from opentelemetry import context
 from opentelemetry._logs import NoOpLoggerProvider, SeverityNumber
 from opentelemetry.exporter.otlp.proto.common._log_encoder import encode_logs
-from opentelemetry.sdk._logs import LoggerProvider
-from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogRecordProcessor
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
 from otel_sessions import Session, bind_session, clear_session, log, set_session, to_carrier
@@ -24,28 +22,17 @@ from otel_sessions._log_processor import SessionLogRecordProcessor
 from otel_sessions._log_values import logged, text_of
 from otel_sessions._providers import PROVIDERS
 from otel_sessions._settings import Settings, use_in_process
+from records import KeptRecords
 
 
-class Logs:
+class Logs(KeptRecords):
     """A logger provider that keeps what it is given."""
 
     def __init__(self, logs=None) -> None:
-        self.exporter = InMemoryLogRecordExporter()
-        self.provider = LoggerProvider(shutdown_on_exit=False)
-        self.provider.add_log_record_processor(SimpleLogRecordProcessor(self.exporter))
+        super().__init__()
         if logs is not None:
             put_first(self.provider, SessionLogRecordProcessor(logs=logs))
         PROVIDERS.use(None, self.provider)
-
-    def records(self):
-        return [found.log_record for found in self.exporter.get_finished_logs()]
-
-    def record(self):
-        (record,) = self.records()
-        return record
-
-    def told(self):
-        return dict(self.record().attributes)
 
 
 @pytest.fixture

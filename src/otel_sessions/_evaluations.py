@@ -16,7 +16,7 @@ from opentelemetry.trace import NonRecordingSpan, get_current_span, set_span_in_
 from ._context import context_with, get_current
 from ._handles import NOTHING_FOUND, Target, is_below, target_of
 from ._providers import PROVIDERS
-from ._records import Draft, is_quiet, write
+from ._records import RESPONSE_ID, Draft, is_quiet, write
 from ._resolution import state_in
 from ._state import CLEARED
 from ._turn_order import ORDER
@@ -29,7 +29,6 @@ NAME = "gen_ai.evaluation.name"
 SCORE = "gen_ai.evaluation.score.value"
 LABEL = "gen_ai.evaluation.score.label"
 EXPLANATION = "gen_ai.evaluation.explanation"
-RESPONSE_ID = "gen_ai.response.id"
 ANNOTATOR = "annotation.annotator_kind"
 """Who has judged, in the words of OpenInference; the event of the conventions has no name for it."""
 
@@ -37,7 +36,7 @@ IDENTIFIER = "annotation.identifier"
 """What another one of the same name and of the same user replaces, in the words of OpenInference: what a person has
 said; where this is not told, all are kept."""
 
-SCOPE = "annotation.scope"
+ANNOTATION_SCOPE = "annotation.scope"
 """``trace``, where what was judged is the turn that a trace is about, and not the root span of it."""
 
 ERROR_TYPE = "error.type"
@@ -178,7 +177,7 @@ def _prefix_of(target: Target) -> str:
 def _marks_of(judging: Judging, place: _Place) -> dict[str, str]:
     """Return what the event alone tells: for a span OpenInference has other names for it."""
     identifier = {} if judging.identifier is None else {IDENTIFIER: judging.identifier}
-    return {ANNOTATOR: judging.annotator, **identifier, **({SCOPE: _TRACE} if place.is_below else {})}
+    return {ANNOTATOR: judging.annotator, **identifier, **({ANNOTATION_SCOPE: _TRACE} if place.is_below else {})}
 
 
 def _told_by(check: Check, judging: Judging) -> dict[str, str | float]:

@@ -12,7 +12,7 @@ from ._fields import clean_id, first_items
 from ._handles import target_of
 from ._log_values import Room, logged
 from ._providers import PROVIDERS
-from ._records import Draft, is_quiet, write
+from ._records import RESPONSE_ID, Draft, is_quiet, write
 from ._resolution import state_in
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from ._handles import Judged
     from ._state import State
 
-RESPONSE_ID = "gen_ai.response.id"
 _ALSO = {"WARNING": SeverityNumber.WARN, "CRITICAL": SeverityNumber.FATAL}
 
 

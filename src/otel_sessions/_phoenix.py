@@ -18,6 +18,7 @@ from opentelemetry.sdk._logs.export import LogRecordExporter, LogRecordExportRes
 
 from . import _diagnostics, _settings
 from ._evaluations import (
+    ANNOTATION_SCOPE,
     ANNOTATOR,
     CODE,
     EVENT,
@@ -27,11 +28,10 @@ from ._evaluations import (
     LABEL,
     LLM,
     NAME,
-    RESPONSE_ID,
-    SCOPE,
     SCORE,
 )
 from ._log_values import text_of
+from ._records import RESPONSE_ID
 from ._session import SESSION_ID, USER_ID
 
 if TYPE_CHECKING:
@@ -237,7 +237,7 @@ def _annotations_of(record: LogRecord) -> Iterator[tuple[str, dict[str, Any]]]:
     if record.span_id:
         yield _SPANS, {**annotation, "span_id": f"{record.span_id:016x}"}
         if (
-            attributes.get(SCOPE) == "trace" and record.trace_id
+            attributes.get(ANNOTATION_SCOPE) == "trace" and record.trace_id
         ):  # the page of a session shows those of root spans alone
             yield _TRACES, {**annotation, "trace_id": f"{record.trace_id:032x}"}
     else:

@@ -76,11 +76,7 @@ class _Surroundings:
     def next_of(self, step: Callable[[], Any]) -> Any:  # noqa: ANN401  # what the step gives
         """Take a step in here that gives the next item."""
         try:
-            item = self.taken(step)
-        except BaseException as error:
-            if self.watcher is not None and self.watcher.ended(error):
-                flush()
-            raise
+            item = self.watched(step)
         finally:
             del step  # it may hold an error, whose traceback holds this frame
         if self.watcher is not None:
@@ -101,14 +97,16 @@ class _Surroundings:
             self.watcher.took(item)
         return item
 
-    def made(self, make: Callable[[], Any]) -> Any:  # noqa: ANN401
-        """Make the stream in here."""
+    def watched(self, step: Callable[[], Any]) -> Any:  # noqa: ANN401
+        """Take a step in here, or make the stream; whoever looks on is told where that was the last."""
         try:
-            return self.taken(make)
+            return self.taken(step)
         except BaseException as error:
             if self.watcher is not None and self.watcher.ended(error):
                 flush()
             raise
+        finally:
+            del step  # as above
 
     def closed(self, close: Callable[[], Any]) -> Any:  # noqa: ANN401
         """Close the stream in here."""
@@ -166,7 +164,7 @@ def generator_function(
     def stream(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:  # noqa: ANN401  # as the function's
         context, make, watcher = source(*args, **kwargs)
         surroundings = _Surroundings(context, watcher)
-        body = surroundings.made(make)
+        body = surroundings.watched(make)
         step: Any = partial(next, body)
         items: list[Any] = [None] if is_open else []  # at most one, and none while it is with the consumer
         try:
@@ -194,7 +192,7 @@ def async_generator_function(source: Callable[..., Source]) -> Callable[..., Asy
     async def stream(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:  # noqa: ANN401  # as the function's
         context, make, watcher = source(*args, **kwargs)
         surroundings = _Surroundings(context, watcher)
-        body = surroundings.made(make)
+        body = surroundings.watched(make)
         step: Any = partial(_first, body)
         items: list[Any] = []
         try:
