@@ -9,7 +9,7 @@ CORE := $(wildcard src/otel_sessions/_*.py src/otel_sessions/sdk.py)
 comma := ,
 space := $(subst ,, )
 
-.PHONY: demo test lint types imports docs package e2e bench bench-quick behaviour behaviour-quick soak soak-quick fuzz fuzz-quick constraints clean
+.PHONY: demo test lint types imports docs package e2e collector test-collector bench bench-quick behaviour behaviour-quick soak soak-quick fuzz fuzz-quick constraints clean
 
 demo: $(VENV)/.demo  ## A multi-turn chat, exported by OTLP and shown by session
 	@$(BIN)/otel-sessions demo
@@ -59,6 +59,13 @@ e2e: export E2E_PHOENIX_COMMAND := $(abspath .venv-phoenix/bin/phoenix)
 e2e: export E2E_MLFLOW_COMMAND := $(abspath .venv-mlflow/bin/mlflow)
 e2e: $(VENV)/.e2e .venv-phoenix/.server .venv-mlflow/.server  ## One run in real Phoenix and real MLflow; writes docs/images/, where there is a Chromium
 	$(BIN)/python tests/e2e/alone.py $(BIN)/python -m pytest tests/e2e --timeout=400 --session-timeout=900 $(ARGS)
+
+collector:  ## The Collector that the configurations are tried on: yours, or one that is built, once, in about 5 minutes
+	@collector-config/build
+
+test-collector: $(VENV)/.collector  ## The configurations of collector-config/, on that Collector, with what else they need
+	@collector-config/build > /dev/null || echo "the tests of the Collector are skipped"
+	$(BIN)/python -m pytest tests/collector $(ARGS)
 
 bench bench-quick behaviour behaviour-quick: export VENV := .venv-bench
 bench bench-quick behaviour behaviour-quick: export CONSTRAINTS := constraints/bench.txt
@@ -116,7 +123,7 @@ $(VENV)/.demo: $(BIN)/python pyproject.toml $(CONSTRAINTS)
 	$(PIP) install -c $(CONSTRAINTS) -e '.[demo]'
 	@touch $@
 
-$(VENV)/.test $(VENV)/.lint $(VENV)/.docs $(VENV)/.package $(VENV)/.e2e $(VENV)/.bench: $(VENV)/.%: $(BIN)/python pyproject.toml $(CONSTRAINTS)
+$(VENV)/.test $(VENV)/.lint $(VENV)/.docs $(VENV)/.package $(VENV)/.e2e $(VENV)/.collector $(VENV)/.bench: $(VENV)/.%: $(BIN)/python pyproject.toml $(CONSTRAINTS)
 	$(PIP) install -c $(CONSTRAINTS) -e '.[demo]' --group $* $(and $(filter test,$*),$(if $(findstring lowest,$(CONSTRAINTS)),,--group newest))
 	@touch $@
 

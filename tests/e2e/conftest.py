@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
-import servers
+import backends as known
 from conversations import CONVERSATIONS
 from mlflow_api import MLflow
 from otel_sessions.demo import StandIn, _script
@@ -83,8 +83,8 @@ class Kind(NamedTuple):
 
 
 KINDS = (
-    Kind(servers.phoenix, Phoenix, Path(os.environ.get("E2E_PHOENIX_COMMAND", "not-installed"))),
-    Kind(servers.mlflow, MLflow, Path(os.environ.get("E2E_MLFLOW_COMMAND", "not-installed"))),
+    Kind(known.phoenix, Phoenix, Path(os.environ.get("E2E_PHOENIX_COMMAND", "not-installed"))),
+    Kind(known.mlflow, MLflow, Path(os.environ.get("E2E_MLFLOW_COMMAND", "not-installed"))),
 )
 
 

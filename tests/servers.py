@@ -1,4 +1,4 @@
-"""Starts a backend from its package, waits until it answers, and leaves nothing of it behind."""
+"""Starts a server, waits until it answers, and leaves nothing of it behind."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _STOPS_WITHIN = 15.0
 
 
 class Installed(NamedTuple):
-    """A backend that can be started."""
+    """A server that can be started."""
 
     name: str
     command: list[str]
@@ -33,35 +33,11 @@ class Installed(NamedTuple):
     port: int
     answers_at: str
     """The path that answers once it is ready."""
+    host: str = "127.0.0.1"
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-
-def phoenix(command: Path, directory: Path) -> Installed:
-    """Return Phoenix, as it is to be started where nobody can reach its port for gRPC."""
-    port = free_port()
-    environment = {
-        "PHOENIX_WORKING_DIR": str(directory),
-        "PHOENIX_HOST": "127.0.0.1",
-        "PHOENIX_PORT": str(port),
-        "PHOENIX_GRPC_PORT": str(free_port()),
-        "PHOENIX_TELEMETRY_ENABLED": "false",
-        "PHOENIX_ALLOW_EXTERNAL_RESOURCES": "false",
-        "PHOENIX_DISABLE_AGENT_ASSISTANT": "true",
-        "PHOENIX_AGENTS_DISABLE_BASH": "true",
-    }
-    return Installed("Phoenix", [str(command), "serve"], environment, port, "/healthz")
-
-
-def mlflow(command: Path, directory: Path) -> Installed:
-    """Return MLflow, with one worker and no jobs."""
-    port = free_port()
-    options = ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    store = ["--backend-store-uri", f"sqlite:///{directory}/mlflow.db", "--artifacts-destination", f"{directory}/files"]
-    environment = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    return Installed("MLflow", [str(command), "server", *options, *store], environment, port, "/health")
+        return f"http://{self.host}:{self.port}"
 
 
 @contextmanager
@@ -77,7 +53,7 @@ def started(servers: list[Installed], directory: Path) -> Iterator[None]:
 def start(server: Installed, directory: Path, running: ExitStack) -> subprocess.Popen[bytes]:
     """Start a process with a group of its own, in which all stay that it starts itself; ``running`` ends the group."""
     environment = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
-    with log_of(server, directory).open("wb") as log:
+    with log_of(server, directory).open("ab") as log:
         process = subprocess.Popen(
             server.command,
             env=environment | {"HOME": str(directory)} | dict(server.environment),

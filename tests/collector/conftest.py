@@ -1,0 +1,125 @@
+"""The Collector's binary, what stands behind and before it, and the figures that are told at the end."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from collectors import CONFIGURATIONS, Collector
+from received import Backend
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from plan import Plan
+
+_APPLICATION = Path(__file__).with_name("application.py")
+_figures = pytest.StashKey[list[str]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_figures] = []
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    for line in config.stash[_figures]:
+        terminalreporter.write_line(line)
+
+
+@pytest.fixture
+def report(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Return a function that notes a line, to be told at the end of the run."""
+    return request.config.stash[_figures].append
+
+
+@pytest.fixture(scope="session")
+def otelcol() -> str:
+    """Return the path of the binary; ``make collector`` builds it."""
+    command = [CONFIGURATIONS / "build", "--find"]
+    found = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    if found.returncode:
+        pytest.skip(found.stderr.strip())
+    return found.stdout.strip()
+
+
+@pytest.fixture
+def collector(otelcol: str, tmp_path: Path) -> Iterator[Callable[..., Collector]]:
+    """Return a function that makes a Collector, not yet started; all end with the test."""
+    made: list[Collector] = []
+
+    def make(*configurations: str | Path, **options: Any) -> Collector:
+        made.append(Collector(otelcol, tmp_path, *configurations, **options))
+        return made[-1]
+
+    yield make
+    for each in reversed(made):
+        each.__exit__()
+
+
+@pytest.fixture
+def backend() -> Iterator[Backend]:
+    with Backend() as backend:
+        yield backend
+
+
+@pytest.fixture
+def backends() -> Iterator[Callable[[int], list[Backend]]]:
+    """Return a function that starts so many backends."""
+    started: list[Backend] = []
+
+    def start(count: int) -> list[Backend]:
+        started.extend(Backend().__enter__() for _ in range(count))
+        return started[-count:]
+
+    yield start
+    for each in started:
+        each.__exit__(None, None, None)
+
+
+@pytest.fixture
+def applications() -> Iterator[Callable[..., Applications]]:
+    """Return a function that starts the applications of a plan, each exporting to one of the addresses."""
+    started: list[Applications] = []
+
+    def start(plan: Plan, *urls: str, environment: Mapping[str, str] | None = None) -> Applications:
+        started.append(Applications(plan, urls, environment or {}))
+        return started[-1]
+
+    yield start
+    for each in started:
+        each.end()
+
+
+class Applications:
+    """The processes of a plan, running."""
+
+    def __init__(self, plan: Plan, urls: Sequence[str], environment: Mapping[str, str]) -> None:
+        self._processes = [
+            subprocess.Popen(
+                [sys.executable, str(_APPLICATION), plan.to_json(), str(number), urls[number % len(urls)]],
+                env={**_without_telemetry(os.environ), "PYTHONPATH": os.pathsep.join(sys.path), **environment},
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            for number in range(plan.processes)
+        ]
+
+    def wait(self, seconds: float = 120) -> None:
+        """Wait until all have ended, which they do when all is exported; they have nothing to complain of."""
+        said = [process.communicate(timeout=seconds)[1] for process in self._processes]
+        assert (said, [process.returncode for process in self._processes]) == ([""] * len(said), [0] * len(said))
+
+    def end(self) -> None:
+        for process in self._processes:
+            process.kill()
+            process.wait(10)
+
+
+def _without_telemetry(environment: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in environment.items() if not name.startswith("OTEL_")}

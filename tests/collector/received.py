@@ -1,0 +1,154 @@
+"""What arrives behind the Collectors, and how it compares with what was planned."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from typing import TYPE_CHECKING, NamedTuple
+
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from starlette.responses import Response
+
+from otel_sessions.viewer import OTLPReceiver
+from otel_sessions.viewer._decode import _mapping
+from otel_sessions.viewer._receiver import MAX_BODY_BYTES, _decompressed
+from plan import TURN_NUMBER, Key
+from servers import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from starlette.requests import Request
+
+    from plan import Plan
+
+
+class Arrived(NamedTuple):
+    """A span as it came over the wire."""
+
+    name: str
+    trace_id: str
+    span_id: str
+    trace_state: str
+    is_error: bool
+    service: str
+    attributes: dict[str, object]
+
+    @property
+    def key(self) -> Key:
+        return Key(str(self.attributes.get("session.id")), int(self.attributes.get(TURN_NUMBER, 0)), self.name)
+
+
+class Backend(OTLPReceiver):
+    """Takes OTLP of all signals, and keeps it, with the headers of the requests for traces."""
+
+    def __init__(self) -> None:
+        self.headers: list[dict[str, str]] = []
+        self._others: list[tuple[str, bytes]] = []
+        super().__init__()
+
+    async def _receive_traces(self, request: Request) -> Response:
+        self.headers.append(dict(request.headers))
+        return await super()._receive_traces(request)
+
+    async def _ignore(self, request: Request) -> Response:
+        body = await request.body()
+        self._others.append((request.url.path, _decompressed(body, request, MAX_BODY_BYTES)))
+        return Response(media_type="application/x-protobuf")
+
+    def spans(self) -> list[Arrived]:
+        return spans_in(self.bodies)
+
+    def log_records(self) -> list[dict[str, object]]:
+        """Return the attributes of the log records, with the name of the event as ``event.name``."""
+        requests = [ExportLogsServiceRequest.FromString(body) for path, body in self._others if path == "/v1/logs"]
+        return [
+            {**_mapping(record.attributes), "event.name": record.event_name}
+            for request in requests
+            for of_resource in request.resource_logs
+            for of_scope in of_resource.scope_logs
+            for record in of_scope.log_records
+        ]
+
+    def metrics(self) -> list[ExportMetricsServiceRequest]:
+        return [ExportMetricsServiceRequest.FromString(body) for path, body in self._others if path == "/v1/metrics"]
+
+
+def spans_in(bodies: Iterable[bytes]) -> list[Arrived]:
+    """Return the spans of OTLP requests for traces."""
+    requests = [ExportTraceServiceRequest.FromString(body) for body in bodies]
+    return [
+        Arrived(
+            span.name,
+            span.trace_id.hex(),
+            span.span_id.hex(),
+            span.trace_state,
+            span.status.code == span.status.STATUS_CODE_ERROR,
+            next((pair.value.string_value for pair in of_resource.resource.attributes if pair.key == "service.name"), ""),
+            _mapping(span.attributes),
+        )
+        for request in requests
+        for of_resource in request.resource_spans
+        for of_scope in of_resource.scope_spans
+        for span in of_scope.spans
+    ]
+
+
+class Tally(NamedTuple):
+    """What has arrived of a plan.
+
+    Attributes:
+        lost: Spans that were made and have not arrived.
+        doubled: How many more times than once spans have arrived, summed up.
+        unknown: Spans that nobody has made.
+    """
+
+    lost: list[Key]
+    doubled: int
+    unknown: list[Key]
+
+
+def tally(plan: Plan, spans: Iterable[Arrived]) -> Tally:
+    made, arrived = set(plan.keys()), Counter(span.key for span in spans)
+    return Tally(sorted(made - arrived.keys()), arrived.total() - len(arrived), sorted(arrived.keys() - made))
+
+
+def session_ids(spans: Iterable[Arrived]) -> set[str]:
+    return {str(span.attributes.get("session.id")) for span in spans}
+
+
+def partial(plan: Plan, spans: Iterable[Arrived]) -> list[str]:
+    """Return the sessions of which some spans have arrived and others not."""
+    arrived = {span.key for span in spans}
+    numbers = {plan.session_id(number): number for number in range(plan.sessions)}
+    seen = {key.session_id for key in arrived}
+    return sorted(each for each in seen if not arrived.issuperset(plan.keys_of(numbers[each])))
+
+
+def split(groups: Iterable[Iterable[Arrived]]) -> list[str]:
+    """Return the sessions that are in more than one of the groups."""
+    places: defaultdict[str, set[int]] = defaultdict(set)
+    for number, spans in enumerate(groups):
+        for session_id in session_ids(spans):
+            places[session_id].add(number)
+    return sorted(each for each, numbers in places.items() if len(numbers) > 1)
+
+
+def wait_for_spans(backends: Iterable[Backend], count: int, seconds: float = 60) -> int:
+    """Wait until so many spans have arrived at all backends together, and none for a while; return how many."""
+    known: dict[int, int] = {}
+
+    def arrived() -> int:
+        total = 0
+        for backend in backends:
+            bodies = backend.bodies
+            for body in bodies:
+                key = id(body)
+                if key not in known:
+                    known[key] = len(spans_in([body]))
+                total += known[key]
+        return total
+
+    return eventually(arrived, lambda total: total >= count, seconds)
