@@ -1,12 +1,12 @@
 """One of the applications: holds its turns of a plan, with the plug-in, and exports them over OTLP in batches.
 
-``python application.py PLAN NUMBER URL`` prints how many spans it has made, as JSON. The exporter and the sampler are
-configured by the environment, as everybody's are.
+``python application.py PLAN NUMBER URL``. The exporter is configured by the environment, as everybody's is; the sampler
+keeps SESSION_RATIO of the sessions, if that is set.
 """
 
 from __future__ import annotations
 
-import json
+import os
 import sys
 import time
 
@@ -21,7 +21,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from otel_sessions import check, set_session, turn
-from otel_sessions.sdk import instrument
+from otel_sessions.sdk import ParentBasedSessionRatio, instrument
 from plan import MODEL_CALL, TURN_NUMBER, Plan
 
 _BATCH = 200
@@ -30,7 +30,8 @@ _TURNS_BETWEEN_FLUSHES = 400  # fewer spans than the queue of the batch processo
 
 def main(plan: Plan, process: int, url: str) -> None:
     resource = Resource.create({"service.name": f"application-{process}"})
-    tracers, loggers = TracerProvider(resource=resource), LoggerProvider(resource=resource)
+    sampler = ParentBasedSessionRatio(float(os.environ.get("SESSION_RATIO", "1")))
+    tracers, loggers = TracerProvider(sampler, resource), LoggerProvider(resource=resource)
     exporter = OTLPSpanExporter(f"{url}/v1/traces")
     tracers.add_span_processor(BatchSpanProcessor(exporter, max_export_batch_size=_BATCH))
     loggers.add_log_record_processor(BatchLogRecordProcessor(OTLPLogExporter(f"{url}/v1/logs")))
@@ -50,7 +51,6 @@ def main(plan: Plan, process: int, url: str) -> None:
         time.sleep(plan.pause)
     tracers.shutdown()
     loggers.shutdown()
-    sys.stdout.write(json.dumps({"turns": made}))
 
 
 def hold(plan: Plan, number: int, number_of_turn: int) -> None:
