@@ -137,18 +137,15 @@ def split(groups: Iterable[Iterable[Arrived]]) -> list[str]:
 
 
 def wait_for_spans(backends: Iterable[Backend], count: int, seconds: float = 60) -> int:
-    """Wait until so many spans have arrived at all backends together, and none for a while; return how many."""
-    known: dict[int, int] = {}
+    """Wait until so many different spans have arrived at all backends together; return how many have."""
+    seen: set[str] = set()
+    read = dict.fromkeys(backends, 0)
 
     def arrived() -> int:
-        total = 0
-        for backend in backends:
-            bodies = backend.bodies
-            for body in bodies:
-                key = id(body)
-                if key not in known:
-                    known[key] = len(spans_in([body]))
-                total += known[key]
-        return total
+        for backend, done in read.items():
+            bodies = backend.bodies[done:]
+            seen.update(span.span_id for span in spans_in(bodies))
+            read[backend] += len(bodies)
+        return len(seen)
 
-    return eventually(arrived, lambda total: total >= count, seconds)
+    return eventually(arrived, lambda found: found >= count, seconds)
