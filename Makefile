@@ -58,14 +58,14 @@ package: $(VENV)/.package $(VENV)/.test  ## Builds the wheel, and tries it in an
 e2e: export E2E_PHOENIX_COMMAND := $(abspath .venv-phoenix/bin/phoenix)
 e2e: export E2E_MLFLOW_COMMAND := $(abspath .venv-mlflow/bin/mlflow)
 e2e: $(VENV)/.e2e .venv-phoenix/.server .venv-mlflow/.server  ## One run in real Phoenix and real MLflow; writes docs/images/, where there is a Chromium
-	$(BIN)/python tests/e2e/alone.py $(BIN)/python -m pytest tests/e2e --timeout=400 --session-timeout=900 $(ARGS)
+	$(BIN)/python tests/alone.py $(BIN)/python -m pytest tests/e2e --timeout=400 --session-timeout=900 $(ARGS)
 
 collector:  ## The Collector that the configurations are tried on: yours, or one that is built, once, in about 5 minutes
 	@collector-config/build
 
 test-collector: $(VENV)/.collector  ## The configurations of collector-config/, on that Collector, with what else they need
 	@collector-config/build > /dev/null || [ $$? -eq 3 ] # 3: there is nothing to build it with, and the tests are skipped
-	$(BIN)/python -m pytest tests/collector $(ARGS)
+	$(BIN)/python tests/alone.py $(BIN)/python -m pytest tests/collector $(ARGS)
 
 bench bench-quick behaviour behaviour-quick: export VENV := .venv-bench
 bench bench-quick behaviour behaviour-quick: export CONSTRAINTS := constraints/bench.txt

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import TypeVar
 
+    from typing_extensions import Self
+
     _T = TypeVar("_T")
 
 _STARTS_WITHIN = 120.0
@@ -48,6 +50,41 @@ def started(servers: list[Installed], directory: Path) -> Iterator[None]:
         for server, process in zip(servers, processes, strict=True):
             wait_for(server, process, directory)
         yield
+
+
+class Restartable:
+    """A server that can be stopped, killed and started again with what it has on its disk."""
+
+    def __init__(self, installed: Installed, directory: Path) -> None:
+        self._installed, self._directory = installed, directory
+        self._running = ExitStack()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> Self:
+        """Start it, and wait until it is ready."""
+        self._process = start(self._installed, self._directory, self._running)
+        wait_for(self._installed, self._process, self._directory)
+        return self
+
+    def stop(self) -> None:
+        """End it as an orchestrator does, with time to send what it holds."""
+        self._running.close()
+
+    def kill(self) -> None:
+        """End it as a crash does."""
+        assert self._process is not None
+        self._running.pop_all()
+        signal_group(self._process, signal.SIGKILL)
+        self._process.wait(10)
+
+    def log(self) -> str:
+        return log_of(self._installed, self._directory).read_text(errors="replace")
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
 
 def start(server: Installed, directory: Path, running: ExitStack) -> subprocess.Popen[bytes]:

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import signal
 import subprocess
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
 
-from servers import Installed, eventually, free_port, start, stop, wait_for
+from servers import Installed, Restartable, eventually, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from typing_extensions import Self
-
 CONFIGURATIONS = Path(__file__).parents[2] / "collector-config"
 
 
-class Collector:
+class Collector(Restartable):
     """One Collector, which can be stopped, killed and started again with what it has on its disk.
 
     Args:
@@ -59,9 +55,8 @@ class Collector:
             **(environment or {}),
         }
         command = [*inside, otelcol, *files]
-        self._installed = Installed(self.name, command, self.environment, self._ports["health"], "/", host)
-        self._running = ExitStack()
-        self.process: subprocess.Popen[bytes] | None = None
+        installed = Installed(self.name, command, self.environment, self._ports["health"], "/", host)
+        super().__init__(installed, self.directory)
 
     @property
     def grpc(self) -> str:
@@ -73,28 +68,6 @@ class Collector:
         """Where it takes OTLP over HTTP, as a base URL."""
         return f"http://{self.host}:{self._ports['http']}"
 
-    def start(self) -> Self:
-        """Start it, and wait until it is ready."""
-        self.process = start(self._installed, self.directory, self._running)
-        wait_for(self._installed, self.process, self.directory)
-        return self
-
-    def stop(self) -> None:
-        """End it as an orchestrator does, with time to send what it holds."""
-        assert self.process is not None
-        self._running.pop_all()
-        stop(self.process)
-
-    def kill(self) -> None:
-        """End it as a crash does."""
-        assert self.process is not None
-        self._running.pop_all()
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait(10)
-
-    def log(self) -> str:
-        return (self.directory / f"{self.name}.log").read_text(errors="replace")
-
     def metric(self, name: str) -> float:
         """Return the sum of one of its own metrics, over all of its series."""
         url = f"http://{self.host}:{self._ports['metrics']}/metrics"
@@ -104,12 +77,6 @@ class Collector:
     def drained(self, seconds: float = 30) -> bool:
         """Wait until its sending queues are empty; tell whether they are."""
         return eventually(lambda: self.metric("otelcol_exporter_queue_size") == 0, bool, seconds)
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(self, *_: object) -> None:
-        self._running.close()
 
 
 def validate(otelcol: str, *configurations: str | Path, environment: Mapping[str, str] | None = None) -> str:

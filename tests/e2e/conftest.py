@@ -77,7 +77,7 @@ class Kind(NamedTuple):
     @property
     def why_not(self) -> str | None:
         """Why it can't be started here; ``None`` if it can."""
-        if self.api is Phoenix and not os.environ.get("E2E_ALONE"):
+        if self.api is Phoenix and not os.environ.get("ALONE"):
             return "no network namespace: its port for gRPC would be open to everybody"
         return None if self.command.exists() else f"{self.key} is not installed: make e2e does that"
 

@@ -1,7 +1,8 @@
 """Runs a command where there is no network but loopback: ``python alone.py command ...``.
 
 Phoenix opens a port for gRPC on every interface, whatever PHOENIX_HOST says. In a network namespace of its own nobody
-can reach it. Where none can be made the command runs as it is, without ``E2E_ALONE`` in its environment.
+can reach it, and whatever network a test makes in there is nobody else's. Where none can be made the command runs as it is,
+without ``ALONE`` in its environment.
 """
 
 from __future__ import annotations
@@ -21,10 +22,10 @@ _INSIDE = "--inside"
 def main(command: list[str]) -> None:
     if command[0] == _INSIDE:
         bring_loopback_up()
-        replace(command[1:], os.environ | {"E2E_ALONE": "1"})
+        replace(command[1:], os.environ | {"ALONE": "1"})
     namespace = next(filter(can_be_made, (["--net"], ["--net", "--map-root-user"])), None)
     if namespace is None:
-        sys.stdout.write("e2e: no network namespace can be made here, so Phoenix is left out\n")
+        sys.stdout.write("no network namespace can be made here: what needs one is left out\n")
         sys.stdout.flush()
         replace(command, os.environ)
     replace(["unshare", *namespace, sys.executable, __file__, _INSIDE, *command], os.environ)
