@@ -60,6 +60,11 @@ class Restartable:
         self._running = ExitStack()
         self._process: subprocess.Popen[bytes] | None = None
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
     def start(self) -> Self:
         """Start it, and wait until it is ready."""
         self._process = start(self._installed, self._directory, self._running)

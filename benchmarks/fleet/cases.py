@@ -1,0 +1,102 @@
+"""Which configurations are measured, each with what it sends to."""
+
+from __future__ import annotations
+
+import json
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from collectors import Collector
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_HERE = Path(__file__).parent
+_SINK = _HERE / "sink.yaml"
+_IN_MEMORY = _HERE / "in-memory.yaml"
+_BY_TRACE = _HERE / "by-trace.yaml"
+
+BY_SESSION = "agent.yaml"
+BY_SESSION_IN_MEMORY = "agent.yaml, queue in memory"
+BY_TRACE = "agent.yaml, by trace id"
+BY_TRACE_IN_MEMORY = "agent.yaml, by trace id, queue in memory"
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A configuration to measure.
+
+    Attributes:
+        name: Of it, in the table.
+        configurations: The files, a later one merged over the former.
+        environment: What they read, beside the addresses.
+        what: It does, in the table.
+    """
+
+    name: str
+    what: str
+    configurations: tuple[str | Path, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+CASES = (
+    Case("receive and drop", "the floor: OTLP in, nothing out", (_SINK,)),
+    Case(BY_SESSION, "routes by session, queue on disk", ("agent.yaml",)),
+    Case(BY_TRACE, "the same, by trace id", ("agent.yaml", _BY_TRACE)),
+    Case(BY_SESSION_IN_MEMORY, "routes by session", ("agent.yaml", _IN_MEMORY)),
+    Case(BY_TRACE_IN_MEMORY, "the same, by trace id", ("agent.yaml", _BY_TRACE, _IN_MEMORY)),
+    Case("agent-session-tail.yaml", "one trace per session, routed by it, queue on disk", ("agent-session-tail.yaml",)),
+    Case("gateway.yaml", "all kept; users hashed, a dialect, queue on disk", ("gateway.yaml",), {"USER_SALT": "5f1c"}),
+    Case(
+        "gateway.yaml at 10 %",
+        "a tenth of the sessions kept",
+        ("gateway.yaml",),
+        {"USER_SALT": "5f1c", "SESSION_PERCENT": "10"},
+    ),
+    Case(
+        "gateway-session-tail.yaml",
+        "holds sessions for 1 s, keeps 10 %",
+        ("gateway-session-tail.yaml",),
+        {"DECISION_WAIT": "1s", "SESSION_PERCENT": "10", "SESSIONS_IN_MEMORY": "200000"},
+    ),
+    Case("metrics.yaml", "spans to metrics", ("metrics.yaml",)),
+    Case("secure.yaml", "TLS, a token, a tenant", ("secure.yaml",)),
+)
+
+
+class Fleet:
+    """The Collectors of the cases, and those that they send to, which are not measured; all run while the block lasts."""
+
+    def __init__(self, otelcol: str, directory: Path) -> None:
+        self._otelcol, self._directory = otelcol, directory
+        self._running = ExitStack()
+        self._sinks: list[Collector] = []
+
+    def __enter__(self) -> Fleet:
+        """Start the sinks."""
+        self._sinks = [self._started(Case(f"sink-{number}", "", (_SINK,))) for number in range(3)]
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop everything."""
+        self._running.close()
+
+    def start(self, case: Case) -> Collector:
+        """Start the Collector of a case."""
+        return self._started(case)
+
+    def _started(self, case: Case) -> Collector:
+        targets = {}
+        if self._sinks:
+            gateways = json.dumps([sink.grpc for sink in self._sinks])
+            targets = {"GATEWAYS": gateways, "BACKEND_ENDPOINT": self._sinks[0].http}
+        collector = Collector(
+            self._otelcol,
+            self._directory,
+            *case.configurations,
+            name=case.name.replace(" ", "-").replace(",", "").replace("%", "percent"),
+            environment={"MEMORY_LIMIT_MIB": "4000", "MEMORY_SPIKE_MIB": "800", **targets, **case.environment},
+        )
+        return self._running.enter_context(collector)

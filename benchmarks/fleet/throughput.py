@@ -1,0 +1,86 @@
+"""Spans per second of CPU through each configuration. The sender and what is behind it are not counted.
+
+A round sends the same requests to each Collector in turn, in another order each time; the CPU of a Collector is read when
+it has sent what it keeps. Each round has sessions of its own, as a tail sampler remembers those it knows.
+"""
+
+from __future__ import annotations
+
+import http.client
+import random
+import time
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import psutil
+
+from .payloads import BATCH, requests_for
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from collectors import Collector
+
+_PATIENCE = 60.0
+_SETTLED = 1.5
+"""Seconds after the last request: longer than a tail sampler waits, and than batches do."""
+
+
+def measure(collectors: Mapping[str, Collector], rounds: int, requests: int) -> dict[str, list[float]]:
+    """Return the spans per CPU-second of each round, by the name of the case."""
+    found: dict[str, list[float]] = {name: [] for name in collectors}
+    order = random.Random(rounds)  # noqa: S311  # the same orders in each run
+    names = list(collectors)
+    for number in range(-1, rounds):  # one to warm up
+        bodies = requests_for(f"round-{number}", requests)
+        order.shuffle(names)
+        for name in names:
+            seconds = cpu_for(collectors[name], bodies)
+            if number >= 0:
+                found[name].append(requests * BATCH / seconds)
+    return found
+
+
+def cpu_for(collector: Collector, bodies: Sequence[bytes]) -> float:
+    """Return the seconds of CPU that a Collector takes for these requests."""
+    before = cpu_of(collector)
+    send(collector, bodies)
+    deadline = time.monotonic() + _PATIENCE
+    time.sleep(_SETTLED)
+    while not is_settled(collector):
+        if time.monotonic() > deadline:
+            message = f"{collector.name} has not sent all after {_PATIENCE:.0f} s"
+            raise RuntimeError(message)
+        time.sleep(0.2)
+    return cpu_of(collector) - before
+
+
+def send(collector: Collector, bodies: Sequence[bytes]) -> None:
+    """Send requests one after the other, as an exporter does: uncompressed, on one connection."""
+    address = urlsplit(collector.http)
+    assert address.hostname is not None
+    connection = http.client.HTTPConnection(address.hostname, address.port, timeout=_PATIENCE)
+    for body in bodies:
+        connection.request("POST", "/v1/traces", body, {"Content-Type": "application/x-protobuf"})
+        response = connection.getresponse()
+        response.read()
+        if response.status != http.client.OK:
+            message = f"{collector.name} has answered {response.status}"
+            raise RuntimeError(message)
+    connection.close()
+
+
+def is_settled(collector: Collector) -> bool:
+    """Tell whether nothing waits in it."""
+    return collector.metric("otelcol_exporter_queue_size") == 0
+
+
+def cpu_of(collector: Collector) -> float:
+    """Return the seconds of CPU that its process has taken so far."""
+    times = psutil.Process(collector.pid).cpu_times()
+    return float(times.user + times.system)
+
+
+def resident_of(collector: Collector) -> int:
+    """Return its resident memory in bytes."""
+    return int(psutil.Process(collector.pid).memory_info().rss)
