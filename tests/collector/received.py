@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple
 
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
@@ -42,7 +43,7 @@ class Arrived(NamedTuple):
 
 
 class Backend(OTLPReceiver):
-    """Takes OTLP of all signals, and keeps it, with the headers of the requests for traces."""
+    """Takes OTLP of all signals, and keeps it; ``headers`` has those of each of the ``bodies``, in their order."""
 
     def __init__(self) -> None:
         self.headers: list[dict[str, str]] = []
@@ -50,8 +51,10 @@ class Backend(OTLPReceiver):
         super().__init__()
 
     async def _receive_traces(self, request: Request) -> Response:
-        self.headers.append(dict(request.headers))
-        return await super()._receive_traces(request)
+        response = await super()._receive_traces(request)
+        if response.status_code == HTTPStatus.OK:
+            self.headers.append(dict(request.headers))
+        return response
 
     async def _ignore(self, request: Request) -> Response:
         body = await request.body()
