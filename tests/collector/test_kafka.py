@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import secrets
 from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -11,10 +12,9 @@ import pytest
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from starlette.responses import Response
 
-from collectors import Collector, validate
 from kafka_broker import Broker, libraries, why_not
 from plan import Plan
 from received import Backend, spans_in, split, tally, wait_for_spans
@@ -22,6 +22,8 @@ from servers import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from collectors import Collector
 
 pytestmark = pytest.mark.timeout(400)  # the first run fetches the broker
 
@@ -94,11 +96,6 @@ def fleet(broker, collector, backends, tmp_path):
     return start
 
 
-@pytest.mark.parametrize("configuration", ["kafka-agent.yaml", "kafka-gateway.yaml"])
-def test_the_configuration_is_valid(otelcol, configuration):
-    assert validate(otelcol, configuration) == ""
-
-
 def test_a_session_is_in_one_partition_and_goes_through_one_gateway(broker, fleet, applications, report):
     """Its turns are held in two processes, each beside an agent of its own, in many batches."""
     plan = Plan("partitioned", sessions=2000, turns=2)
@@ -150,16 +147,38 @@ def _log_records(backends):
 
 def test_a_trace_id_that_a_client_brings_along_is_not_believed(fleet):
     running = fleet()
-    provider = TracerProvider(shutdown_on_exit=False)
-    provider.add_span_processor(SimpleSpanProcessor(OTLPSpanExporter(f"{running.urls[0]}/v1/traces")))
     forged = {"otel_sessions.trace_id": "0123456789abcdef0123456789abcdef"}
-    others = [{}, {"session.id": "conv-42"}, {"session.id": 42}]
-    made = [provider.get_tracer("tests").start_span("work", attributes={**forged, **each}) for each in others]
+    made = send(running.urls[0], [{**forged, **each} for each in ({}, {"session.id": "conv-42"}, {"session.id": 42})])
+    wait_for_spans(running.backends, 3)
+    assert {span.trace_id for span in running.spans()} == made
+
+
+def test_a_turn_that_is_larger_than_a_message_arrives_in_several(broker, fleet):
+    """Kafka takes 1 MB, and what is too large is refused for ever."""
+    running = fleet()
+    send(running.urls[0], [{"session.id": "conv-42", "input.value": secrets.token_hex(50_000)} for _ in range(40)])
+    wait_for_spans(running.backends, 40)
+    assert [len(span.attributes["input.value"]) for span in running.spans()] == [100_000] * 40
+    assert sorted(map(bool, broker.messages(running.traces).values())) == [False] * 5 + [True]
+
+
+def test_a_span_that_is_larger_than_a_message_is_cut_and_takes_no_other_with_it(fleet):
+    running = fleet()
+    lengths = [1000, 2_000_000, 1000, 1000]
+    send(running.urls[0], [{"session.id": "conv-42", "input.value": secrets.token_hex(each // 2)} for each in lengths])
+    wait_for_spans(running.backends, 4, seconds=20)
+    assert sorted(len(span.attributes["input.value"]) for span in running.spans()) == [1000, 1000, 1000, 200_000]
+
+
+def send(url, spans):
+    """Export spans with these attributes in one request; return their trace ids."""
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(f"{url}/v1/traces")))
+    made = [provider.get_tracer("tests").start_span("work", attributes=each) for each in spans]
     for span in made:
         span.end()
     provider.shutdown()
-    wait_for_spans(running.backends, 3)
-    assert {span.trace_id for span in running.spans()} == {f"{span.context.trace_id:032x}" for span in made}
+    return {f"{span.context.trace_id:032x}" for span in made}
 
 
 def test_another_gateway_goes_on_where_one_was_killed(fleet, applications, report):
