@@ -9,7 +9,7 @@ CORE := $(wildcard src/otel_sessions/_*.py src/otel_sessions/sdk.py)
 comma := ,
 space := $(subst ,, )
 
-.PHONY: demo test lint types imports docs package e2e collector test-collector bench bench-quick behaviour behaviour-quick soak soak-quick fuzz fuzz-quick constraints clean
+.PHONY: demo test lint types imports docs package e2e collector test-collector bench bench-quick bench-fleet bench-fleet-quick behaviour behaviour-quick soak soak-quick fuzz fuzz-quick constraints clean
 
 demo: $(VENV)/.demo  ## A multi-turn chat, exported by OTLP and shown by session
 	@$(BIN)/otel-sessions demo
@@ -66,6 +66,17 @@ collector:  ## The Collector that the configurations are tried on: yours, or one
 test-collector: $(VENV)/.collector  ## The configurations of collector-config/, on that Collector, with what else they need
 	@collector-config/build > /dev/null || [ $$? -eq 3 ] # 3: there is nothing to build it with, and the tests are skipped
 	$(BIN)/python tests/alone.py $(BIN)/python -m pytest tests/collector $(ARGS)
+
+bench-fleet bench-fleet-quick: export PYTHONPATH := tests:tests/collector
+bench-fleet: $(VENV)/.collector  ## What each configuration takes, and a simulation of a fleet: writes benchmarks/results/
+	$(BIN)/python -m benchmarks.fleet
+	$(BIN)/python -m benchmarks.fleet.clickhouse
+	$(BIN)/python -m benchmarks.fleet.simulation
+
+bench-fleet-quick: $(VENV)/.collector  ## The same in seconds; writes nothing
+	$(BIN)/python -m benchmarks.fleet --quick
+	$(BIN)/python -m benchmarks.fleet.clickhouse --quick
+	$(BIN)/python -m benchmarks.fleet.simulation --quick
 
 bench bench-quick behaviour behaviour-quick: export VENV := .venv-bench
 bench bench-quick behaviour behaviour-quick: export CONSTRAINTS := constraints/bench.txt

@@ -1,0 +1,69 @@
+"""The page about what a fleet of Collectors takes. Pure."""
+
+from __future__ import annotations
+
+from statistics import median, quantiles
+from typing import TYPE_CHECKING
+
+from .cases import BY_SESSION, BY_SESSION_IN_MEMORY, BY_TRACE, BY_TRACE_IN_MEMORY, CASES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+_BAR = 0.9
+
+_WHAT = """\
+# A fleet of Collectors
+
+{date}, Linux x86_64, {cores} cores. OpenTelemetry Collector {version}. Written by `python -m benchmarks.fleet`.
+
+Spans per second of the CPU of one Collector, by configuration: requests of 512 spans made by our SDK ({size:.0f} bytes a span), over OTLP/HTTP, uncompressed. The sender
+and what is behind the Collector are not counted. {rounds} rounds of {spans:,} spans; in each round every configuration in turn, in another order. Medians, with
+quartiles. Absolute figures depend on the machine; sender, sinks and all Collectors shared these cores.
+"""
+
+
+def text(found: Mapping[str, Sequence[float]], facts: Mapping[str, object], in_memory: float, on_disk: float) -> str:
+    """Return the page."""
+    parts = [
+        _WHAT.format(**facts),
+        _table(("configuration", "does", "spans per CPU-second", "quartiles"), _rows(found)),
+        "## By session, and by trace",
+        _routing(found),
+        "## What is held",
+        f"- A span that waits in the memory of `gateway-session-tail.yaml`: **{in_memory:,.0f} bytes** of resident memory.\n"
+        f"- A span that waits on the disk of `agent.yaml`, its gateways away: **{on_disk:,.0f} bytes**.",
+    ]
+    return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+def _rows(found: Mapping[str, Sequence[float]]) -> list[tuple[str, ...]]:
+    return [
+        (case.name, case.what, f"{median(found[case.name]):,.0f}", _quartiles(found[case.name]))
+        for case in CASES
+        if case.name in found
+    ]
+
+
+def _routing(found: Mapping[str, Sequence[float]]) -> str:
+    rows = [
+        _ratio("queue on disk, as it stands", found[BY_SESSION], found[BY_TRACE]),
+        _ratio("queue in memory", found[BY_SESSION_IN_MEMORY], found[BY_TRACE_IN_MEMORY]),
+    ]
+    return _table(("`agent.yaml`", "ratio", "quartiles", "bar", "verdict"), rows)
+
+
+def _ratio(what: str, by_session: Sequence[float], by_trace: Sequence[float]) -> tuple[str, ...]:
+    ratios = [session / trace for session, trace in zip(by_session, by_trace, strict=True)]
+    value = median(by_session) / median(by_trace)
+    low, _, high = quantiles(ratios, n=4)
+    return what, f"{value:.2f}", f"{low:.2f} to {high:.2f}", f"≥ {_BAR:.2f}", "met" if value >= _BAR else "**not met**"
+
+
+def _quartiles(samples: Sequence[float]) -> str:
+    low, _, high = quantiles(samples, n=4)
+    return f"{low:,.0f} to {high:,.0f}"
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (header, ["---"] * len(header), *rows))
