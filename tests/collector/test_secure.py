@@ -250,7 +250,7 @@ _GZIP = {"content_encoding": "gzip"}
         pytest.param(gzip.compress(_SOME)[:30], _GZIP, 400, id="cut-off-gzip"),
         pytest.param(b"abc", _GZIP, 400, id="no-gzip"),
         pytest.param(gzip.compress(bytes(100 * MIB)), _GZIP, 400, id="gzip-bomb"),
-        pytest.param(bytes(9 * MIB), {}, 400, id="too-large"),
+        pytest.param(bytes(21 * MIB), {}, 400, id="too-large"),
         pytest.param(_SOME, {"content_encoding": "zstd"}, 400, id="another-compression"),
         pytest.param(_SOME, {"content_type": "text/plain"}, 415, id="text"),
         pytest.param(_SOME, {"x_long": "a" * 2 * MIB}, 431, id="huge-header"),
@@ -350,6 +350,18 @@ def test_through_an_agent_nothing_is_lost_while_all_of_it_is_replaced(
         told = tally(plan, backend.spans())
     report(f"secure agent and gateway, all replaced: {len(told.lost)} of 2700 spans lost, {told.doubled} twice")
     assert (told.lost, told.unknown) == ([], [])
+
+
+def test_long_conversations_go_through_in_requests_that_the_gateway_takes(collector, secured, backend):
+    gateway = secured(backend.url, MAX_REQUEST_BYTES="5000000")
+    files = {"TOKEN_FILE": str(gateway.tokens), "CA_FILE": str(gateway.authority.file)}
+    agent = collector("secure-agent.yaml", environment={"GATEWAY_ENDPOINT": gateway.url, **files}).start()
+    headers = {"content-type": "application/x-protobuf"}
+    for _ in range(10):
+        body = request_of("long" * 4000, 100).SerializeToString()
+        httpx.post(f"{agent.http}/v1/traces", content=body, headers=headers, trust_env=False).raise_for_status()
+    assert wait_for_spans([backend], 1000) == 1000
+    assert len(backend.bodies) > 3
 
 
 @pytest.mark.parametrize("missing", ["TOKEN_FILE", "TLS_CERT_FILE"])
