@@ -6,12 +6,10 @@ import base64
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
 import uuid
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +17,7 @@ import pytest
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from servers import Installed, eventually, free_port, start, stop, tail_of
+from servers import Installed, Restartable, eventually, free_port, start, tail_of
 
 if TYPE_CHECKING:
     from confluent_kafka import Message
@@ -29,14 +27,19 @@ _POM = Path(__file__).with_name("kafka") / "pom.xml"
 _COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
 _FETCHED_WITHIN = 300
 _STARTS_WITHIN = 60.0
+_JAVA_VERSION = 17
 # It lives for a minute: it is to start fast, rather than run fast.
 _JAVA = ("java", "-Xms256m", "-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 
 
 def why_not() -> str | None:
-    """Return what the machine lacks to run a broker."""
+    """Return why this machine can't run a broker, if it can't."""
     lacks = [command for command in ("java", "mvn") if shutil.which(command) is None]
-    return f"no Kafka broker: it needs {' and '.join(lacks)}" if lacks else None
+    if lacks:
+        return f"no Kafka broker: it needs {' and '.join(lacks)}"
+    told = subprocess.run([*_JAVA, "-version"], capture_output=True, text=True, timeout=60, check=True)
+    version = int(re.search(r'version "(\d+)', told.stderr)[1])
+    return f"no Kafka broker: it needs Java {_JAVA_VERSION}, and here is {version}" if version < _JAVA_VERSION else None
 
 
 def libraries() -> Path:
@@ -60,19 +63,18 @@ def _fetch(directory: Path) -> None:
         pytest.fail(f"Apache Kafka can't be fetched:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
 
 
-class Broker:
-    """One broker, which can be killed and started again with what it has on its disk."""
+class Broker(Restartable):
+    """One broker; its log, its settings and its data are in ``directory``."""
 
     def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        self._port, self._controller = free_port(), free_port()
+        self._port, controller = free_port(), free_port()
         self._java = [*_JAVA, "-cp", f"{directory}{os.pathsep}{libraries()}/*"]  # the first for log4j2.properties
         properties = directory / "server.properties"
-        self._installed = Installed("kafka", [*self._java, "kafka.Kafka", str(properties)], {}, self._port, "")
-        self._running = ExitStack()
-        self._process: subprocess.Popen[bytes] | None = None
+        super().__init__(
+            Installed("kafka", [*self._java, "kafka.Kafka", str(properties)], {}, self._port, ""), directory
+        )
         (directory / "log4j2.properties").write_text(_LOGGING)
-        properties.write_text(_PROPERTIES.format(port=self._port, controller=self._controller, data=directory / "data"))
+        properties.write_text(_PROPERTIES.format(port=self._port, controller=controller, data=directory / "data"))
         self._format(properties)
 
     @property
@@ -82,32 +84,23 @@ class Broker:
     def _format(self, properties: Path) -> None:
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
         tool = [*self._java, "kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", f"--config={properties}"]
-        subprocess.run(tool, capture_output=True, timeout=60, check=True)
+        done = subprocess.run(tool, capture_output=True, text=True, timeout=120, check=False)
+        assert done.returncode == 0, done.stderr[-2000:]
 
     def start(self) -> Self:
-        """Start it, and wait until it answers."""
-        self._process = start(self._installed, self.directory, self._running)
+        """Start it, and wait until it answers; it does not speak HTTP."""
+        self._process = start(self._installed, self._directory, self._running)
         if not eventually(self._answers, bool, _STARTS_WITHIN):
-            pytest.fail(f"the broker does not answer:\n{tail_of(self._installed, self.directory)}")
+            pytest.fail(f"the broker does not answer:\n{tail_of(self._installed, self._directory)}")
         return self
 
     def _answers(self) -> bool:
         if self._process.poll() is not None:
-            pytest.fail(f"the broker ended:\n{tail_of(self._installed, self.directory)}")
+            pytest.fail(f"the broker ended:\n{tail_of(self._installed, self._directory)}")
         try:
             return bool(self.admin().list_topics(timeout=1).brokers)
         except KafkaException:
             return False
-
-    def stop(self) -> None:
-        self._running.pop_all()
-        stop(self._process)
-
-    def kill(self) -> None:
-        """End it as a crash does."""
-        self._running.pop_all()
-        self._process.send_signal(signal.SIGKILL)
-        self._process.wait(10)
 
     def admin(self) -> AdminClient:
         return AdminClient({"bootstrap.servers": self.address, "log_level": 0})
@@ -142,12 +135,6 @@ class Broker:
                 found[message.partition()].append(message)
         reader.close()
         return found
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(self, *_: object) -> None:
-        self._running.close()
 
 
 _PROPERTIES = """\
