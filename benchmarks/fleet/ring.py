@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from zlib import crc32
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Container, Iterable, Iterator
 
 POSITIONS = 131_071
 
@@ -95,14 +95,18 @@ def address_of(endpoint: str) -> str:
 def _points(endpoint: str) -> tuple[_Point, ...]:
     start = crc32(endpoint.encode())
     digests = (crc32(number.to_bytes(4, "little"), start) for number in range(_POINTS))
-    return tuple(_Point(digest % POSITIONS, digest, endpoint) for digest in digests)
+    return tuple(sorted(_Point(digest % POSITIONS, digest, endpoint) for digest in digests))
 
 
 def _placed(wanted: Iterable[_Point]) -> Iterator[tuple[int, str]]:
     taken: set[int] = set()
-    for point in wanted:
-        ahead = ((point.position + step) % POSITIONS for step in range(_STEPS))
-        position = next((each for each in ahead if each not in taken), None)
-        if position is not None:
-            taken.add(position)
-            yield position, point.endpoint
+    for position, _, endpoint in wanted:
+        free = position if position not in taken else _free_from(position, taken)
+        if free is not None:
+            taken.add(free)
+            yield free, endpoint
+
+
+def _free_from(position: int, taken: Container[int]) -> int | None:
+    ahead = ((position + step) % POSITIONS for step in range(_STEPS))
+    return next((each for each in ahead if each not in taken), None)

@@ -182,6 +182,14 @@ def test_the_shares_of_all_gateways_are_the_whole_ring(endpoints):
     assert sum(shares.values()) == pytest.approx(1)
 
 
+@pytest.mark.parametrize("form", ["{}", "conversation-{:06d}", "{:032x}"])
+def test_session_ids_that_count_up_are_spread_as_the_ring_is(form):
+    ring = Ring(f"gateway-{number}.gateway.tests" for number in range(10))
+    arrived = Counter(ring.endpoint_of(session_key(form.format(number))) for number in range(20_000))
+    shares = {endpoint: count / 20_000 for endpoint, count in arrived.items()}
+    assert shares == pytest.approx(ring.shares(), rel=0.1)
+
+
 def test_a_ring_of_nothing_is_refused():
     with pytest.raises(ValueError, match="endpoint"):
         Ring([])
