@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import json
 
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+from otel_sessions import set_session
+from otel_sessions.sdk import SessionSpanProcessor
 from plan import Plan
 from received import spans_in, split, tally, wait_for_spans
 
@@ -67,6 +73,20 @@ def test_what_a_gateway_does_not_take_goes_to_it_when_it_is_back(collector, back
     told = tally(plan, [span for group in groups for span in group])
     report(f"a gateway killed and started again: {len(told.lost)} of 2700 spans lost, {told.doubled} twice")
     assert (told.lost, told.unknown, split(groups)) == ([], [], [])
+
+
+def test_what_was_said_may_be_long(collector, backends):
+    """A batch of the SDK of 18 MB, of spans that are each larger than a batch of the agent."""
+    agents, _, received = behind("agent.yaml", collector, backends, 3)
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SessionSpanProcessor())
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(f"{agents[0].http}/v1/traces", timeout=30)))
+    tracer = provider.get_tracer("tests")
+    for number in range(12):
+        with set_session(session_id=f"long-{number}"):
+            tracer.start_span("reply", attributes={"input.value": "x" * 1_500_000}).end()
+    provider.shutdown()
+    assert wait_for_spans(received, 12) == 12
 
 
 def test_dev_keeps_what_arrives_as_lines_of_json(collector, applications, tmp_path):
