@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
@@ -181,9 +180,9 @@ def test_names_that_change_all_the_time_stop_at_the_limit(metrics):
             tracer.start_span("call", attributes={**MODEL_ATTRIBUTES, "llm.model_name": f"m{number}"}).end()
         tracer.start_span("call", attributes=MODEL_ATTRIBUTES).end()
         scrape = eventually(counting.scrape, lambda now: now.total(CALLS, gen_ai_request_model="small") == 2, 15)
-    models = Counter(sample.labels["gen_ai_request_model"] for sample in scrape.samples())
+    models = {sample.labels["gen_ai_request_model"] for sample in scrape.samples()}
     assert scrape.total(CALLS, gen_ai_request_model="small") == 2  # what was known before goes on
-    assert len(models) < 20
+    assert len(models) <= 40  # of 201
 
 
 def test_a_turn_counts_once_whatever_is_above_and_below_it(metrics):
