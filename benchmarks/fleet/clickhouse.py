@@ -76,7 +76,7 @@ SELECT table AS name, toString(sum(rows)), sum(data_compressed_bytes) AS size FR
 WHERE active AND database = currentDatabase() GROUP BY table
 UNION ALL
 SELECT table || ', index ' || name, '', data_compressed_bytes FROM system.data_skipping_indices
-WHERE database = currentDatabase()
+WHERE database = currentDatabase() AND data_compressed_bytes > 100000
 ORDER BY name
 """
 _READ_ALL = "SELECT sum(length(SpanName) + length(mapValues(SpanAttributes)[1])), count() AS Spans "

@@ -35,7 +35,7 @@ ENGINE = AggregatingMergeTree
 PARTITION BY Day
 ORDER BY (Day, SessionId)
 TTL Day + INTERVAL 90 DAY
-SETTINGS ttl_only_drop_parts = 1, index_granularity = 256; -- a page of a list reads few rows, and each is wide
+SETTINGS ttl_only_drop_parts = 1, index_granularity = 64; -- a page of a list reads few rows, and each is wide
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS session_rollup_of_traces TO session_rollup AS
 WITH
