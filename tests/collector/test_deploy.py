@@ -46,8 +46,6 @@ every_compose = pytest.mark.parametrize("name", ["compose.yaml", "compose.sessio
 COMPOSE_SCHEMA = files("check_jsonschema") / "builtin_schemas" / "vendor" / "compose-spec.json"
 READ = re.compile(r"\$\{env:(\w+)(:-)?")
 NOT_READ_BY_CONFIGURATIONS = {"GOMEMLIMIT"}
-# The gateways of the session tail pass a user id as it comes; README.md says what to do.
-NOT_READ_BY_SOME = {"gateway-session-tail.yaml": {"USER_SALT"}}
 SPAN_KIB = 16  # of disk, for the largest that a span is on the average
 
 
@@ -87,7 +85,7 @@ def test_the_collector_accepts_what_each_container_runs(otelcol, container):
 def test_each_variable_that_has_no_default_is_set_and_each_that_is_set_is_read(container):
     read, given = read_by(container), container.environment.keys() - NOT_READ_BY_CONFIGURATIONS
     assert {name for name, has_default in read.items() if not has_default} - given == set()
-    assert given - read.keys() <= NOT_READ_BY_SOME.get(container.configurations[0].name, set())
+    assert given - read.keys() == set()
 
 
 @every_container

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import defaultdict
 
@@ -80,6 +81,21 @@ def test_all_gateways_keep_the_same_share_of_the_rest(collector, backends, appli
         assert partial(plan, spans_of(received)) == []
     assert kept[0] == kept[1]
     assert 60 < len(kept[0]) < 120
+
+
+def test_no_user_id_leaves_in_plain(collector, backends, applications):
+    plan = Plan("tail", sessions=40, turns=1, failed_check_every=2)
+    agents, gateways, received = tail(
+        collector, backends, 1, 1, SESSION_PERCENT="100", DECISION_WAIT="2s", USER_SALT="5f1c"
+    )
+    applications(plan, agents[0].http).wait()
+    wait_for_spans(received, 140)
+    for each in [*agents, *gateways]:
+        each.stop()
+    seen = [*(span.attributes for span in spans_of(received)), *received[0].log_records()]
+    assert {each["user.id"] for each in seen} == {
+        hashlib.sha256(f"5f1c{plan.user_id(number)}".encode()).hexdigest() for number in range(40)
+    }
 
 
 def test_a_trace_id_that_a_client_brings_along_is_not_believed(collector, backends):
