@@ -326,7 +326,7 @@ def test_through_an_agent_nothing_is_lost_while_all_of_it_is_replaced(
     collector, secured, applications, tmp_path, report
 ):
     """The backend is away at first, the token is replaced, the gateway killed, and the application knows nothing of it."""
-    plan = Plan("replaced", sessions=300, turns=3)
+    plan = Plan("replaced", sessions=200, turns=3)
     folder = tmp_path / "backend"
     folder.mkdir()
     backend = StoringBackend(folder)
@@ -341,14 +341,14 @@ def test_through_an_agent_nothing_is_lost_while_all_of_it_is_replaced(
     with backend:
         gateway.tokens.write_text(f"{GOOD}\n{NEXT}\n")
         own.write_text(f"{NEXT}\n")
-        wait_for_spans([backend], 900)
+        wait_for_spans([backend], 600)
         gateway.collector.kill()
         gateway.tokens.write_text(f"{NEXT}\n")
         gateway.collector.start()
         running.wait()
-        wait_for_spans([backend], 2700)
+        wait_for_spans([backend], 1800)
         told = tally(plan, backend.spans())
-    report(f"secure agent and gateway, all replaced: {len(told.lost)} of 2700 spans lost, {told.doubled} twice")
+    report(f"secure agent and gateway, all replaced: {len(told.lost)} of 1800 spans lost, {told.doubled} twice")
     assert (told.lost, told.unknown) == ([], [])
 
 
