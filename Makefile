@@ -112,7 +112,7 @@ fuzz-quick: $(VENV)/.test  ## The same in half a minute
 
 constraints:  ## Pins the newest and the lowest supported versions; needs uv
 	uv pip compile -q --universal --python-version 3.10 --no-header --no-annotate --no-emit-index-url --upgrade \
-	  --all-extras --group lint --group package --group docs --group e2e pyproject.toml -o constraints/newest.txt
+	  --all-extras --group lint --group package --group docs --group e2e --group collector pyproject.toml -o constraints/newest.txt
 	uv pip compile -q --universal --python-version 3.10 --no-header --no-annotate --no-emit-index-url --upgrade \
 	  --all-extras --group bench pyproject.toml -o constraints/bench.txt
 	uv pip compile -q --universal --python-version 3.10 --no-header --no-annotate --no-emit-index-url --upgrade \

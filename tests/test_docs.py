@@ -40,7 +40,15 @@ ROOT = Path(__file__).parents[1]
 PAGES = sorted(page.relative_to(ROOT).as_posix() for page in (ROOT / "docs").rglob("*.md"))
 TUTORIAL = "docs/tutorial.md"
 BACKENDS = [name for name in PAGES if name.startswith("docs/backends/") and not name.endswith("index.md")]
-DOCUMENTS = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", *PAGES]
+DOCUMENTS = [
+    "README.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    "CHANGELOG.md",
+    "collector-config/README.md",
+    "collector-config/deploy/README.md",
+    *PAGES,
+]
 
 RUN_ELSEWHERE = {
     "pip install ": "make package installs the wheel, alone and with its extras",
@@ -357,6 +365,7 @@ def test_every_make_of_the_documents_is_one_that_the_checks_run(name):
         "make behaviour",
         "make soak",
         "make fuzz",
+        "make bench-fleet",
     }
     assert [command for command in commands(name) if command.startswith("make ") and command not in run] == []
 

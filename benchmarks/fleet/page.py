@@ -5,7 +5,7 @@ from __future__ import annotations
 from statistics import median, quantiles
 from typing import TYPE_CHECKING
 
-from .cases import BY_SESSION, BY_SESSION_IN_MEMORY, BY_TRACE, BY_TRACE_IN_MEMORY, CASES
+from .cases import BY_SESSION, BY_SESSION_IN_MEMORY, BY_TRACE, BY_TRACE_IN_MEMORY, CASES, NOT_MEASURED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,6 +28,7 @@ def text(found: Mapping[str, Sequence[float]], facts: Mapping[str, object], in_m
     parts = [
         _WHAT.format(**facts),
         _table(("configuration", "does", "spans per CPU-second", "quartiles"), _rows(found)),
+        f"Not measured: {'; '.join(f'{name} ({why})' for name, why in NOT_MEASURED.items())}.",
         "## By session, and by trace",
         _routing(found),
         "## What is held",

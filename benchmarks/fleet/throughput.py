@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collectors import Collector
 
 _PATIENCE = 60.0
+_QUIET = 0.4
 _SETTLED = 1.5
 """Seconds after the last request: longer than a tail sampler waits, and than batches do."""
 
@@ -51,7 +52,7 @@ def cpu_for(collector: Collector, bodies: Sequence[bytes]) -> float:
         if time.monotonic() > deadline:
             message = f"{collector.name} has not sent all after {_PATIENCE:.0f} s"
             raise RuntimeError(message)
-        time.sleep(0.2)
+        time.sleep(_QUIET)
     return cpu_of(collector) - before
 
 
@@ -71,8 +72,10 @@ def send(collector: Collector, bodies: Sequence[bytes]) -> None:
 
 
 def is_settled(collector: Collector) -> bool:
-    """Tell whether nothing waits in it."""
-    return collector.metric("otelcol_exporter_queue_size") == 0
+    """Tell whether nothing waits in it, and it does next to nothing."""
+    before = cpu_of(collector)
+    time.sleep(_QUIET)
+    return collector.metric("otelcol_exporter_queue_size") == 0 and cpu_of(collector) - before < _QUIET / 10
 
 
 def cpu_of(collector: Collector) -> float:
