@@ -8,11 +8,15 @@ import subprocess
 import tempfile
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from . import held, page
-from .cases import CASES, Fleet
-from .payloads import BATCH, requests_for
+from .cases import CASES, ROUTING, Fleet
+from .payloads import BATCH, CHAT, SMALL
 from .throughput import measure
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _ROOT = Path(__file__).parents[2]
 _PAGE = _ROOT / "benchmarks" / "results" / "fleet.md"
@@ -22,24 +26,33 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="see that it runs; writes nothing")
     quick = parser.parse_args().quick
-    rounds, requests = (2, 4) if quick else (12, 60)
+    rounds, count = (2, 4) if quick else (10, 40)
     otelcol = subprocess.run([_ROOT / "collector-config" / "build"], stdout=subprocess.PIPE, text=True, check=True)
     binary = otelcol.stdout.strip()
+    chat, small = CHAT.requests(count), SMALL.requests(count)
     with tempfile.TemporaryDirectory() as directory, Fleet(binary, Path(directory)) as fleet:
-        found = measure({case.name: fleet.start(case) for case in CASES}, rounds, requests)
-        in_memory, on_disk = held.bytes_in_memory(fleet, 4 * requests), held.bytes_on_disk(fleet, requests)
+        collectors = {case.name: fleet.start(case) for case in CASES}
+        found = measure(collectors, rounds, chat)
+        of_small = measure({name: collectors[name] for name in ROUTING}, rounds, small)
+        in_memory, on_disk = held.bytes_in_memory(fleet, 4 * chat), held.bytes_on_disk(fleet, chat)
     facts = {
         "date": datetime.now(timezone.utc).date().isoformat(),
         "cores": os.cpu_count(),
         "version": version_of(binary),
-        "size": sum(map(len, requests_for("size", 4))) / (4 * BATCH),
+        "size": size_of(chat),
+        "small": size_of(small),
         "rounds": rounds,
-        "spans": requests * BATCH,
+        "spans": count * BATCH,
     }
-    written = page.text(found, facts, in_memory, on_disk)
+    written = page.text(found, of_small, facts, in_memory, on_disk)
     print(written)
     if not quick:
         _PAGE.write_text(written)
+
+
+def size_of(requests: Sequence[bytes]) -> float:
+    """Return the bytes of a span on the wire."""
+    return sum(map(len, requests)) / (len(requests) * BATCH)
 
 
 def version_of(otelcol: str) -> str:

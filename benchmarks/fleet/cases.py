@@ -23,6 +23,7 @@ BY_SESSION = "agent.yaml"
 BY_SESSION_IN_MEMORY = "agent.yaml, queue in memory"
 BY_TRACE = "agent.yaml, by trace id"
 BY_TRACE_IN_MEMORY = "agent.yaml, by trace id, queue in memory"
+ROUTING = (BY_SESSION, BY_TRACE, BY_SESSION_IN_MEMORY, BY_TRACE_IN_MEMORY)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,12 @@ import time
 from typing import TYPE_CHECKING
 
 from .cases import Case
-from .payloads import BATCH, requests_for
+from .payloads import BATCH, of_round
 from .throughput import resident_of, send
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from .cases import Fleet
 
 _WARM_UP = 20
@@ -23,21 +25,21 @@ _TAIL = Case(
 _AWAY = Case("held on disk", "", ("agent.yaml",), {"GATEWAYS": "[127.0.0.1:1]"})
 
 
-def bytes_in_memory(fleet: Fleet, requests: int) -> float:
+def bytes_in_memory(fleet: Fleet, requests: Sequence[bytes]) -> float:
     """Return the resident bytes of a span that waits for the decision on its session."""
     collector = fleet.start(_TAIL)
-    send(collector, requests_for("warm-up", _WARM_UP))
+    send(collector, of_round(requests[:_WARM_UP], 9001))
     time.sleep(_SECONDS)
     before = resident_of(collector)
-    send(collector, requests_for("held", requests))
+    send(collector, of_round(requests, 9002))
     time.sleep(_SECONDS)
-    return (resident_of(collector) - before) / (requests * BATCH)
+    return (resident_of(collector) - before) / (len(requests) * BATCH)
 
 
-def bytes_on_disk(fleet: Fleet, requests: int) -> float:
+def bytes_on_disk(fleet: Fleet, requests: Sequence[bytes]) -> float:
     """Return the bytes on disk of a span that waits for a gateway."""
     collector = fleet.start(_AWAY)
-    send(collector, requests_for("waiting", requests))
+    send(collector, requests)
     time.sleep(_SECONDS)
     files = [path for path in (collector.directory / "queue").rglob("*") if path.is_file()]
-    return sum(path.stat().st_blocks * 512 for path in files) / (requests * BATCH)
+    return sum(path.stat().st_blocks * 512 for path in files) / (len(requests) * BATCH)

@@ -17,20 +17,26 @@ _WHAT = """\
 
 {date}, Linux x86_64, {cores} cores. OpenTelemetry Collector {version}. Written by `python -m benchmarks.fleet`.
 
-Spans per second of the CPU of one Collector, by configuration: requests of 512 spans made by our SDK ({size:.0f} bytes a span), over OTLP/HTTP, uncompressed. The sender
-and what is behind the Collector are not counted. {rounds} rounds of {spans:,} spans; in each round every configuration in turn, in another order. Medians, with
+Spans per second of the CPU of one Collector, by configuration: requests of 512 spans made by our SDK, over OTLP/HTTP, uncompressed. The spans are the chat turns of the
+other benchmarks, of a server, a model call and an HTTP client ({size:.0f} bytes a span). The sender and what is behind the Collector are not counted. {rounds} rounds of {spans:,} spans; in each round every configuration in turn, in another order. Medians, with
 quartiles. Absolute figures depend on the machine; sender, sinks and all Collectors shared these cores.
 """
 
 
-def text(found: Mapping[str, Sequence[float]], facts: Mapping[str, object], in_memory: float, on_disk: float) -> str:
+def text(
+    found: Mapping[str, Sequence[float]],
+    of_small: Mapping[str, Sequence[float]],
+    facts: Mapping[str, object],
+    in_memory: float,
+    on_disk: float,
+) -> str:
     """Return the page."""
     parts = [
         _WHAT.format(**facts),
         _table(("configuration", "does", "spans per CPU-second", "quartiles"), _rows(found)),
         f"Not measured: {'; '.join(f'{name} ({why})' for name, why in NOT_MEASURED.items())}.",
         "## By session, and by trace",
-        _routing(found),
+        _routing(found, of_small, facts),
         "## What is held",
         f"- A span that waits in the memory of `gateway-session-tail.yaml`: **{in_memory:,.0f} bytes** of resident memory.\n"
         f"- A span that waits on the disk of `agent.yaml`, its gateways away: **{on_disk:,.0f} bytes**.",
@@ -46,12 +52,18 @@ def _rows(found: Mapping[str, Sequence[float]]) -> list[tuple[str, ...]]:
     ]
 
 
-def _routing(found: Mapping[str, Sequence[float]]) -> str:
+def _routing(
+    found: Mapping[str, Sequence[float]], of_small: Mapping[str, Sequence[float]], facts: Mapping[str, object]
+) -> str:
     rows = [
-        _ratio("queue on disk, as it stands", found[BY_SESSION], found[BY_TRACE]),
-        _ratio("queue in memory", found[BY_SESSION_IN_MEMORY], found[BY_TRACE_IN_MEMORY]),
+        _ratio(f"{spans}, {facts[size]:.0f} bytes each; queue {where}", samples[by_session], samples[by_trace])
+        for spans, size, samples in (("chat turns", "size", found), ("small spans", "small", of_small))
+        for where, by_session, by_trace in (
+            ("on disk, as it stands", BY_SESSION, BY_TRACE),
+            ("in memory", BY_SESSION_IN_MEMORY, BY_TRACE_IN_MEMORY),
+        )
     ]
-    return _table(("`agent.yaml`", "ratio", "quartiles", "bar", "verdict"), rows)
+    return _table(("throughput by session to that by trace id", "ratio", "quartiles", "bar", "verdict"), rows)
 
 
 def _ratio(what: str, by_session: Sequence[float], by_trace: Sequence[float]) -> tuple[str, ...]:

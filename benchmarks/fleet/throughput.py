@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import psutil
 
-from .payloads import BATCH, requests_for
+from .payloads import BATCH, of_round
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,18 +27,18 @@ _SETTLED = 1.5
 """Seconds after the last request: longer than a tail sampler waits, and than batches do."""
 
 
-def measure(collectors: Mapping[str, Collector], rounds: int, requests: int) -> dict[str, list[float]]:
+def measure(collectors: Mapping[str, Collector], rounds: int, requests: Sequence[bytes]) -> dict[str, list[float]]:
     """Return the spans per CPU-second of each round, by the name of the case."""
     found: dict[str, list[float]] = {name: [] for name in collectors}
     order = random.Random(rounds)  # noqa: S311  # the same orders in each run
     names = list(collectors)
     for number in range(-1, rounds):  # one to warm up
-        bodies = requests_for(f"round-{number}", requests)
+        bodies = of_round(requests, number + 1)
         order.shuffle(names)
         for name in names:
             seconds = cpu_for(collectors[name], bodies)
             if number >= 0:
-                found[name].append(requests * BATCH / seconds)
+                found[name].append(len(bodies) * BATCH / seconds)
     return found
 
 
