@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import uuid
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,8 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from servers import Installed, Restartable, eventually, free_port, start, tail_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from confluent_kafka import Message
     from typing_extensions import Self
 
@@ -102,6 +105,15 @@ class Broker(Restartable):
         except KafkaException:
             return False
 
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """Kill it, and start it again when the block is left."""
+        self.kill()
+        try:
+            yield
+        finally:
+            self.start()
+
     def admin(self) -> AdminClient:
         return AdminClient({"bootstrap.servers": self.address, "log_level": 0})
 
@@ -110,9 +122,12 @@ class Broker(Restartable):
         admin.create_topics([NewTopic(name, partitions, 1)])[name].result(30)
 
     def shares(self, group: str) -> list[int]:
-        """Return how many partitions each member of a consumer group has."""
+        """Return how many partitions each member of a consumer group has, none while nobody coordinates it."""
         admin = self.admin()
-        members = admin.describe_consumer_groups([group])[group].result(30).members
+        try:
+            members = admin.describe_consumer_groups([group])[group].result(30).members
+        except KafkaException:
+            return []
         return sorted(len(member.assignment.topic_partitions) for member in members)
 
     def send(self, topic: str, partition: int, value: bytes) -> None:
@@ -158,7 +173,7 @@ share.coordinator.state.topic.min.isr=1
 broker.session.timeout.ms=2000
 broker.heartbeat.interval.ms=500
 # The first consumer of a group waits so long for others.
-group.initial.rebalance.delay.ms=1000
+group.initial.rebalance.delay.ms=500
 # A topic that nobody has made is a mistake.
 auto.create.topics.enable=false
 """
