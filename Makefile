@@ -65,6 +65,7 @@ collector:  ## The Collector that the configurations are tried on: yours, or one
 
 test-collector: $(VENV)/.collector  ## The configurations of collector-config/, on that Collector, with what else they need
 	@collector-config/build > /dev/null || [ $$? -eq 3 ] # 3: there is nothing to build it with, and the tests are skipped
+	@PYTHONPATH=tests $(BIN)/python tests/collector/kafka_broker.py
 	$(BIN)/python tests/alone.py $(BIN)/python -m pytest tests/collector $(ARGS)
 
 bench-fleet bench-fleet-quick: export PYTHONPATH := tests:tests/collector

@@ -8,6 +8,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from otel_sessions.viewer import OTLPReceiver
+from otel_sessions.viewer._receiver import MAX_BODY_BYTES, _decompressed
 
 
 class WireSpan(NamedTuple):
@@ -44,7 +45,9 @@ class LogReceiver(OTLPReceiver):
         super().__init__()
 
     async def _ignore(self, request):
-        self.requests.append(ExportLogsServiceRequest.FromString(await request.body()))
+        if request.url.path == "/v1/logs":
+            body = _decompressed(await request.body(), request, MAX_BODY_BYTES)
+            self.requests.append(ExportLogsServiceRequest.FromString(body))
         return await super()._ignore(request)
 
     def records(self):

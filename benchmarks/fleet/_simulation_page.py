@@ -28,7 +28,7 @@ Seed {seed}. Written by `python -m benchmarks.fleet.simulation`.
 
 ## Who is torn when the list of gateways changes
 
-![Share of the active sessions torn, by number of gateways](fleet-resharding.svg)
+![Share of the active sessions torn, by number of gateways]({pictures}/fleet-resharding.svg)
 
 Torn: spans of the session are at one gateway, and later ones at another. The share is of the sessions that are active when the
 change begins. A gateway that restarts is away for {away:.0f} s.
@@ -108,10 +108,11 @@ class _Spread(NamedTuple):
     high: float
 
 
-def text(found: Found) -> str:
-    """Return the page."""
+def text(found: Found, pictures: str) -> str:
+    """Return the page; ``pictures`` is the folder of the picture, as seen from it."""
     amounts = found.amounts.changes
     return _PAGE.format(
+        pictures=pictures,
         median=_population.MEDIAN_LENGTH / 60,
         p99=_population.P99_LENGTH / 3600,
         active=_population.ACTIVE_MEDIAN_LENGTH / 60,

@@ -14,6 +14,8 @@ from servers import free_port
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from typing_extensions import Self
+
 _HERE = Path(__file__).parent
 _SINK = _HERE / "sink.yaml"
 _IN_MEMORY = _HERE / "in-memory.yaml"
@@ -87,12 +89,13 @@ class Fleet:
     """The Collectors of the cases, and those that they send to, which are not measured; all run while the block lasts."""
 
     def __init__(self, otelcol: str, directory: Path) -> None:
+        """Start nothing yet: ``otelcol`` is the binary, and ``directory`` where all of them write."""
         self._otelcol, self._directory = otelcol, directory
         self._running = ExitStack()
         self._sinks: list[Collector] = []
         (directory / "token").write_text("none")
 
-    def __enter__(self) -> Fleet:
+    def __enter__(self) -> Self:
         """Start the sinks."""
         self._sinks = [self._started(Case(f"sink-{number}", "", (_SINK,))) for number in range(3)]
         return self

@@ -38,8 +38,8 @@ def text(
         "## By session, and by trace",
         _routing(found, of_small, facts),
         "## What is held",
-        f"- A span that waits in the memory of `gateway-session-tail.yaml`: **{in_memory:,.0f} bytes** of resident memory.\n"
-        f"- A span that waits on the disk of `agent.yaml`, its gateways away: **{on_disk:,.0f} bytes**.",
+        f"A span that waits in the memory of `gateway-session-tail.yaml`: **{in_memory:,.0f} bytes** of resident memory.",
+        f"A span that waits on the disk of `agent.yaml`, its gateways away: **{on_disk:,.0f} bytes**.",
     ]
     return "\n\n".join(part.strip() for part in parts) + "\n"
 

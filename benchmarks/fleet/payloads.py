@@ -11,10 +11,9 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from benchmarks import workloads
 from otel_sessions import set_session, turn
 from otel_sessions.sdk import SessionSpanProcessor
-
-from benchmarks import workloads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -7,6 +7,7 @@ balancer in `tests/collector/test_ring.py`.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from ._torn import Torn
 
 _ROOT = Path(__file__).parents[2]
+_RESULTS = _ROOT / "benchmarks/results"
 _PAGE = "fleet-simulation.md"
 
 FALLS = (1.2, 1.3, 1.4, 1.5)  # what each gateway bears, in times the mean load
@@ -78,13 +80,14 @@ def main() -> int:
     """Simulate everything, write the page and draw the picture."""
     arguments = _parsed()
     found = simulate(_QUICK if arguments.quick else _FULL, arguments.seed)
-    folder = arguments.output or _ROOT / ("build/benchmarks" if arguments.quick else "benchmarks/results")
+    folder = arguments.output or (_ROOT / "build/benchmarks" if arguments.quick else _RESULTS)
 
     from . import _simulation_page, plot
 
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / _PAGE).write_text(_simulation_page.text(found), encoding="utf-8")
-    plot.draw(found.changes, folder)
+    pictures = _ROOT / "docs/images" if folder == _RESULTS else folder
+    (folder / _PAGE).write_text(_simulation_page.text(found, os.path.relpath(pictures, folder)), encoding="utf-8")
+    plot.draw(found.changes, pictures)
     print(f"written to {folder}")
     return 0
 

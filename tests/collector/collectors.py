@@ -83,6 +83,11 @@ def validate(otelcol: str, *configurations: str | Path, environment: Mapping[str
     """Return what the binary has against a configuration, ``""`` for nothing."""
     files = [f"--config={CONFIGURATIONS / configuration}" for configuration in configurations]
     done = subprocess.run(
-        [otelcol, "validate", *files], env=dict(environment or {}), capture_output=True, text=True, timeout=60, check=False
+        [otelcol, "validate", *files],
+        env=dict(environment or {}),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     return "" if done.returncode == 0 else done.stdout + done.stderr

@@ -186,3 +186,8 @@ appender.console.name=console
 appender.console.layout.type=PatternLayout
 appender.console.layout.pattern=%d{ABSOLUTE} %p %c{1} %m%n
 """
+
+
+if __name__ == "__main__":  # fetches them, for tests that will have no network
+    if why_not() is None:
+        libraries()

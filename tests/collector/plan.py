@@ -6,7 +6,7 @@ The programs that make the spans and the tests that look for them read it.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -65,21 +65,18 @@ class Plan:
     def has_failed_check(self, number: int) -> bool:
         return self.failed_check_every > 0 and number % self.failed_check_every == self.failed_check_every - 1
 
-    def keys(self) -> Iterator[Key]:
+    def spans(self) -> Iterator[Key]:
         """Give every span that is made."""
         for number in range(self.sessions):
-            yield from self.keys_of(number)
+            yield from self.spans_of(number)
 
-    def keys_of(self, number: int) -> Iterator[Key]:
+    def spans_of(self, number: int) -> Iterator[Key]:
         session_id = self.session_id(number)
         for turn in range(self.turns):
             for name in SPANS_OF_A_TURN:
                 yield Key(session_id, turn, name)
         if self.has_failed_check(number):
             yield Key(session_id, 0, "check polite")
-
-    def with_sessions(self, sessions: int) -> Plan:
-        return replace(self, sessions=sessions)
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))

@@ -6,22 +6,18 @@ from collections import Counter, defaultdict
 from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple
 
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
-from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from starlette.responses import Response
-
-from otel_sessions.viewer import OTLPReceiver
 from otel_sessions.viewer._decode import _mapping
-from otel_sessions.viewer._receiver import MAX_BODY_BYTES, _decompressed
 from plan import TURN_NUMBER, Key
 from servers import eventually
+from wire import LogReceiver
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from starlette.requests import Request
+    from starlette.responses import Response
 
     from plan import Plan
 
@@ -42,12 +38,11 @@ class Arrived(NamedTuple):
         return Key(str(self.attributes.get("session.id")), int(self.attributes.get(TURN_NUMBER, 0)), self.name)
 
 
-class Backend(OTLPReceiver):
+class Backend(LogReceiver):
     """Takes OTLP of all signals, and keeps it; ``headers`` has those of each of the ``bodies``, in their order."""
 
     def __init__(self) -> None:
         self.headers: list[dict[str, str]] = []
-        self._others: list[tuple[str, bytes]] = []
         super().__init__()
 
     async def _receive_traces(self, request: Request) -> Response:
@@ -56,27 +51,12 @@ class Backend(OTLPReceiver):
             self.headers.append(dict(request.headers))
         return response
 
-    async def _ignore(self, request: Request) -> Response:
-        body = await request.body()
-        self._others.append((request.url.path, _decompressed(body, request, MAX_BODY_BYTES)))
-        return Response(media_type="application/x-protobuf")
-
     def spans(self) -> list[Arrived]:
         return spans_in(self.bodies)
 
     def log_records(self) -> list[dict[str, object]]:
         """Return the attributes of the log records, with the name of the event as ``event.name``."""
-        requests = [ExportLogsServiceRequest.FromString(body) for path, body in self._others if path == "/v1/logs"]
-        return [
-            {**_mapping(record.attributes), "event.name": record.event_name}
-            for request in requests
-            for of_resource in request.resource_logs
-            for of_scope in of_resource.scope_logs
-            for record in of_scope.log_records
-        ]
-
-    def metrics(self) -> list[ExportMetricsServiceRequest]:
-        return [ExportMetricsServiceRequest.FromString(body) for path, body in self._others if path == "/v1/metrics"]
+        return [{**_mapping(record.attributes), "event.name": record.event_name} for record in self.records()]
 
 
 def spans_in(bodies: Iterable[bytes]) -> list[Arrived]:
@@ -89,7 +69,9 @@ def spans_in(bodies: Iterable[bytes]) -> list[Arrived]:
             span.span_id.hex(),
             span.trace_state,
             span.status.code == span.status.STATUS_CODE_ERROR,
-            next((pair.value.string_value for pair in of_resource.resource.attributes if pair.key == "service.name"), ""),
+            next(
+                (pair.value.string_value for pair in of_resource.resource.attributes if pair.key == "service.name"), ""
+            ),
             _mapping(span.attributes),
         )
         for request in requests
@@ -114,7 +96,7 @@ class Tally(NamedTuple):
 
 
 def tally(plan: Plan, spans: Iterable[Arrived]) -> Tally:
-    made, arrived = set(plan.keys()), Counter(span.key for span in spans)
+    made, arrived = set(plan.spans()), Counter(span.key for span in spans)
     return Tally(sorted(made - arrived.keys()), arrived.total() - len(arrived), sorted(arrived.keys() - made))
 
 
@@ -127,7 +109,7 @@ def partial(plan: Plan, spans: Iterable[Arrived]) -> list[str]:
     arrived = {span.key for span in spans}
     numbers = {plan.session_id(number): number for number in range(plan.sessions)}
     seen = {key.session_id for key in arrived}
-    return sorted(each for each in seen if not arrived.issuperset(plan.keys_of(numbers[each])))
+    return sorted(each for each in seen if not arrived.issuperset(plan.spans_of(numbers[each])))
 
 
 def split(groups: Iterable[Iterable[Arrived]]) -> list[str]:

@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from otel_sessions import set_session
 from otel_sessions.sdk import SessionSpanProcessor
 from plan import Plan
-from received import spans_in, split, tally, wait_for_spans
+from received import split, tally, wait_for_spans
 
 
 def behind(agent_config, collector, backends, count, **environment):

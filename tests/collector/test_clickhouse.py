@@ -239,7 +239,7 @@ def test_the_tables_take_what_the_exporter_makes_of_the_spans_and_events_of_our_
         applications(plan, collector.http).wait()
         assert collector.drained()
         collector.stop()
-    assert spans_in(empty) == sorted(plan.keys())
+    assert spans_in(empty) == sorted(plan.spans())
     assert numbers_in(empty) == numbers_of(plan)
     events = "SELECT count() FROM otel_logs WHERE EventName = 'gen_ai.evaluation.result'"
     assert empty.rows(events) == [(sum(map(plan.has_failed_check, range(plan.sessions))),)]
@@ -257,8 +257,8 @@ def test_what_the_exporter_sends_again_changes_no_number(collector_to, bridge, e
         assert collector.drained()
         collector.stop()
     rows = len(spans_in(empty))
-    report(f"ClickHouse, answers lost: {rows:,} rows for {len(list(plan.keys())):,} spans")
-    assert rows > len(list(plan.keys()))
+    report(f"ClickHouse, answers lost: {rows:,} rows for {len(list(plan.spans())):,} spans")
+    assert rows > len(list(plan.spans()))
     assert numbers_in(empty) == numbers_of(plan)
 
 
@@ -274,7 +274,7 @@ def test_nothing_is_lost_when_clickhouse_is_down_from_the_start_and_the_collecto
         bridge.is_down = False
         assert collector.drained(60)
         collector.stop()
-    assert sorted(set(spans_in(empty))) == sorted(plan.keys())
+    assert sorted(set(spans_in(empty))) == sorted(plan.spans())
     assert numbers_in(empty) == numbers_of(plan)
 
 
@@ -296,7 +296,7 @@ def numbers_of(plan):
             plan.session_id(number),
             plan.user_id(number),
             plan.turns,
-            len(list(plan.keys_of(number))),
+            len(list(plan.spans_of(number))),
             int(plan.has_error(number)),
             int(plan.has_failed_check(number)),
             20 * plan.turns,

@@ -61,7 +61,9 @@ def connectors_of(name):
 @pytest.mark.parametrize("name", [name for name in FILES if name not in HOLD_NOTHING])
 def test_what_is_sent_on_waits_on_disk_for_as_long_as_it_takes(name):
     exporters = parts_of(name)["exporters"]
-    sending = {key: each for key, each in exporters.items() if key.partition("/")[0] not in ("file", "debug", "prometheus")}
+    sending = {
+        key: each for key, each in exporters.items() if key.partition("/")[0] not in ("file", "debug", "prometheus")
+    }
     assert sending
     for each in sending.values():
         assert each["sending_queue"]["storage"] == "file_storage"
@@ -85,7 +87,11 @@ def test_no_address_size_or_secret_is_fixed(name):
 @pytest.mark.parametrize("name", FILES)
 def test_names_of_components_are_those_of_today(name):
     """``otlphttp``, ``loadbalancing`` and ``otlp`` as an exporter still work, with a warning."""
-    assert {key.partition("/")[0] for key in parts_of(name)["exporters"]} & {"otlp", "otlphttp", "loadbalancing"} == set()
+    assert {key.partition("/")[0] for key in parts_of(name)["exporters"]} & {
+        "otlp",
+        "otlphttp",
+        "loadbalancing",
+    } == set()
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -96,7 +102,12 @@ def test_a_configuration_begins_with_what_it_is_for(name):
 def test_no_component_is_built_that_no_configuration_uses():
     """Each is more to download, to compile and to keep secure."""
     kinds = ("receivers", "processors", "exporters", "connectors", "extensions")
-    used = {key.partition("/")[0].replace("_", "") for name in FILES for kind in kinds for key in parts_of(name).get(kind, {})}
+    used = {
+        key.partition("/")[0].replace("_", "")
+        for name in FILES
+        for kind in kinds
+        for key in parts_of(name).get(kind, {})
+    }
     manifest = yaml.safe_load(text_of("builder.yaml"))
     modules = [each["gomod"].split()[0].rpartition("/")[2] for kind in kinds for each in manifest[kind]]
     built = {re.sub("(receiver|processor|exporter|connector|extension)$", "", module) for module in modules}

@@ -43,10 +43,11 @@ def attributes_after(gateway, backend, name="work"):
     return span.attributes
 
 
-@pytest.mark.parametrize(("percent", "sessions"), [("10", 2000), ("37.5", 400), ("0.4", 800)])
+@pytest.mark.parametrize("share", [("10", 2000), ("37.5", 400), ("0.4", 800)], ids=lambda share: f"{share[0]} %")
 def test_hash_sampling_keeps_whole_sessions_and_the_same_ones_as_the_sampler_of_the_sdk(
-    collector, backend, applications, report, percent, sessions
+    collector, backend, applications, report, share
 ):
+    percent, sessions = share
     plan = Plan(f"hash-{percent}", sessions, turns=2)
     expected = kept_by_the_sdk(plan, float(percent) / 100)
     with gateway_to(collector, backend, SESSION_PERCENT=percent) as gateway:

@@ -65,7 +65,7 @@ def hold(plan, agent, gateways, applications):
     before = [len(backend.bodies) for backend in gateways]
     known = sum(len(backend.spans()) for backend in gateways)
     applications(plan, agent.http).wait()
-    wait_for_spans(gateways, known + len(list(plan.keys())))
+    wait_for_spans(gateways, known + len(list(plan.spans())))
     return {
         session_id: number
         for number, backend in enumerate(gateways)

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from starlette.responses import Response
@@ -121,7 +120,11 @@ def test_spans_and_log_records_arrive_once_with_their_own_trace_ids(broker, flee
     running = fleet()
     applications(plan, *running.urls).wait()
     wait_for_spans(running.backends, 700)
-    records = eventually(lambda: _log_records(running.backends), lambda arrived: len(arrived) >= 100, 30)
+    records = eventually(
+        lambda: [each for backend in running.backends for each in backend.records()],
+        lambda arrived: len(arrived) >= 100,
+        30,
+    )
     keys = {message.key() for topic in running[-2:] for each in broker.messages(topic).values() for message in each}
     spans = running.spans()
     traces = defaultdict(set)
@@ -134,17 +137,6 @@ def test_spans_and_log_records_arrive_once_with_their_own_trace_ids(broker, flee
     assert sorted(record.trace_id.hex() for record in records) == sorted(first_turns)
     assert [span for span in spans if "otel_sessions.trace_id" in span.attributes] == []
     assert "otel_sessions.trace_id" not in {pair.key for record in records for pair in record.attributes}
-
-
-def _log_records(backends):
-    requests = [body for backend in backends for path, body in backend._others if path == "/v1/logs"]
-    return [
-        record
-        for request in map(ExportLogsServiceRequest.FromString, requests)
-        for of_resource in request.resource_logs
-        for of_scope in of_resource.scope_logs
-        for record in of_scope.log_records
-    ]
 
 
 def test_a_trace_id_that_a_client_brings_along_is_not_believed(fleet):

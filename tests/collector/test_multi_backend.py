@@ -80,7 +80,7 @@ def names_in(backend: Backend) -> set[str]:
 def test_every_place_gets_every_span_once(places, backends, applications, report):
     phoenix, langfuse = backends(2)
     plan = Plan("everywhere", sessions=200, turns=2, failed_check_every=10)
-    count = len(list(plan.keys()))
+    count = len(list(plan.spans()))
     started = places(phoenix.url, langfuse.url)
     applications(plan, started.collector.http).wait()
     wait_for_all(count, phoenix, langfuse)

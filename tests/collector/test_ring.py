@@ -105,7 +105,7 @@ def test_each_session_arrives_at_the_gateway_that_the_ring_tells(fleet, backend,
     plan, endpoints = Plan("ring", sessions=2000, turns=2), endpoints_of(gateways)
     balancer, ring = fleet(SESSION, endpoints), Ring(endpoints)
     applications(plan, balancer.http).wait()
-    wait_for_spans([backend], len(list(plan.keys())))
+    wait_for_spans([backend], len(list(plan.spans())))
     arrived = {(span.attributes["session.id"], span.attributes["gateway"]) for span in backend.spans()}
     report(f"the ring and the load balancer agree on {plan.sessions} sessions at {gateways} gateways")
     assert arrived == set(told_by(ring, plan.session_ids()).items())
@@ -116,7 +116,7 @@ def test_each_trace_arrives_at_the_gateway_that_the_ring_tells(fleet, backend, a
     plan, endpoints = Plan("ring", sessions=1000, turns=1), endpoints_of(gateways)
     balancer, ring = fleet(TRACE, endpoints), Ring(endpoints)
     applications(plan, balancer.http).wait()
-    wait_for_spans([backend], len(list(plan.keys())))
+    wait_for_spans([backend], len(list(plan.spans())))
     arrived = {(span.trace_id, span.attributes["gateway"]) for span in backend.spans()}
     assert len(arrived) == 1000
     assert {trace: ring.endpoint_of(trace_key(trace)) for trace, _ in arrived} == dict(arrived)

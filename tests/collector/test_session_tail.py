@@ -39,10 +39,12 @@ def spans_of(received):
 
 def test_every_session_with_an_error_or_a_failed_check_is_kept_whole(collector, backends, applications, report):
     plan = Plan("tail", sessions=2000, turns=2, failing_every=40, failed_check_every=50)
-    expected = {plan.session_id(number) for number in range(2000) if plan.has_error(number) or plan.has_failed_check(number)}
+    expected = {
+        plan.session_id(number) for number in range(2000) if plan.has_error(number) or plan.has_failed_check(number)
+    }
     agents, _, received = tail(collector, backends)
     applications(plan, *(agent.http for agent in agents)).wait()
-    wait_for_spans(received, sum(1 for key in plan.keys() if key.session_id in expected))
+    wait_for_spans(received, sum(1 for key in plan.spans() if key.session_id in expected))
     spans = spans_of(received)
     report(
         f"session tail: {len(session_ids(spans))} of {len(expected)} sessions with an error or a failed check kept, "
@@ -99,7 +101,7 @@ def test_no_user_id_leaves_in_plain(collector, backends, applications):
 
 
 def test_a_trace_id_that_a_client_brings_along_is_not_believed(collector, backends):
-    agents, gateways, received = tail(collector, backends, 1, 1, SESSION_PERCENT="100", DECISION_WAIT="1s")
+    agents, _, received = tail(collector, backends, 1, 1, SESSION_PERCENT="100", DECISION_WAIT="1s")
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(OTLPSpanExporter(f"{agents[0].http}/v1/traces")))
     tracer = provider.get_tracer("tests")
