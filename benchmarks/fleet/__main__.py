@@ -6,12 +6,14 @@ import argparse
 import os
 import subprocess
 import tempfile
+from contextlib import ExitStack
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import held, page
-from .cases import CASES, ROUTING, Fleet
+from .cases import CASES, ROUTING, Fleet, Measured
+from .others import started
 from .payloads import BATCH, CHAT, SMALL
 from .throughput import measure
 
@@ -31,8 +33,11 @@ def main() -> None:
     binary = otelcol.stdout.strip()
     chat, small = CHAT.requests(count), SMALL.requests(count)
     with tempfile.TemporaryDirectory() as directory, Fleet(binary, Path(directory)) as fleet:
-        collectors = {case.name: fleet.start(case) for case in CASES}
-        found = measure(collectors, rounds, chat)
+        alone = {case.name: fleet.start(case) for case in CASES}
+        collectors = {name: Measured(each, each) for name, each in alone.items()}
+        with ExitStack() as running:
+            others = started(fleet, Path(directory), running)
+            found = measure({**collectors, **others}, rounds, chat)
         of_small = measure({name: collectors[name] for name in ROUTING}, rounds, small)
         in_memory, on_disk = held.bytes_in_memory(fleet, 4 * chat), held.bytes_on_disk(fleet, chat)
     facts = {

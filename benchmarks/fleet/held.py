@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from .cases import Case
+from .cases import Case, Measured
 from .payloads import BATCH, of_round
 from .throughput import resident_of, send
 
@@ -28,10 +28,10 @@ _AWAY = Case("held on disk", "", ("agent.yaml",), {"GATEWAYS": "[127.0.0.1:1]"})
 def bytes_in_memory(fleet: Fleet, requests: Sequence[bytes]) -> float:
     """Return the resident bytes of a span that waits for the decision on its session."""
     collector = fleet.start(_TAIL)
-    send(collector, of_round(requests[:_WARM_UP], 9001))
+    send(Measured(collector, collector), of_round(requests[:_WARM_UP], 9001))
     time.sleep(_SECONDS)
     before = resident_of(collector)
-    send(collector, of_round(requests, 9002))
+    send(Measured(collector, collector), of_round(requests, 9002))
     time.sleep(_SECONDS)
     return (resident_of(collector) - before) / (len(requests) * BATCH)
 
@@ -39,7 +39,7 @@ def bytes_in_memory(fleet: Fleet, requests: Sequence[bytes]) -> float:
 def bytes_on_disk(fleet: Fleet, requests: Sequence[bytes]) -> float:
     """Return the bytes on disk of a span that waits for a gateway."""
     collector = fleet.start(_AWAY)
-    send(collector, requests)
+    send(Measured(collector, collector), requests)
     time.sleep(_SECONDS)
     files = [path for path in (collector.directory / "queue").rglob("*") if path.is_file()]
     return sum(path.stat().st_blocks * 512 for path in files) / (len(requests) * BATCH)

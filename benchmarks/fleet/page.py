@@ -5,7 +5,7 @@ from __future__ import annotations
 from statistics import median, quantiles
 from typing import TYPE_CHECKING
 
-from .cases import BY_SESSION, BY_SESSION_IN_MEMORY, BY_TRACE, BY_TRACE_IN_MEMORY, CASES, NOT_MEASURED
+from .cases import BY_SESSION, BY_SESSION_IN_MEMORY, BY_TRACE, BY_TRACE_IN_MEMORY, CASES, OTHERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,7 +34,6 @@ def text(
     parts = [
         _WHAT.format(**facts),
         _table(("configuration", "does", "spans per CPU-second", "quartiles"), _rows(found)),
-        f"Not measured: {'; '.join(f'{name} ({why})' for name, why in NOT_MEASURED.items())}.",
         "## By session, and by trace",
         _routing(found, of_small, facts),
         "## What is held",
@@ -46,9 +45,9 @@ def text(
 
 def _rows(found: Mapping[str, Sequence[float]]) -> list[tuple[str, ...]]:
     return [
-        (case.name, case.what, f"{median(found[case.name]):,.0f}", _quartiles(found[case.name]))
-        for case in CASES
-        if case.name in found
+        (name, what, f"{median(found[name]):,.0f}", _quartiles(found[name]))
+        for name, what in ({case.name: case.what for case in CASES} | OTHERS).items()
+        if name in found
     ]
 
 

@@ -21,13 +21,15 @@ if TYPE_CHECKING:
 
     from collectors import Collector
 
+    from .cases import Measured
+
 _PATIENCE = 60.0
 _QUIET = 0.4
 _SETTLED = 1.5
 """Seconds after the last request: longer than a tail sampler waits, and than batches do."""
 
 
-def measure(collectors: Mapping[str, Collector], rounds: int, requests: Sequence[bytes]) -> dict[str, list[float]]:
+def measure(collectors: Mapping[str, Measured], rounds: int, requests: Sequence[bytes]) -> dict[str, list[float]]:
     """Return the spans per CPU-second of each round, by the name of the case."""
     found: dict[str, list[float]] = {name: [] for name in collectors}
     order = random.Random(rounds)  # noqa: S311  # the same orders in each run
@@ -42,10 +44,11 @@ def measure(collectors: Mapping[str, Collector], rounds: int, requests: Sequence
     return found
 
 
-def cpu_for(collector: Collector, bodies: Sequence[bytes]) -> float:
+def cpu_for(measured: Measured, bodies: Sequence[bytes]) -> float:
     """Return the seconds of CPU that a Collector takes for these requests."""
+    collector = measured.collector
     before = cpu_of(collector)
-    send(collector, bodies)
+    send(measured, bodies)
     deadline = time.monotonic() + _PATIENCE
     time.sleep(_SETTLED)
     while not is_settled(collector):
@@ -56,19 +59,26 @@ def cpu_for(collector: Collector, bodies: Sequence[bytes]) -> float:
     return cpu_of(collector) - before
 
 
-def send(collector: Collector, bodies: Sequence[bytes]) -> None:
+def send(measured: Measured, bodies: Sequence[bytes]) -> None:
     """Send requests one after the other, as an exporter does: uncompressed, on one connection."""
-    address = urlsplit(collector.http)
-    assert address.hostname is not None
-    connection = http.client.HTTPConnection(address.hostname, address.port, timeout=_PATIENCE)
+    connection = _connection(measured)
+    headers = {"Content-Type": "application/x-protobuf", **measured.headers}
     for body in bodies:
-        connection.request("POST", "/v1/traces", body, {"Content-Type": "application/x-protobuf"})
+        connection.request("POST", "/v1/traces", body, headers)
         response = connection.getresponse()
         response.read()
         if response.status != http.client.OK:
-            message = f"{collector.name} has answered {response.status}"
+            message = f"{measured.entry.name} has answered {response.status}"
             raise RuntimeError(message)
     connection.close()
+
+
+def _connection(measured: Measured) -> http.client.HTTPConnection:
+    address = urlsplit(measured.entry.http)
+    assert address.hostname is not None
+    if measured.trusting is None:
+        return http.client.HTTPConnection(address.hostname, address.port, timeout=_PATIENCE)
+    return http.client.HTTPSConnection(address.hostname, address.port, timeout=_PATIENCE, context=measured.trusting)
 
 
 def is_settled(collector: Collector) -> bool:
