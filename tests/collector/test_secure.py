@@ -8,7 +8,7 @@ import ssl
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
 import grpc
@@ -79,10 +79,9 @@ def test_plain_text_is_refused(hostile):
     gateway, backend = hostile
     before, body = len(backend.bodies), request_of("plain").SerializeToString()
     headers = {"content-type": "application/x-protobuf", "authorization": f"Bearer {GOOD}"}
-    assert (
-        httpx.post(f"{gateway.collector.http}/v1/traces", content=body, headers=headers, trust_env=False).status_code
-        == 400
-    )
+    url = f"{gateway.collector.http}/v1/traces"
+    with suppress(httpx.ReadError):  # it hangs up on what it has not read, and its answer may be lost with that
+        assert httpx.post(url, content=body, headers=headers, trust_env=False).status_code == 400
     with grpc.insecure_channel(gateway.collector.grpc) as channel, pytest.raises(grpc.RpcError) as refused:
         TraceServiceStub(channel).Export(request_of("plain"), metadata=[("authorization", f"Bearer {GOOD}")], timeout=5)
     assert refused.value.code() == grpc.StatusCode.UNAVAILABLE
