@@ -28,7 +28,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="see that it runs; writes nothing")
     quick = parser.parse_args().quick
-    rounds, count = (2, 4) if quick else (10, 40)
+    rounds, count = (2, 4) if quick else (8, 40)
     otelcol = subprocess.run([_ROOT / "collector-config" / "build"], stdout=subprocess.PIPE, text=True, check=True)  # noqa: S603
     binary = otelcol.stdout.strip()
     chat, small = CHAT.requests(count), SMALL.requests(count)

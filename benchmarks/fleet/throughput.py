@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _PATIENCE = 60.0
 _QUIET = 0.4
+_FEW = 2
 _SETTLED = 1.5
 """Seconds after the last request: longer than a tail sampler waits, and than batches do."""
 
@@ -34,7 +35,7 @@ def measure(collectors: Mapping[str, Measured], rounds: int, requests: Sequence[
     found: dict[str, list[float]] = {name: [] for name in collectors}
     order = random.Random(rounds)  # noqa: S311  # the same orders in each run
     names = list(collectors)
-    for number in range(-1, rounds):  # one to warm up
+    for number in range(-1 if rounds > _FEW else 0, rounds):  # one to warm up
         bodies = of_round(requests, number + 1)
         order.shuffle(names)
         for name in names:
