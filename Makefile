@@ -76,7 +76,7 @@ bench-fleet: $(VENV)/.collector  ## What each configuration takes, and a simulat
 
 bench-fleet-quick: $(VENV)/.collector  ## The same in seconds; writes nothing
 	$(BIN)/python -m benchmarks.fleet --quick
-	$(BIN)/python -m benchmarks.fleet.clickhouse --quick
+	$(BIN)/python -m benchmarks.fleet.clickhouse --spans 50000 --rounds 2
 	$(BIN)/python -m benchmarks.fleet.simulation --quick
 
 bench bench-quick behaviour behaviour-quick: export VENV := .venv-bench
