@@ -11,8 +11,8 @@ from opentelemetry import baggage, context
 from opentelemetry.baggage.propagation import W3CBaggagePropagator
 
 from otel_sessions import Session, _baggage, _diagnostics, get_session, set_session, step
-from otel_sessions._ids import is_plain_id, is_plain_text
-from otel_sessions._session import WIRE_KEYS
+from otel_sessions._session.ids import is_plain_id, is_plain_text
+from otel_sessions._session.session import WIRE_KEYS
 
 
 def in_baggage(**entries: object) -> context.Context:

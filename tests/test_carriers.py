@@ -34,8 +34,8 @@ from otel_sessions import (
     to_carrier,
     update_session,
 )
-from otel_sessions._ids import is_plain_id, is_plain_text
-from otel_sessions._session import WIRE_KEYS
+from otel_sessions._session.ids import is_plain_id, is_plain_text
+from otel_sessions._session.session import WIRE_KEYS
 
 OURS = {"session.id": "ours", "user.id": "ada"}
 SECONDS = 30

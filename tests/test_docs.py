@@ -24,7 +24,7 @@ from starlette.routing import Route
 import otel_sessions
 import otel_sessions.sdk
 from otel_sessions import set_session
-from otel_sessions._dialects import DIALECTS, NAMES
+from otel_sessions._session.dialects import DIALECTS, NAMES
 from otel_sessions._settings import Settings, slips_in_environment
 from otel_sessions.demo import StandIn
 from otel_sessions.sdk import instrument

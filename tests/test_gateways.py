@@ -15,8 +15,8 @@ from opentelemetry.context import attach, detach
 from opentelemetry.trace import set_span_in_context
 
 from otel_sessions import bind_session, clear_session, session_headers, set_session, step, update_session
+from otel_sessions._session.user_ids import hashed
 from otel_sessions._settings import Settings, use_in_process
-from otel_sessions._user_ids import hashed
 from otel_sessions.demo import StandIn
 from otel_sessions.sdk import instrument, uninstrument
 

@@ -21,9 +21,9 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
 from otel_sessions import _local_trace, bind_session, clear_session, set_session, step, update_session
-from otel_sessions._ids import digest
 from otel_sessions._log_pipeline import put_first
 from otel_sessions._log_processor import SessionLogRecordProcessor
+from otel_sessions._session.ids import digest
 from otel_sessions._settings import Settings
 from wire import LogReceiver
 

@@ -11,7 +11,7 @@ import pytest
 from opentelemetry import baggage, context, trace
 
 from otel_sessions import Session, clear_session, get_session, set_session, step, update_session
-from otel_sessions._ids import digest
+from otel_sessions._session.ids import digest
 
 
 def test_every_span_below_carries_both_ids(pipeline):

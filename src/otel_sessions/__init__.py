@@ -10,7 +10,7 @@ from ._evaluations import Check
 from ._gateways import session_headers
 from ._log import log
 from ._scope import SessionScope
-from ._session import Session
+from ._session.session import Session
 from ._turn import Turn
 
 __all__ = [

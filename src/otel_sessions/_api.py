@@ -16,10 +16,10 @@ from ._context import get_current
 from ._decorators import Decorator
 from ._events import ended
 from ._exchange import Plan
-from ._fields import SessionId, clean_session_id, clean_text, given, is_id
 from ._resolution import state_in
 from ._scope import SessionScope
-from ._session import EMPTY, Session
+from ._session.fields import SessionId, clean_session_id, clean_text, given, is_id
+from ._session.session import EMPTY, Session
 from ._turn import Turn
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Tracer
 
     from ._changes import Change
-    from ._fields import Fields
+    from ._session.fields import Fields
 
 _D = TypeVar("_D", bound=Decorator)
 

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider
     from opentelemetry.trace import TracerProvider
 
-    from ._fields import SessionId
-    from ._session import Session
+    from ._session.fields import SessionId
+    from ._session.session import Session
 
 _GRPC_TARGET = f"{__package__}._grpc_target"
 

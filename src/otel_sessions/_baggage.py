@@ -12,8 +12,9 @@ from urllib.parse import quote, unquote
 from opentelemetry import baggage
 from opentelemetry.context import Context
 
-from . import _diagnostics, _ids, _paths
-from ._session import (
+from . import _diagnostics
+from ._session import ids, paths
+from ._session.session import (
     EMPTY,
     METADATA_PREFIX,
     NAME,
@@ -86,11 +87,11 @@ def extras_in(items: Mapping[str, object], keys: Collection[str], most: int) -> 
     """Return the metadata and the tags in baggage ``items`` that ``keys`` name, and that are valid."""
     metadata = {}
     for key in keys:
-        text = _valid(METADATA_PREFIX + key, _clipped(items.get(METADATA_PREFIX + key)), _ids.is_plain_text)
+        text = _valid(METADATA_PREFIX + key, _clipped(items.get(METADATA_PREFIX + key)), ids.is_plain_text)
         if text is not None:
             metadata[key] = text
     tags = str(items.get(TAGS, "")).split(",", most) if TAGS in keys else []
-    texts = (_valid(TAGS, _clipped(unquote(tag)), _ids.is_plain_text) for tag in tags[:most] if tag)
+    texts = (_valid(TAGS, _clipped(unquote(tag)), ids.is_plain_text) for tag in tags[:most] if tag)
     return metadata, tuple(dict.fromkeys(text for text in texts if text is not None))
 
 
@@ -193,20 +194,20 @@ def _clipped(value: object) -> str | None:
     """Return ``value`` as a text short enough to look at (and to keep), ``None`` where there is none."""
     if value is None:
         return None
-    text = value if type(value) is str else _ids.text_of(value)
-    return _UNFIT if text is None or len(text) > _ids.MAX_LENGTH else text
+    text = value if type(value) is str else ids.text_of(value)
+    return _UNFIT if text is None or len(text) > ids.MAX_LENGTH else text
 
 
 def session_of(texts: Texts) -> Session | None:
     """Return the session that ``texts`` tell of, ``None`` where none of them is valid."""
     session_id, user_id, name, path, previous_id = texts
-    route = _valid(PATH, path, _ids.is_plain_text)
+    route = _valid(PATH, path, ids.is_plain_text)
     session = Session(
-        _valid(SESSION_ID, session_id, _ids.is_plain_id),
-        _valid(USER_ID, user_id, _ids.is_plain_id),
-        _valid(NAME, name, _ids.is_plain_text),
-        None if route is None else _paths.absolute(route),
-        _valid(PREVIOUS_ID, previous_id, _ids.is_plain_id),
+        _valid(SESSION_ID, session_id, ids.is_plain_id),
+        _valid(USER_ID, user_id, ids.is_plain_id),
+        _valid(NAME, name, ids.is_plain_text),
+        None if route is None else paths.absolute(route),
+        _valid(PREVIOUS_ID, previous_id, ids.is_plain_id),
     )
     return None if session == EMPTY else session
 
@@ -220,6 +221,6 @@ def _valid(key: str, value: str | None, is_valid: Callable[[str], bool]) -> str 
         ("baggage", key),
         "otel_sessions: baggage entry %s is dropped: it is not 1 to %d printable characters, in US-ASCII for an id",
         key,
-        _ids.MAX_LENGTH,
+        ids.MAX_LENGTH,
     )
     return None

@@ -9,11 +9,11 @@ from ._changes import Start, StartNew
 from ._context import get_current
 from ._events import EVENTS, emit_start
 from ._resolution import state_in
-from ._session import EMPTY
+from ._session.session import EMPTY
 
 if TYPE_CHECKING:
-    from ._fields import Absent, Fields
-    from ._session import Session
+    from ._session.fields import Absent, Fields
+    from ._session.session import Session
 
 
 def bound(session_id: str | Absent | None, fields: Fields) -> Session:

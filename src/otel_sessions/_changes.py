@@ -13,10 +13,11 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from . import _diagnostics, _ids, _paths
-from ._fields import ABSENT, NO_FIELDS, Absent, Fields, clean_session_id, first_items, notice_weak
+from . import _diagnostics
 from ._process_session import HELD
-from ._session import EMPTY, Session
+from ._session import ids, paths
+from ._session.fields import ABSENT, NO_FIELDS, Absent, Fields, clean_session_id, first_items, notice_weak
+from ._session.session import EMPTY, Session
 from ._settings import in_process
 from ._state import CLEARED, NOTHING, State, as_of_now, state_of
 
@@ -65,11 +66,11 @@ class StartNew(Change):
 
     def applied(self, outer: State | None, _args: Args = (), _kwargs: Kwargs = NO_KWARGS, /) -> State:
         """Inherit the user."""
-        return _started(_ids.new_id(), self.fields, outer, is_new=True)
+        return _started(ids.new_id(), self.fields, outer, is_new=True)
 
     def pinned(self) -> Start:
         """Return the start of one new session, the same at each entry."""
-        return Start(_ids.new_id(), self.fields)
+        return Start(ids.new_id(), self.fields)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,7 @@ class StartComputed(Change):
             return ABSENT, False
         if inspect.iscoroutine(value):
             value.close()  # else Python warns that it was never awaited
-        return (_ids.new_id(), True) if value is None else (clean_session_id(value), False)
+        return (ids.new_id(), True) if value is None else (clean_session_id(value), False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,7 @@ class Descend(Change):
         session = EMPTY if outer is None else outer.session
         if isinstance(self.name, Absent):
             return _continued(outer, session, NO_FIELDS)
-        fields = Fields(path=_paths.joined(session.path, self.name))
+        fields = Fields(path=paths.joined(session.path, self.name))
         return _continued(outer, _filled(session, fields, session.id), fields)
 
 
@@ -171,7 +172,7 @@ class NotPlainError(ValueError):
 
 
 def _is_clean(text: str) -> bool:
-    return text.strip() == text and _ids.is_plain_id(text)
+    return text.strip() == text and ids.is_plain_id(text)
 
 
 def _started(session_id: str | Absent, fields: Fields, outer: State | None, *, is_new: bool = False) -> State:

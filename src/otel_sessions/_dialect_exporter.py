@@ -8,7 +8,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from . import _diagnostics, _settings
-from ._dialects import Vocabulary, is_genai
+from ._session.dialects import Vocabulary, is_genai
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -14,7 +14,7 @@ from . import _diagnostics
 from ._context import get_current
 from ._records import Draft, write
 from ._resolution import state_in
-from ._session import Session
+from ._session.session import Session
 from ._state import state_of
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from urllib.parse import quote
 from . import _diagnostics
 from ._context import get_current
 from ._resolution import state_in
-from ._session import METADATA_PREFIX, NAME, PATH, SESSION_ID, USER_ID
+from ._session.session import METADATA_PREFIX, NAME, PATH, SESSION_ID, USER_ID
 from ._state import as_of_now
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from opentelemetry.context import Context, create_key
 from opentelemetry.trace import NonRecordingSpan, SpanContext, set_span_in_context
 
 from . import _baggage
-from ._session import SESSION_ID
+from ._session.session import SESSION_ID
 
 if TYPE_CHECKING:
     from opentelemetry.propagators.textmap import TextMapPropagator

@@ -20,9 +20,9 @@ from . import _baggage, _diagnostics
 from ._carriers import carrier_in, context_in
 from ._changes import Start
 from ._context import context_with
-from ._fields import Absent, SessionId, clean_id
 from ._resolution import state_in
-from ._session import Session
+from ._session.fields import Absent, SessionId, clean_id
+from ._session.session import Session
 from ._state import CLEARED, State, state_of
 
 if TYPE_CHECKING:

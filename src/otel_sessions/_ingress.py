@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.context import Context
 from opentelemetry.propagators.textmap import Getter
 
-from . import _baggage, _diagnostics, _ids, _user_ids
+from . import _baggage, _diagnostics
 from ._context import ENTRY_KEY, get_current
 from ._headers import is_simple, well_formed
-from ._session import ID_KEYS, SESSION_ID
+from ._session import ids, user_ids
+from ._session.session import ID_KEYS, SESSION_ID
 from ._settings import in_process
 
 if TYPE_CHECKING:
@@ -99,9 +100,9 @@ def value_of(key: str, texts: list[str]) -> str | None:
     text = texts[0].strip() if texts else ""
     if not text:
         return None
-    if (_ids.is_plain_id if key in ID_KEYS else _ids.is_plain_text)(text):
+    if (ids.is_plain_id if key in ID_KEYS else ids.is_plain_text)(text):
         return text
-    warn_of(f"a header for {key} that is not 1 to {_ids.MAX_LENGTH} printable characters")
+    warn_of(f"a header for {key} that is not 1 to {ids.MAX_LENGTH} printable characters")
     return None
 
 
@@ -132,12 +133,12 @@ def with_headers(
 def with_shown_user(received: Context) -> Context:
     """Return ``received`` with the user of a request as it may be shown: any code can read baggage, and stamp it."""
     settings, items = in_process(), _baggage.entries(received)
-    if settings.user_id == _user_ids.PLAIN or _baggage.USER_KEYS.isdisjoint(items):
+    if settings.user_id == user_ids.PLAIN or _baggage.USER_KEYS.isdisjoint(items):
         return received
     shown: dict[str, object] = {}
     for key, value in items.items():
         is_user = key in _baggage.USER_KEYS
-        text = _user_ids.shown(str(value), settings.user_id, settings.user_hash_key) if is_user else value
+        text = user_ids.shown(str(value), settings.user_id, settings.user_hash_key) if is_user else value
         if text is not None:
             shown[key] = text
     return _baggage.with_baggage(received, shown)

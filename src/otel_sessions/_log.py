@@ -8,12 +8,12 @@ from opentelemetry._logs import SeverityNumber
 
 from . import _diagnostics
 from ._context import get_current
-from ._fields import clean_id, first_items
 from ._handles import target_of
 from ._log_values import Room, logged
 from ._providers import PROVIDERS
 from ._records import RESPONSE_ID, Draft, is_quiet, write
 from ._resolution import state_in
+from ._session.fields import clean_id, first_items
 
 if TYPE_CHECKING:
     from typing import Any

@@ -13,7 +13,7 @@ from opentelemetry.trace import TraceFlags
 from . import _diagnostics
 from ._context import get_current
 from ._resolution import state_in
-from ._session import SESSION_ID, USER_ID
+from ._session.session import SESSION_ID, USER_ID
 from ._settings import Settings
 from ._value_limits import fitted, is_same
 

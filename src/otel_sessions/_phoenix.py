@@ -32,7 +32,7 @@ from ._evaluations import (
 )
 from ._log_values import text_of
 from ._records import RESPONSE_ID
-from ._session import SESSION_ID, USER_ID
+from ._session.session import SESSION_ID, USER_ID
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import _ids
-from ._session import Session
+from ._session import ids
+from ._session.session import Session
 from ._setting_values import AUTO
 from ._state import State, state_of
 
@@ -51,4 +51,4 @@ def follow(settings: Settings | None) -> Session | None:
 
 
 def _session_of(asked_for: str) -> Session:
-    return Session(_ids.new_id() if asked_for == AUTO else asked_for)
+    return Session(ids.new_id() if asked_for == AUTO else asked_for)

@@ -29,7 +29,7 @@ from ._headers import MAX_BAGGAGE, MAX_MEMBERS, baggage_of, fitted, plain_spaces
 from ._ingress import CleanGetter, as_before, with_headers, with_shown_user
 from ._local_trace import SPAN_KEY
 from ._resolution import state_in
-from ._session import WIRE_KEYS
+from ._session.session import WIRE_KEYS
 from ._trace_state import is_from_session, known_as_caller, without_randomness
 from ._withholding import withhold
 

@@ -12,11 +12,12 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from . import _baggage, _diagnostics, _ids
+from . import _baggage, _diagnostics
 from ._context import OPENINFERENCE_SESSION, OPENINFERENCE_USER, live_entry_in
 from ._local_trace import SPAN_KEY, binding_in, is_withdrawn, note_of
 from ._process_session import HELD
-from ._session import MAX_ITEMS, SESSION_ID, Session, extras_in, overlaid, texts_in
+from ._session import ids
+from ._session.session import MAX_ITEMS, SESSION_ID, Session, extras_in, overlaid, texts_in
 from ._settings import in_process
 from ._state import CLEARED, State, as_of_now, state_of
 
@@ -95,11 +96,11 @@ def _of_parent(context: Context) -> State | None:
     session_id, user_id, name, path, previous_id = texts_in(attributes)
     plain = _as_of_now(
         _parent_state(
-            _ids.grouping_id(session_id),
-            _ids.grouping_id(user_id),
-            _ids.grouping_text(name),
-            _ids.grouping_text(path),
-            _ids.grouping_id(previous_id),
+            ids.grouping_id(session_id),
+            ids.grouping_id(user_id),
+            ids.grouping_text(name),
+            ids.grouping_text(path),
+            ids.grouping_id(previous_id),
         )
     )
     metadata, tags = extras_in(attributes)
@@ -125,7 +126,7 @@ def _of_openinference(context: Context) -> State | None:
     session_id, user_id = context.get(OPENINFERENCE_SESSION), context.get(OPENINFERENCE_USER)
     if session_id is None and user_id is None:
         return None
-    return state_of(Session(_ids.grouping_id(session_id), _ids.grouping_id(user_id)))
+    return state_of(Session(ids.grouping_id(session_id), ids.grouping_id(user_id)))
 
 
 def _completed(state: State, found: State | None) -> State:

@@ -20,7 +20,7 @@ from ._flush import is_asked_for
 from ._forks import ForkSafeLock
 from ._process_session import HELD
 from ._resolution import state_in
-from ._session import EMPTY, Session
+from ._session.session import EMPTY, Session
 from ._settings import PROCESS
 from ._state import as_of_now
 from ._streams import AT_END, Source, wrapped

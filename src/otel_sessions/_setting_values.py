@@ -9,9 +9,9 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
-from . import _dialects, _ids, _provider_ids
 from ._destinations import NONE, Destinations, UnusableDestinationError
-from ._session import WIRE_KEYS
+from ._session import dialects, ids, provider_ids
+from ._session.session import WIRE_KEYS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,14 +62,14 @@ def hidden(value: object) -> str:
 
 
 def session_id(given: object, complain: Complain) -> str:
-    text = _ids.text_of(given)
+    text = ids.text_of(given)
     if not text:
         return _refuse("expected auto, or an id: a str, an int or a uuid.UUID")
     if text.lower() == AUTO:
         return AUTO
-    if not _ids.is_plain_id(text):
-        complain(f"it is not 1 to {_ids.MAX_LENGTH} characters of printable ASCII, so a digest of it is used")
-        return _ids.digest(text)
+    if not ids.is_plain_id(text):
+        complain(f"it is not 1 to {ids.MAX_LENGTH} characters of printable ASCII, so a digest of it is used")
+        return ids.digest(text)
     return text
 
 
@@ -81,9 +81,9 @@ def words_of_call(given: object, _complain: Complain) -> tuple[str, ...]:
     words = [word.lower() for word in _items(given)]
     if words == ["none"]:
         return ()
-    if not _provider_ids.KEYS.keys() >= set(words):
-        return _refuse(f"something of it is none of {', '.join(_provider_ids.KEYS)}, none")
-    return tuple(word for word in _provider_ids.KEYS if word in words)
+    if not provider_ids.KEYS.keys() >= set(words):
+        return _refuse(f"something of it is none of {', '.join(provider_ids.KEYS)}, none")
+    return tuple(word for word in provider_ids.KEYS if word in words)
 
 
 def shown_words(value: tuple[str, ...]) -> str:
@@ -91,7 +91,7 @@ def shown_words(value: tuple[str, ...]) -> str:
 
 
 def milliseconds(given: object, _complain: Complain) -> int:
-    text = _ids.text_of(given) or ""
+    text = ids.text_of(given) or ""
     if _WHOLE_NUMBER.fullmatch(text) and int(text) <= _LONGEST_FLUSH:
         return int(text)
     return _refuse(f"expected a whole number of milliseconds, from 0 to {_LONGEST_FLUSH}")
@@ -104,9 +104,9 @@ def names(given: object, _complain: Complain) -> tuple[str, ...]:
 def dialect_names(given: object, complain: Complain) -> tuple[str, ...]:
     names = tuple(dict.fromkeys(name.lower() for name in _items(given)))
     for name in names:
-        if name not in _dialects.NAMES:
-            complain(f"{_quoted(name)} is left out, it is none of {', '.join(_dialects.NAMES)}")
-    return tuple(name for name in names if name in _dialects.NAMES)
+        if name not in dialects.NAMES:
+            complain(f"{_quoted(name)} is left out, it is none of {', '.join(dialects.NAMES)}")
+    return tuple(name for name in names if name in dialects.NAMES)
 
 
 def destinations(given: object, _complain: Complain) -> Destinations:
@@ -120,8 +120,8 @@ def destinations(given: object, _complain: Complain) -> Destinations:
 
 
 def aliases(given: object, complain: Complain) -> Pairs:
-    remedy = f"my.key=session.id, with one of these on the right: {', '.join(_dialects.FIELDS)}"
-    return _pairs(given, _dialects.is_alias, remedy, complain)
+    remedy = f"my.key=session.id, with one of these on the right: {', '.join(dialects.FIELDS)}"
+    return _pairs(given, dialects.is_alias, remedy, complain)
 
 
 def headers(given: object, complain: Complain) -> Pairs:

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
-from . import _diagnostics, _setting_values, _user_ids
+from . import _diagnostics, _setting_values
 from ._destinations import NONE, PRIVATE, Destinations
-from ._session import METADATA_PREFIX, TAGS, WIRE_KEYS
+from ._session import user_ids
+from ._session.session import METADATA_PREFIX, TAGS, WIRE_KEYS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,7 +56,7 @@ class Settings:
     propagate_to: Destinations = PRIVATE
     trust_incoming: bool = True
     incoming_headers: Pairs = ()
-    user_id: str = _user_ids.PLAIN
+    user_id: str = user_ids.PLAIN
     user_hash_key: str | None = None
     metadata_on_wire: tuple[str, ...] = ()
     conflict: str = "scope"
@@ -72,7 +73,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Fill in what follows from the others."""
-        plain = self.user_id == _user_ids.PLAIN and not self.metadata_on_wire and not self.disabled
+        plain = self.user_id == user_ids.PLAIN and not self.metadata_on_wire and not self.disabled
         object.__setattr__(self, "is_plain", plain)
         travelling = (key if key == TAGS else METADATA_PREFIX + key for key in self.metadata_on_wire)
         own_keys = () if self.disabled else (*WIRE_KEYS, *travelling)  # off: what a caller sent goes on as without us
@@ -92,11 +93,11 @@ class Settings:
     @classmethod
     def _whole(cls, values: dict[str, Any]) -> Settings:
         settings = cls(**values)
-        if settings.user_id != _user_ids.HASH:
+        if settings.user_id != user_ids.HASH:
             return settings
         if not settings.user_hash_key:
             _warn_of_key("hash needs one; without it no user id is shown")
-            return replace(settings, user_id=_user_ids.DROP)
+            return replace(settings, user_id=user_ids.DROP)
         if len(settings.user_hash_key) < _SHORTEST_KEY:
             _warn_of_key(
                 f"it is shorter than {_SHORTEST_KEY} characters, so that keys, and then users, can be tried out"
@@ -182,7 +183,7 @@ SETTINGS = (
     Setting("propagate_to", _setting_values.destinations, PRIVATE, NONE),
     Setting("trust_incoming", _setting_values.flag, True, False),  # a table
     Setting("incoming_headers", _setting_values.headers, (), ()),
-    Setting("user_id", _setting_values.choice(*_user_ids.MODES, is_shown=False), _user_ids.PLAIN, _user_ids.DROP),
+    Setting("user_id", _setting_values.choice(*user_ids.MODES, is_shown=False), user_ids.PLAIN, user_ids.DROP),
     Setting("user_hash_key", _setting_values.key, None, None, _setting_values.hidden),
     Setting("metadata_on_wire", _setting_values.names, (), ()),
     Setting("conflict", _setting_values.choice("scope", "span"), "scope", "scope"),

@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, Any, Literal
 from opentelemetry.propagate import get_global_textmap
 from opentelemetry.sdk.trace import SpanProcessor
 
-from . import _diagnostics, _provider_ids, _user_ids
+from . import _diagnostics
 from ._attribute_store import attributes_and_limit, discard, free_store, overwrite, public_attributes, restore, store_of
 from ._context import ENTRY_KEY, get_current
-from ._dialects import Vocabulary, is_genai
 from ._forks import ForkSafeLock
 from ._guard import is_guarded
 from ._local_trace import SPAN_KEY, Note, joined, note_of, publish
 from ._process_session import HELD, follow
 from ._resolution import state_in, unscoped
-from ._session import DISPLACED_ID, ID_KEYS, SESSION_ID, USER_ID
+from ._session import user_ids
+from ._session.dialects import Vocabulary, is_genai
+from ._session.provider_ids import KEYS, ids_in, is_recorder
+from ._session.session import DISPLACED_ID, ID_KEYS, SESSION_ID, USER_ID
 from ._settings import Settings, in_process
 from ._state import CLEARED
 from ._stats import Stats, observe
@@ -180,9 +182,7 @@ class SessionSpanProcessor(SpanProcessor):
         self._vocabulary = vocabulary = Vocabulary.of(settings.dialects, settings.aliases)
         self._speaks = bool(vocabulary)
         self._speaks_genai = vocabulary.has_genai_only
-        self._from_calls = (
-            () if settings.disabled else tuple(_provider_ids.KEYS[word] for word in settings.provider_ids)
-        )
+        self._from_calls = () if settings.disabled else tuple(KEYS[word] for word in settings.provider_ids)
         self._plain_tracer: object = None  # the last of them
         self._plain_tracers: dict[int, object] = {}  # held, so that nobody else gets the id
         self._aliases = {alias: key for alias, key in (*vocabulary.names, *vocabulary.genai_names) if key in ID_KEYS}
@@ -266,7 +266,7 @@ class SessionSpanProcessor(SpanProcessor):
         ]
         if USER_ID in note.own:  # the other names of the user agree with it
             settings = in_process()  # what is its own stays, but is not spread to other names as it is not to be shown
-            own_user = _user_ids.shown(str(note.own[USER_ID]), settings.user_id, settings.user_hash_key)
+            own_user = user_ids.shown(str(note.own[USER_ID]), settings.user_id, settings.user_hash_key)
             others = [item for item in stamps if self._aliases.get(item[0]) != USER_ID]
             its = [(key, own_user) for key, _ in stamps if own_user and self._aliases.get(key) == USER_ID]
             stamps = [*its, *others]
@@ -337,14 +337,14 @@ class SessionSpanProcessor(SpanProcessor):
 
     def _look_at_call(self, span: Span, note: Note, tracer: Any) -> None:  # noqa: ANN401
         """Take the ids that ``span`` lacks from the call of a model, if its tracer tells of such."""
-        if not _provider_ids.is_recorder(tracer.name):
+        if not is_recorder(tracer.name):
             if len(self._plain_tracers) >= _MAX_TRACERS:
                 self._plain_tracers = {}
             self._plain_tracers[id(tracer)] = self._plain_tracer = tracer
         elif note.stamp is not None:
             attributes, limit = attributes_and_limit(span)
             wanted = [key for key in self._from_calls if key not in attributes]
-            found = _provider_ids.ids_in(attributes, wanted) if wanted else {}
+            found = ids_in(attributes, wanted) if wanted else {}
             if found:
                 self._fill(span, note, _shown(found), limit)
 
@@ -368,7 +368,7 @@ def _shown(ids: dict[str, str]) -> dict[str, str]:
     """Return ``ids`` as they may be shown."""
     settings = in_process()
     user_id = ids.pop(USER_ID, None)
-    shown = None if user_id is None else _user_ids.shown(user_id, settings.user_id, settings.user_hash_key)
+    shown = None if user_id is None else user_ids.shown(user_id, settings.user_id, settings.user_hash_key)
     return ids if shown is None else {**ids, USER_ID: shown}
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from . import _baggage, _user_ids
-from ._session import EMPTY, Session, local_attributes_of
+from . import _baggage
+from ._session import user_ids
+from ._session.session import EMPTY, Session, local_attributes_of
 from ._settings import in_process
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def _shown(session: Session, settings: Settings) -> Session:
         return EMPTY
     if session.user_id is None:
         return session
-    return replace(session, user_id=_user_ids.shown(session.user_id, settings.user_id, settings.user_hash_key))
+    return replace(session, user_id=user_ids.shown(session.user_id, settings.user_id, settings.user_hash_key))
 
 
 # Not by `state_of`, which reads the settings: not at import.

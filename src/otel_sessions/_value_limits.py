@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from . import _diagnostics, _ids
-from ._session import ID_KEYS
+from . import _diagnostics
+from ._session import ids
+from ._session.session import ID_KEYS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -19,7 +20,7 @@ def is_same(own: object, wanted: object, limit: int | None) -> bool:
     """Tell whether a span has started with the id that is ``wanted``: as it is, as a number, or cut by the SDK."""
     if own is None or not isinstance(wanted, str):
         return False
-    text = _ids.text_of(own)
+    text = ids.text_of(own)
     return text is not None and text in {
         wanted,
         wanted[:limit],
@@ -51,7 +52,7 @@ def _fitted_id(value: str, limit: int) -> str:
         "equal ids still group",
         limit,
     )
-    return _ids.digest(value, limit)
+    return ids.digest(value, limit)
 
 
 def forget() -> None:

@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
 from otel_sessions import set_session
-from otel_sessions._dialects import DIALECTS
+from otel_sessions._session.dialects import DIALECTS
 from otel_sessions.sdk import ParentBasedSessionRatio, SessionRatioSampler, SessionSpanProcessor
 from plan import MODEL_CALL, Plan
 from received import partial, session_ids, tally, wait_for_spans

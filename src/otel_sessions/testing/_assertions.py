@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .._session import SESSION_ID, USER_ID  # noqa: TID252  # the names have one place
+from otel_sessions._session.session import SESSION_ID, USER_ID
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -5,13 +5,13 @@ A path is declared and not causal: repeats share one, and a missing one reads as
 
 from __future__ import annotations
 
-from . import _ids
+from . import ids
 
 
 def absolute(text: str) -> str:
     """Return ``text`` with one leading slash, none doubled and none at the end; a digest where it is too long."""
     path = "/" + "/".join(filter(None, (part.strip() for part in text.split("/"))))
-    return path if len(path) <= _ids.MAX_LENGTH else "/" + _ids.digest(path)
+    return path if len(path) <= ids.MAX_LENGTH else "/" + ids.digest(path)
 
 
 def joined(base: str | None, name: str) -> str:

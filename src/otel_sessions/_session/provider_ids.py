@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from . import _ids
-from ._session import SESSION_ID, USER_ID
+from . import ids
+from .session import SESSION_ID, USER_ID
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -52,7 +52,7 @@ def ids_in(attributes: Mapping[str, Any], wanted: Collection[str]) -> dict[str, 
         USER_ID: [*map(arguments.get, _USER_ARGUMENTS), *map(attributes.get, _USERS)],
         SESSION_ID: [_of(arguments.get("conversation"), "id"), _of(arguments.get("metadata"), "session_id")],
     }
-    found = {key: next(filter(None, map(_ids.grouping_id, candidates[key])), None) for key in wanted}
+    found = {key: next(filter(None, map(ids.grouping_id, candidates[key])), None) for key in wanted}
     return {key: value for key, value in found.items() if value is not None}
 
 

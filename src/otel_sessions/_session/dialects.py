@@ -10,9 +10,9 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ._session import DISPLACED_ID, METADATA_PREFIX, SESSION_ID, TAGS, USER_ID, WIRE_KEYS, extras_in
-from ._session import NAME as SESSION_NAME
-from ._session import PATH as SESSION_PATH
+from .session import DISPLACED_ID, METADATA_PREFIX, SESSION_ID, TAGS, USER_ID, WIRE_KEYS, extras_in
+from .session import NAME as SESSION_NAME
+from .session import PATH as SESSION_PATH
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

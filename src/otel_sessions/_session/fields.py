@@ -11,8 +11,10 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias, TypeVar
 from uuid import UUID
 
-from . import _diagnostics, _ids, _paths
-from ._session import MAX_ITEMS
+from otel_sessions import _diagnostics
+
+from . import ids, paths
+from .session import MAX_ITEMS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,7 +53,7 @@ def clean_id(argument: str, value: object) -> str | Absent:
 
     What the wire or a backend can't hold is replaced by its digest, with a warning.
     """
-    return _fitting(argument, value, _ids.is_plain_id, "printable ASCII")
+    return _fitting(argument, value, ids.is_plain_id, "printable ASCII")
 
 
 def clean_session_id(value: object) -> str | Absent:
@@ -64,7 +66,7 @@ def clean_session_id(value: object) -> str | Absent:
 
 def notice_weak(session_id: str) -> None:
     """Warn of an id that many conversations have: they would be shown as one."""
-    if _ids.is_weak(session_id):
+    if ids.is_weak(session_id):
         _complain(
             "session_id",
             "weak",
@@ -75,13 +77,13 @@ def notice_weak(session_id: str) -> None:
 
 def clean_text(argument: str, value: object) -> str | Absent:
     """Return ``value`` as a printable text of at most 200 characters of any script, or ABSENT with a warning."""
-    return _fitting(argument, value, _ids.is_plain_text, "printable text")
+    return _fitting(argument, value, ids.is_plain_text, "printable text")
 
 
 def clean_path(argument: str, value: object) -> str | Absent:
     """Return ``value`` as an absolute path, or ABSENT with a warning."""
     text = clean_text(argument, value)
-    return _paths.absolute(text) if isinstance(text, str) else text
+    return paths.absolute(text) if isinstance(text, str) else text
 
 
 def clean_metadata(argument: str, value: object) -> dict[str, str] | Absent:
@@ -111,7 +113,7 @@ def clean_tags(argument: str, value: object) -> tuple[str, ...] | Absent:
 def is_id(value: object) -> bool:
     """Tell whether ``value`` has the type of an id; a proxy of one, which can be called too, counts."""
     try:
-        return _ids.text_of(value) is not None
+        return ids.text_of(value) is not None
     except Exception:  # noqa: BLE001  # a type check may run code of the value
         return False
 
@@ -158,15 +160,15 @@ def _fitting(argument: str, value: object, is_plain: Callable[[str], bool], form
         argument,
         "digest",
         "%s: not 1 to %d characters of %s, so a digest of it is used; equal values still group",
-        _ids.MAX_LENGTH,
+        ids.MAX_LENGTH,
         form,
     )
-    return _ids.digest(text)
+    return ids.digest(text)
 
 
 def _text(argument: str, value: object) -> str | Absent:
     try:
-        text = _ids.text_of(value)
+        text = ids.text_of(value)
     except Exception as error:  # noqa: BLE001  # a type check may run code of the value
         return _unreadable(argument, error)
     if text is None:
