@@ -19,7 +19,7 @@ from otel_sessions import get_session
 from otel_sessions._events import EVENTS
 from otel_sessions._process_session import follow
 from otel_sessions._providers import PROVIDERS
-from otel_sessions._settings import use_in_process
+from otel_sessions._settings.settings import use_in_process
 from otel_sessions._span_processor import guarded
 from otel_sessions.demo import StandIn
 from otel_sessions.sdk import SessionSpanProcessor

@@ -29,7 +29,7 @@ from otel_sessions import (
 )
 from otel_sessions._handles import handle_in
 from otel_sessions._providers import PROVIDERS
-from otel_sessions._settings import Settings, use_in_process
+from otel_sessions._settings.settings import Settings, use_in_process
 from records import KeptRecords
 
 PASSED = {"gen_ai.evaluation.name": "ok", "gen_ai.evaluation.score.value": 1.0, "gen_ai.evaluation.score.label": "pass"}

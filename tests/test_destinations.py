@@ -13,7 +13,7 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from otel_sessions._destinations import (
+from otel_sessions._settings.hosts import (
     ALL,
     NONE,
     PRIVATE,

@@ -16,7 +16,7 @@ from opentelemetry.trace import set_span_in_context
 
 from otel_sessions import bind_session, clear_session, session_headers, set_session, step, update_session
 from otel_sessions._session.user_ids import hashed
-from otel_sessions._settings import Settings, use_in_process
+from otel_sessions._settings.settings import Settings, use_in_process
 from otel_sessions.demo import StandIn
 from otel_sessions.sdk import instrument, uninstrument
 

@@ -21,7 +21,7 @@ from otel_sessions._log_pipeline import put_first
 from otel_sessions._log_processor import SessionLogRecordProcessor
 from otel_sessions._log_values import logged, text_of
 from otel_sessions._providers import PROVIDERS
-from otel_sessions._settings import Settings, use_in_process
+from otel_sessions._settings.settings import Settings, use_in_process
 from records import KeptRecords
 
 

@@ -24,7 +24,7 @@ from otel_sessions import _local_trace, bind_session, clear_session, set_session
 from otel_sessions._log_pipeline import put_first
 from otel_sessions._log_processor import SessionLogRecordProcessor
 from otel_sessions._session.ids import digest
-from otel_sessions._settings import Settings
+from otel_sessions._settings.settings import Settings
 from wire import LogReceiver
 
 OURS = {"session.id": "ours", "user.id": "ada"}

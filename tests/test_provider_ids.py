@@ -22,7 +22,7 @@ from otel_sessions import bind_session, clear_session, set_session, update_sessi
 from otel_sessions._session.ids import is_plain_id
 from otel_sessions._session.provider_ids import ids_in
 from otel_sessions._session.user_ids import hashed
-from otel_sessions._settings import Settings, use_in_process
+from otel_sessions._settings.settings import Settings, use_in_process
 from otel_sessions._span_processor import _MAX_TRACERS
 from otel_sessions.sdk import SessionSpanProcessor, instrument, uninstrument
 

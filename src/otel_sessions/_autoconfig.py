@@ -12,14 +12,14 @@ from opentelemetry import trace
 from opentelemetry._logs import get_logger_provider
 from opentelemetry.propagate import get_global_textmap, set_global_textmap
 
-from . import _changes, _diagnostics, _process_session, _resolution, _settings
+from . import _changes, _diagnostics, _process_session, _resolution
 from ._events import EVENTS, emit_start
 from ._forks import ForkSafeLock
 from ._log_pipeline import put_first
 from ._log_processor import SessionLogRecordProcessor
 from ._propagator import SessionPropagator
 from ._providers import PROVIDERS
-from ._settings import Settings
+from ._settings.settings import Settings, use_in_process, warn_of_slips
 from ._span_processor import SessionSpanProcessor
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def instrument(  # noqa: PLR0913  # one for each setting
         flush=flush,
         disabled=disabled,
     )
-    _settings.warn_of_slips()
+    warn_of_slips()
     with _lock:
         begun = _use(settings)
         PROVIDERS.use(tracer_provider, logger_provider)
@@ -162,7 +162,7 @@ def _use(settings: Settings | None) -> Session | None:
 
     What was made by others is not used again.
     """
-    _settings.use_in_process(settings)
+    use_in_process(settings)
     _changes.forget()
     _resolution.forget()
     return _process_session.follow(settings)

@@ -27,7 +27,7 @@ from ._session.session import (
     Session,
     wire_values,
 )
-from ._settings import in_process
+from ._settings.settings import in_process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping

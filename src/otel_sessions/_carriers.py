@@ -23,7 +23,7 @@ from ._context import context_with, get_current
 from ._headers import fitted, well_formed
 from ._resolution import remote_in, state_in
 from ._scope import SessionScope
-from ._settings import in_process
+from ._settings.settings import in_process
 from ._state import NOTHING
 from ._trace_state import known_as_caller
 

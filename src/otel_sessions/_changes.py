@@ -18,7 +18,7 @@ from ._process_session import HELD
 from ._session import ids, paths
 from ._session.fields import ABSENT, NO_FIELDS, Absent, Fields, clean_session_id, first_items, notice_weak
 from ._session.session import EMPTY, Session
-from ._settings import in_process
+from ._settings.settings import in_process
 from ._state import CLEARED, NOTHING, State, as_of_now, state_of
 
 if TYPE_CHECKING:

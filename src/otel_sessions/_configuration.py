@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from . import _diagnostics
-from ._settings import SETTINGS, Settings, in_environment, slips_in_environment
+from ._settings.settings import SETTINGS, Settings, in_environment, slips_in_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

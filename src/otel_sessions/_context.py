@@ -22,7 +22,7 @@ from opentelemetry.context import get_current as api_get_current
 from . import _baggage
 from ._local_trace import CLOCK
 from ._session.session import SESSION_ID, USER_ID
-from ._settings import in_process
+from ._settings.settings import in_process
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
-from . import _diagnostics, _settings
+from . import _diagnostics
 from ._session.dialects import Vocabulary, is_genai
+from ._settings import settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -41,7 +42,7 @@ class DialectSpanExporter(SpanExporter):
         aliases: str | Mapping[str, str] | Iterable[tuple[str, str]] = (),
     ) -> None:
         self._exporter = exporter
-        given = _settings.parsed(dialects=dialects, aliases=aliases)
+        given = settings.parsed(dialects=dialects, aliases=aliases)
         self._dialects, self._aliases = given.get("dialects", ()), given.get("aliases", ())
         self._vocabulary = Vocabulary.of(self._dialects, self._aliases)
 

@@ -20,9 +20,9 @@ from opentelemetry.trace import NonRecordingSpan, SpanKind, format_span_id
 from . import _redirects
 from ._attribute_store import attributes_of
 from ._context import get_current
-from ._destinations import ALL, NONE, host_of_authority, host_of_url
 from ._guard import guards_in
 from ._local_trace import SPAN_KEY
+from ._settings.hosts import ALL, NONE, host_of_authority, host_of_url
 from ._trace_state import HOST_ATTRIBUTES, destination_of
 from ._withholding import items_of, withhold
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.context import Context
 
-    from ._destinations import Destinations
+    from ._settings.hosts import Destinations
 
 OWN: Final = ""
 """Stands for no destination that could be told: the user's own doing."""

@@ -22,7 +22,7 @@ from ._local_trace import SPAN_KEY, local_root_of
 from ._log_values import text_of
 from ._providers import PROVIDERS
 from ._resolution import state_in
-from ._settings import hides_inputs, hides_outputs, in_process
+from ._settings.settings import hides_inputs, hides_outputs, in_process
 from ._state import UNKNOWN
 from ._streams import awaited_in, is_stream, wrapped
 from ._turn_order import ORDER

@@ -17,7 +17,7 @@ from typing import Any
 from . import _diagnostics
 from ._forks import ForkSafeLock, after_fork_in_child
 from ._providers import PROVIDERS
-from ._settings import in_process
+from ._settings.settings import in_process
 
 _MILLI = 0.001
 

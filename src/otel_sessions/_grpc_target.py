@@ -16,9 +16,9 @@ import grpc  # type: ignore[import-untyped]  # grpcio has no types
 import grpc.aio  # type: ignore[import-untyped]
 
 from . import _diagnostics
-from ._destinations import host_of_authority
 from ._egress import TOLD_LATER, UNKNOWN, goes_to
 from ._forks import ForkSafeLock
+from ._settings.hosts import host_of_authority
 
 if TYPE_CHECKING:
     from collections.abc import Callable

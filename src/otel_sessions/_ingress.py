@@ -17,12 +17,12 @@ from ._context import ENTRY_KEY, get_current
 from ._headers import is_simple, well_formed
 from ._session import ids, user_ids
 from ._session.session import ID_KEYS, SESSION_ID
-from ._settings import in_process
+from ._settings.settings import in_process
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ._settings import Settings
+    from ._settings.settings import Settings
 
 _W3C = frozenset({"traceparent", "tracestate", "baggage"})
 

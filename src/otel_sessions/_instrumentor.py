@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type: ignore[attr-defined]  # untyped
 from opentelemetry.propagate import get_global_textmap, set_global_textmap
 
-from . import _diagnostics, _settings
-from ._settings import Settings
+from . import _diagnostics
+from ._settings import settings
+from ._settings.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -68,7 +69,7 @@ def _guard(options: Mapping[str, object]) -> None:
     """Send no session where it may not go, although nothing else could be installed."""
     from ._propagator import SessionPropagator  # noqa: PLC0415  # only where it is needed
 
-    _settings.use_in_process(Settings.resolved(**options))
+    settings.use_in_process(Settings.resolved(**options))
     set_global_textmap(SessionPropagator(get_global_textmap()))
 
 

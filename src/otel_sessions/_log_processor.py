@@ -14,7 +14,7 @@ from . import _diagnostics
 from ._context import get_current
 from ._resolution import state_in
 from ._session.session import SESSION_ID, USER_ID
-from ._settings import Settings
+from ._settings.settings import Settings
 from ._value_limits import fitted, is_same
 
 if TYPE_CHECKING:

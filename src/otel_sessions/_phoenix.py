@@ -16,7 +16,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from opentelemetry.sdk._logs.export import LogRecordExporter, LogRecordExportResult
 
-from . import _diagnostics, _settings
+from . import _diagnostics
 from ._evaluations import (
     ANNOTATION_SCOPE,
     ANNOTATOR,
@@ -33,6 +33,7 @@ from ._evaluations import (
 from ._log_values import text_of
 from ._records import RESPONSE_ID
 from ._session.session import SESSION_ID, USER_ID
+from ._settings import settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -285,7 +286,7 @@ def _base_of(endpoint: str | None) -> tuple[str | None, str]:
     The address is ``None``, with a warning, where it can't be used.
     """
     names = (*_ADDRESSES, _HOST_NAME, _PORT_NAME, _GRPC_PORT_NAME, _ROOT_NAME)
-    found = {name: text for name, value in _settings.in_environment(*names).items() if (text := value.strip())}
+    found = {name: text for name, value in settings.in_environment(*names).items() if (text := value.strip())}
     named = _ADDRESS if endpoint else next((name for name in (*_ADDRESSES, _HOST_NAME) if name in found), _ADDRESS)
     base = _checked(endpoint or (found.get(named) if named in _ADDRESSES else None) or _own_address(found), found)
     if base is None:
@@ -324,7 +325,7 @@ def _port_in(found: Mapping[str, str]) -> str:
 
 def _headers_in_environment() -> dict[str, str]:
     """Return the headers for Phoenix: of the key, and what else is set (``name=value,…``, percent-encoded)."""
-    found = _settings.in_environment(_KEY_NAME, _HEADERS_NAME)
+    found = settings.in_environment(_KEY_NAME, _HEADERS_NAME)
     key = found.get(_KEY_NAME, "").strip()
     headers = {"authorization": f"Bearer {key}"} if key else {}
     for item in found.get(_HEADERS_NAME, "").split(","):

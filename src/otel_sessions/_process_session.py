@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from ._session import ids
 from ._session.session import Session
-from ._setting_values import AUTO
+from ._settings.reading import AUTO
 from ._state import State, state_of
 
 if TYPE_CHECKING:
-    from ._settings import Settings
+    from ._settings.settings import Settings
 
 
 class _Held:

@@ -19,9 +19,8 @@ from opentelemetry.propagators.textmap import (
 )
 from opentelemetry.trace import set_span_in_context
 
-from . import _baggage, _diagnostics, _settings
+from . import _baggage, _diagnostics
 from ._context import get_current
-from ._destinations import NONE
 from ._egress import LATER, UNKNOWN, UNSAMPLED, refused
 from ._forks import ForkSafeLock
 from ._guard import PROBE, answer, guards_in
@@ -30,14 +29,16 @@ from ._ingress import CleanGetter, as_before, with_headers, with_shown_user
 from ._local_trace import SPAN_KEY
 from ._resolution import state_in
 from ._session.session import WIRE_KEYS
+from ._settings.hosts import NONE
+from ._settings.settings import in_process, parsed
 from ._trace_state import is_from_session, known_as_caller, without_randomness
 from ._withholding import withhold
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from ._destinations import Destinations
-    from ._settings import Settings
+    from ._settings.hosts import Destinations
+    from ._settings.settings import Settings
     from ._state import State
 
 _BAGGAGE, _TRACE_STATE = "baggage", "tracestate"
@@ -91,7 +92,7 @@ class SessionPropagator(TextMapPropagator):
         inside: Any = guards_in(inner)
         # A guard around others decides in their place, so by what they were given, too.
         self._given = {name: value for guard in inside for name, value in guard._given.items()}  # noqa: SLF001  # ours
-        self._given |= _settings.parsed(
+        self._given |= parsed(
             propagate_to=propagate_to, trust_incoming=trust_incoming, incoming_headers=incoming_headers
         )
         self._merged: tuple[Settings, Settings] | None = None
@@ -111,7 +112,7 @@ class SessionPropagator(TextMapPropagator):
 
     def settings(self) -> Settings:
         """Return what holds: the arguments, over what holds in this process."""
-        process = _settings.in_process()
+        process = in_process()
         if not self._given:
             return process
         if self._merged is None or self._merged[0] is not process:

@@ -15,7 +15,7 @@ from opentelemetry._logs import LogRecord, SeverityNumber
 
 from ._context import context_with
 from ._providers import PROVIDERS
-from ._settings import in_process
+from ._settings.settings import in_process
 from ._state import CLEARED
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from ._local_trace import SPAN_KEY, binding_in, is_withdrawn, note_of
 from ._process_session import HELD
 from ._session import ids
 from ._session.session import MAX_ITEMS, SESSION_ID, Session, extras_in, overlaid, texts_in
-from ._settings import in_process
+from ._settings.settings import in_process
 from ._state import CLEARED, State, as_of_now, state_of
 
 if TYPE_CHECKING:

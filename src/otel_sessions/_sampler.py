@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any, SupportsFloat
 from opentelemetry.sdk.trace.sampling import Decision, ParentBased, Sampler, SamplingResult
 from opentelemetry.trace import Span, TraceState
 
-from . import _diagnostics, _settings
+from . import _diagnostics
 from ._context import ENTRY_KEY, get_current
 from ._local_trace import SPAN_KEY
 from ._resolution import state_in
+from ._settings import settings
 from ._trace_state import (
     HEX_DIGITS,
     at_root,
@@ -247,12 +248,12 @@ def session_ratio_of_file() -> Sampler:
     Its options do not come here, so the ratio is that of ``OTEL_TRACES_SAMPLER_ARG``, too. It may stand
     inside of a ``parent_based``, which does not ask it for all spans.
     """
-    return SessionRatioSampler(_ratio_in(_settings.sampler_argument()))
+    return SessionRatioSampler(_ratio_in(settings.sampler_argument()))
 
 
 def parentbased_session_ratio_of_file() -> Sampler:
     """Make the sampler ``parentbased_session_ratio`` of an OpenTelemetry configuration file, likewise."""
-    return parentbased_session_ratio(_settings.sampler_argument())
+    return parentbased_session_ratio(settings.sampler_argument())
 
 
 def _for_all_spans(ratio: SupportsFloat) -> SessionRatioSampler:

@@ -21,7 +21,7 @@ from ._forks import ForkSafeLock
 from ._process_session import HELD
 from ._resolution import state_in
 from ._session.session import EMPTY, Session
-from ._settings import PROCESS
+from ._settings.settings import PROCESS
 from ._state import as_of_now
 from ._streams import AT_END, Source, wrapped
 

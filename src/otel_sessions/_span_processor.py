@@ -20,7 +20,7 @@ from ._session import user_ids
 from ._session.dialects import Vocabulary, is_genai
 from ._session.provider_ids import KEYS, ids_in, is_recorder
 from ._session.session import DISPLACED_ID, ID_KEYS, SESSION_ID, USER_ID
-from ._settings import Settings, in_process
+from ._settings.settings import Settings, in_process
 from ._state import CLEARED
 from ._stats import Stats, observe
 from ._value_limits import fitted, is_same

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from . import _baggage
 from ._session import user_ids
 from ._session.session import EMPTY, Session, local_attributes_of
-from ._settings import in_process
+from ._settings.settings import in_process
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ._settings import Settings
+    from ._settings.settings import Settings
 
 
 @dataclass(slots=True, eq=False)  # not frozen: that triples the time to make one, and one is made for each scope

@@ -6,7 +6,9 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from .. import _changes, _diagnostics, _local_trace, _resolution, _settings, _value_limits  # noqa: TID252  # their state
+from otel_sessions import _changes, _diagnostics, _local_trace, _resolution, _value_limits
+from otel_sessions._settings import settings
+
 from .._scope import SessionScope  # noqa: TID252
 from .._turn_order import ORDER  # noqa: TID252
 
@@ -20,7 +22,7 @@ def clean_slate() -> None:
     _local_trace.forget()
     _resolution.forget()
     _changes.forget()
-    _settings.forget()
+    settings.forget()
     _value_limits.forget()
     ORDER.forget()
 

@@ -9,9 +9,10 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
-from ._destinations import NONE, Destinations, UnusableDestinationError
-from ._session import dialects, ids, provider_ids
-from ._session.session import WIRE_KEYS
+from otel_sessions._session import dialects, ids, provider_ids
+from otel_sessions._session.session import WIRE_KEYS
+
+from .hosts import NONE, Destinations, UnusableDestinationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,15 +12,17 @@ from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
-from . import _diagnostics, _setting_values
-from ._destinations import NONE, PRIVATE, Destinations
-from ._session import user_ids
-from ._session.session import METADATA_PREFIX, TAGS, WIRE_KEYS
+from otel_sessions import _diagnostics
+from otel_sessions._session import user_ids
+from otel_sessions._session.session import METADATA_PREFIX, TAGS, WIRE_KEYS
+
+from . import reading
+from .hosts import NONE, PRIVATE, Destinations
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ._setting_values import Complain, Pairs
+    from .reading import Complain, Pairs
 
 LOGS = ("true", "false", "sampled")
 _SHORTEST_KEY = 16
@@ -147,7 +149,7 @@ class Setting:
 
         try:
             return self.read(given, complain)
-        except _setting_values.UnusableError as error:
+        except reading.UnusableError as error:
             complain(f"{error}, so it is taken as {self.shown(self.closed)!r}")
         except Exception as error:  # noqa: BLE001  # the argument's own code may raise anything
             complain(f"reading it raised {type(error).__name__}, so it is taken as {self.shown(self.closed)!r}")
@@ -178,21 +180,21 @@ def parsed(**arguments: object) -> dict[str, Any]:
 
 
 SETTINGS = (
-    Setting("dialects", _setting_values.dialect_names, (), ()),
-    Setting("aliases", _setting_values.aliases, (), ()),
-    Setting("propagate_to", _setting_values.destinations, PRIVATE, NONE),
-    Setting("trust_incoming", _setting_values.flag, True, False),  # a table
-    Setting("incoming_headers", _setting_values.headers, (), ()),
-    Setting("user_id", _setting_values.choice(*user_ids.MODES, is_shown=False), user_ids.PLAIN, user_ids.DROP),
-    Setting("user_hash_key", _setting_values.key, None, None, _setting_values.hidden),
-    Setting("metadata_on_wire", _setting_values.names, (), ()),
-    Setting("conflict", _setting_values.choice("scope", "span"), "scope", "scope"),
-    Setting("logs", _setting_values.choice(*LOGS), "true", "true"),
-    Setting("events", _setting_values.flag, False, False),
-    Setting("session_id", _setting_values.session_id, None, None, _setting_values.shown_session_id),
-    Setting("provider_ids", _setting_values.words_of_call, ("user",), (), _setting_values.shown_words),
-    Setting("flush", _setting_values.milliseconds, 0, 0),
-    Setting("disabled", _setting_values.flag, False, False),
+    Setting("dialects", reading.dialect_names, (), ()),
+    Setting("aliases", reading.aliases, (), ()),
+    Setting("propagate_to", reading.destinations, PRIVATE, NONE),
+    Setting("trust_incoming", reading.flag, True, False),  # a table
+    Setting("incoming_headers", reading.headers, (), ()),
+    Setting("user_id", reading.choice(*user_ids.MODES, is_shown=False), user_ids.PLAIN, user_ids.DROP),
+    Setting("user_hash_key", reading.key, None, None, reading.hidden),
+    Setting("metadata_on_wire", reading.names, (), ()),
+    Setting("conflict", reading.choice("scope", "span"), "scope", "scope"),
+    Setting("logs", reading.choice(*LOGS), "true", "true"),
+    Setting("events", reading.flag, False, False),
+    Setting("session_id", reading.session_id, None, None, reading.shown_session_id),
+    Setting("provider_ids", reading.words_of_call, ("user",), (), reading.shown_words),
+    Setting("flush", reading.milliseconds, 0, 0),
+    Setting("disabled", reading.flag, False, False),
 )
 
 
