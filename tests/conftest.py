@@ -16,9 +16,9 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from otel_sessions import get_session
-from otel_sessions._events import EVENTS
-from otel_sessions._process_session import follow
-from otel_sessions._providers import PROVIDERS
+from otel_sessions._context.events import EVENTS
+from otel_sessions._context.process_session import follow
+from otel_sessions._context.providers import PROVIDERS
 from otel_sessions._settings.settings import use_in_process
 from otel_sessions._span_processor import guarded
 from otel_sessions.demo import StandIn

@@ -23,8 +23,8 @@ from hypothesis import strategies as st
 from opentelemetry import context
 
 from otel_sessions import Session, bind_session, clear_session, get_session, set_session, step, update_session
-from otel_sessions._changes import plain_start
-from otel_sessions._local_trace import SPAN_KEY
+from otel_sessions._context.changes import plain_start
+from otel_sessions._context.local_trace import SPAN_KEY
 from otel_sessions._session.ids import digest, is_plain_id, text_of
 from otel_sessions.testing import InMemoryPipeline
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from opentelemetry import baggage, context
 from opentelemetry.baggage.propagation import W3CBaggagePropagator
 
-from otel_sessions import Session, _baggage, _diagnostics, get_session, set_session, step
+from otel_sessions import Session, _diagnostics, get_session, set_session, step
+from otel_sessions._context.baggage import CONTEXT_KEY, context_key
 from otel_sessions._session.ids import is_plain_id, is_plain_text
 from otel_sessions._session.session import WIRE_KEYS
 
@@ -120,11 +121,11 @@ def test_a_context_without_a_known_place_for_baggage_works_by_the_public_api_alo
 
 def test_the_place_of_baggage_is_unknown_where_the_api_keeps_it_otherwise(monkeypatch):
     monkeypatch.setattr(baggage, "get_all", lambda _context: {})
-    assert _baggage.context_key() is None
+    assert context_key() is None
 
 
 def test_baggage_that_is_no_dict_is_no_baggage():
-    ctx = context.Context({_baggage.CONTEXT_KEY: "broken"})
+    ctx = context.Context({CONTEXT_KEY: "broken"})
     assert get_session(ctx) is None
     with set_session(ctx, "a"):
         assert dict(baggage.get_all()) == {"session.id": "a"}
@@ -144,7 +145,7 @@ def valid(session: Session | None) -> bool:
 @settings(suppress_health_check=[HealthCheck.too_slow])  # the first run makes hypothesis' tables of characters
 @given(st.dictionaries(st.sampled_from([*WIRE_KEYS, "theirs", "langfuse_session_id", "langfuse_user_id"]), anything))
 def test_arbitrary_baggage_never_raises_and_never_puts_an_invalid_id_on_a_span(entries):
-    ctx = context.Context({_baggage.CONTEXT_KEY: entries})
+    ctx = context.Context({CONTEXT_KEY: entries})
     assert valid(get_session(ctx))
     with set_session(ctx, "ours"):
         assert valid(get_session())

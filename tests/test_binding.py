@@ -21,7 +21,6 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_s
 
 from otel_sessions import (
     Session,
-    _local_trace,
     bind_session,
     clear_session,
     get_session,
@@ -30,6 +29,7 @@ from otel_sessions import (
     to_carrier,
     update_session,
 )
+from otel_sessions._context import local_trace
 from otel_sessions.sdk import SessionSpanProcessor
 
 REMOTE = baggage.set_baggage("user.id", "mallory", baggage.set_baggage("session.id", "remote", context.Context()))
@@ -320,7 +320,7 @@ def test_where_nothing_is_recorded_it_still_goes_on_to_other_services(make_pipel
             assert to_carrier()["baggage"] == "session.id=a,user.id=ada"
     assert get_session() is None
     gc.collect()
-    assert len(_local_trace._unrecorded) == 0
+    assert len(local_trace._unrecorded) == 0
 
 
 def test_where_nothing_is_recorded_two_calls_in_one_trace_stay_apart(make_pipeline):
@@ -357,7 +357,7 @@ def test_a_failure_never_reaches_the_application(pipeline, monkeypatch, warnings
     def broken(*_):
         raise ZeroDivisionError
 
-    monkeypatch.setattr("otel_sessions._local_trace.bind", broken)
+    monkeypatch.setattr("otel_sessions._context.local_trace.bind", broken)
     with pipeline.tracer.start_as_current_span("root"):
         assert bind_session("a") == Session()
     assert "bind_session: binding raised ZeroDivisionError" in warnings()[0]
@@ -408,7 +408,7 @@ def test_spans_that_are_never_ended_do_not_pile_up_below_a_root_that_stays_open(
         spans = [weakref.ref(pipeline.tracer.start_span("never ended")) for _ in range(100)]
         gc.collect()
         assert len([span for span in spans if span() is not None]) <= 10
-        assert len(_local_trace.note_of(root).trace.open) <= 10
+        assert len(local_trace.note_of(root).trace.open) <= 10
 
 
 def test_children_that_start_at_once_share_one_record(pipeline):
@@ -468,7 +468,7 @@ def test_of_many_binds_at_once_no_span_gets_the_session_of_one_and_the_user_of_a
 
 def test_a_garbage_collection_in_the_middle_of_it_may_start_spans_and_bind(pipeline):
     """It may end a generator at any moment, whose clean-up does whatever it does, on the same thread."""
-    with pipeline.tracer.start_as_current_span("root"), _local_trace._beginning:
+    with pipeline.tracer.start_as_current_span("root"), local_trace._beginning:
         pipeline.tracer.start_span("child").end()
         bind_session("a")
     assert ids(pipeline)["root"] == ("a", None)
@@ -512,7 +512,7 @@ def test_a_bind_in_the_middle_of_a_start_is_made_good(pipeline, monkeypatch):
         context.detach(token)
         return state
 
-    from otel_sessions._resolution import unscoped
+    from otel_sessions._context.resolution import unscoped
 
     monkeypatch.setattr(processor_module, overtaken)
     pipeline.tracer.start_span("overtaken", context=set_span_in_context(trace.get_current_span(here))).end()
@@ -569,7 +569,7 @@ def test_a_bind_in_a_fork_leaves_the_open_spans_of_the_parent_alone(pipeline):
     """Another thread of the parent may hold the lock of one: it would be held for ever."""
     with pipeline.tracer.start_as_current_span("current"):
         of_the_parent = pipeline.tracer.start_span("of the parent")
-        _local_trace.CLOCK._fork()  # as it is called in a fork
+        local_trace.CLOCK._fork()  # as it is called in a fork
         of_the_child = pipeline.tracer.start_span("of the child")
         bind_session("a")
         pipeline.tracer.start_span("later").end()
@@ -589,7 +589,7 @@ def test_a_span_is_exported_and_copied_as_before(pipeline):
 
 def test_after_a_fork_the_open_spans_of_the_child_are_bound(pipeline):
     with pipeline.tracer.start_as_current_span("of the parent"):
-        _local_trace.CLOCK._fork()  # as it is called in a fork
+        local_trace.CLOCK._fork()  # as it is called in a fork
         with pipeline.tracer.start_as_current_span("first"), pipeline.tracer.start_as_current_span("second"):
             bind_session("a")
     found = ids(pipeline)
@@ -613,7 +613,7 @@ def test_what_code_has_set_since_the_start_stays_though_the_session_before_had_p
 def test_a_span_that_ends_while_others_are_bound_is_passed_over(pipeline):
     with pipeline.tracer.start_as_current_span("root") as root:
         pipeline.tracer.start_span("child")
-        trace_record = _local_trace.note_of(root).trace
+        trace_record = local_trace.note_of(root).trace
         trace_record.open = {"first": lambda _: trace_record.open.clear(), "gone": pytest.fail}
         bind_session("a")
     assert trace_record.open == {}

@@ -24,7 +24,6 @@ from pydantic import BaseModel, ConfigDict
 from otel_sessions import (
     Session,
     _diagnostics,
-    _resolution,
     bind_session,
     clear_session,
     from_carrier,
@@ -34,6 +33,7 @@ from otel_sessions import (
     to_carrier,
     update_session,
 )
+from otel_sessions._context import resolution
 from otel_sessions._session.ids import is_plain_id, is_plain_text
 from otel_sessions._session.session import WIRE_KEYS
 
@@ -976,7 +976,7 @@ slow_to_begin = settings(suppress_health_check=[HealthCheck.too_slow], deadline=
 
 def as_at_first():
     _diagnostics.reset()
-    _resolution.remote_state.cache_clear()
+    resolution.remote_state.cache_clear()
 
 
 @slow_to_begin

@@ -27,8 +27,8 @@ from otel_sessions import (
     to_carrier,
     turn,
 )
+from otel_sessions._context.providers import PROVIDERS
 from otel_sessions._handles import handle_in
-from otel_sessions._providers import PROVIDERS
 from otel_sessions._settings.settings import Settings, use_in_process
 from records import KeptRecords
 

@@ -20,9 +20,9 @@ from otel_sessions import (
     step,
     update_session,
 )
-from otel_sessions._events import EVENTS, emit_end, emit_start, ended
+from otel_sessions._context.events import EVENTS, emit_end, emit_start, ended
+from otel_sessions._context.providers import PROVIDERS
 from otel_sessions._log_processor import SessionLogRecordProcessor
-from otel_sessions._providers import PROVIDERS
 from otel_sessions.sdk import instrument
 
 ALL = Session("ours", "ada", "n", "/p", "before", {"k": "v"}, ("t",))
@@ -235,7 +235,7 @@ def test_they_never_raise(events, warnings):
 
 
 def test_looking_for_the_current_session_never_raises(events, warnings, monkeypatch):
-    monkeypatch.setattr("otel_sessions._events.get_current", lambda: 1 / 0)
+    monkeypatch.setattr("otel_sessions._context.events.get_current", lambda: 1 / 0)
     ended()
     assert warnings() == ["otel_sessions: writing the event session.end raised ZeroDivisionError"]
     assert events.told() == []

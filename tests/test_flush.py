@@ -17,9 +17,9 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, Spa
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import NoOpTracerProvider
 
-from otel_sessions import _flush as flush_module
 from otel_sessions import set_session, turn
-from otel_sessions._providers import PROVIDERS
+from otel_sessions._context import flush as flush_module
+from otel_sessions._context.providers import PROVIDERS
 from otel_sessions.sdk import instrument, uninstrument
 
 AN_HOUR = 3_600_000

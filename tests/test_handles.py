@@ -12,8 +12,8 @@ from opentelemetry.context import Context
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, TraceState, set_span_in_context
 
 from otel_sessions import Session, bind_session, clear_session, set_session, to_carrier
+from otel_sessions._context.state import state_of
 from otel_sessions._handles import NOTHING_FOUND, handle_in, target_of
-from otel_sessions._state import state_of
 
 SPAN = SpanContext(0x1234, 0x56, is_remote=False, trace_flags=TraceFlags(1), trace_state=TraceState([("a", "1")]))
 

@@ -20,7 +20,8 @@ from opentelemetry.sdk._logs.export import BatchLogRecordProcessor, LogRecordExp
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
-from otel_sessions import _local_trace, bind_session, clear_session, set_session, step, update_session
+from otel_sessions import bind_session, clear_session, set_session, step, update_session
+from otel_sessions._context import local_trace
 from otel_sessions._log_pipeline import put_first
 from otel_sessions._log_processor import SessionLogRecordProcessor
 from otel_sessions._session.ids import digest
@@ -159,7 +160,7 @@ def test_a_trace_that_is_bound_while_it_is_not_recorded_has_its_session_on_recor
     with unsampled.start_as_current_span("server"):
         bind_session("ours", user_id="ada")
         assert logs.emitted() == OURS
-    _local_trace.forget()
+    local_trace.forget()
 
 
 def test_the_user_is_shown_as_the_settings_say(logs, monkeypatch):

@@ -24,7 +24,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from otel_sessions import _diagnostics, check, feedback, log, set_session, turn
-from otel_sessions._providers import PROVIDERS
+from otel_sessions._context.providers import PROVIDERS
 from otel_sessions.sdk import PhoenixAnnotationExporter
 from otel_sessions.viewer import LoopbackServer
 

@@ -35,7 +35,7 @@ from otel_sessions import (
     to_carrier,
     update_session,
 )
-from otel_sessions._process_session import HELD, follow
+from otel_sessions._context.process_session import HELD, follow
 from otel_sessions._settings.settings import Settings, in_process
 from otel_sessions.sdk import ParentBasedSessionRatio, SessionSpanProcessor, instrument, uninstrument
 from otel_sessions.viewer import OTLPReceiver

@@ -19,17 +19,9 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
-from otel_sessions import (
-    _diagnostics,
-    _local_trace,
-    _scope,
-    bind_session,
-    clear_session,
-    from_carrier,
-    get_session,
-    set_session,
-    to_carrier,
-)
+from otel_sessions import _diagnostics, bind_session, clear_session, from_carrier, get_session, set_session, to_carrier
+from otel_sessions._context import local_trace
+from otel_sessions._context.scope import _pinning
 from otel_sessions.sdk import SessionSpanProcessor
 from otel_sessions.viewer import OTLPReceiver
 from wire import spans_of
@@ -260,9 +252,9 @@ def test_a_fork_while_other_threads_start_spans_and_bind_does_not_hang():
 @pytest.mark.parametrize(
     "lock",
     [
-        pytest.param(_local_trace._beginning, id="of-the-records-of-traces"),
+        pytest.param(local_trace._beginning, id="of-the-records-of-traces"),
         pytest.param(_diagnostics._lock, id="of-what-was-said"),
-        pytest.param(_scope._pinning, id="of-generated-ids"),
+        pytest.param(_pinning, id="of-generated-ids"),
     ],
 )
 def test_a_fork_while_another_thread_is_in_the_middle_of_it_does_not_hang(provider, lock):

@@ -15,7 +15,7 @@ from opentelemetry.trace import SpanKind, TraceState, set_span_in_context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from otel_sessions import bind_session, clear_session, get_session, set_session, to_carrier, update_session
-from otel_sessions._local_trace import SPAN_KEY
+from otel_sessions._context.local_trace import SPAN_KEY
 from otel_sessions._propagator import session_baggage
 from otel_sessions.sdk import (
     ParentBasedSessionRatio,
@@ -665,7 +665,7 @@ def test_a_span_of_another_sdk_is_judged_by_what_it_shows():
 
 
 def test_where_the_api_keeps_baggage_elsewhere_all_is_the_same(pipeline, monkeypatch):
-    monkeypatch.setattr("otel_sessions._baggage.CONTEXT_KEY", None)
+    monkeypatch.setattr("otel_sessions._context.baggage.CONTEXT_KEY", None)
     with calling(pipeline, OWN):
         token = context.attach(baggage.set_baggage("x", "1"))
         with set_session("conv-42", user_id="ada"):

@@ -29,7 +29,7 @@ from otel_sessions import (
     to_carrier,
     update_session,
 )
-from otel_sessions import _context as context_module
+from otel_sessions._context import entry as context_module
 
 pytestmark = pytest.mark.usefixtures("no_session_is_left_behind")
 
@@ -616,7 +616,7 @@ def broken(*_):
 
 
 def test_a_failure_on_entering_never_reaches_the_application(monkeypatch, warnings):
-    monkeypatch.setattr("otel_sessions._scope.enter", broken)
+    monkeypatch.setattr("otel_sessions._context.scope.enter", broken)
     with set_session("a") as session:
         assert session == Session()
     assert set_session(session_id="a")(lambda: 5)() == 5
@@ -625,8 +625,8 @@ def test_a_failure_on_entering_never_reaches_the_application(monkeypatch, warnin
 
 def test_a_failure_on_leaving_never_reaches_the_application(monkeypatch, warnings):
     def leave_both():
-        monkeypatch.setattr("otel_sessions._scope.leave", broken)
-        monkeypatch.setattr("otel_sessions._scope.leave_one_of", broken)
+        monkeypatch.setattr("otel_sessions._context.scope.leave", broken)
+        monkeypatch.setattr("otel_sessions._context.scope.leave_one_of", broken)
         with set_session("a"):
             pass
         asyncio.run(leave_in_a_task())
@@ -673,9 +673,9 @@ def test_scopes_work_with_another_runtime_context(monkeypatch, runtime):
     reader = context_module._reader()
     assert reader is context_api.get_current
     monkeypatch.setattr(context_module, "get_current", reader)
-    monkeypatch.setattr("otel_sessions._scope.get_current", reader)
-    monkeypatch.setattr("otel_sessions._api.get_current", reader)
-    monkeypatch.setattr("otel_sessions._streams.get_current", reader)
+    monkeypatch.setattr("otel_sessions._context.scope.get_current", reader)
+    monkeypatch.setattr("otel_sessions._context.calls.get_current", reader)
+    monkeypatch.setattr("otel_sessions._context.streams.get_current", reader)
     with set_session("a", user_id="ada"):
         with set_session("b"):
             assert get_session() == Session("b", "ada")

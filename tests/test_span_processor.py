@@ -15,7 +15,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, Decision, Sampler, Samp
 from opentelemetry.trace import set_span_in_context
 
 from otel_sessions import Session, bind_session, clear_session, get_session, set_session, step, update_session
-from otel_sessions import _attribute_store as attribute_store
+from otel_sessions._context import attribute_store
 from otel_sessions._session.ids import digest
 from otel_sessions._span_processor import guarded
 from otel_sessions.sdk import SessionSpanProcessor

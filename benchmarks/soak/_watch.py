@@ -11,7 +11,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from otel_sessions import _context, _local_trace
+from otel_sessions._context import entry, local_trace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,7 +63,7 @@ def left() -> dict[str, int]:
     """Return how many objects of the library there are that belong to open or bound spans and to scopes."""
     for _ in range(3):
         gc.collect()
-    kinds = (_local_trace.LocalTrace, _local_trace.Note, _context.Entry)
+    kinds = (local_trace.LocalTrace, local_trace.Note, entry.Entry)
     found = {kind.__name__: [thing for thing in gc.get_objects() if type(thing) is kind] for kind in kinds}
     counts = {name: len(things) for name, things in found.items()}
     open_spans = sum(len(trace.open) for trace in found["LocalTrace"])

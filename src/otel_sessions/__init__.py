@@ -3,13 +3,22 @@
 This package needs ``opentelemetry-api`` alone; what needs the SDK is in `otel_sessions.sdk`.
 """
 
-from ._api import bind_session, clear_session, end_session, get_session, set_session, step, turn, update_session
 from ._carriers import from_carrier, to_carrier
 from ._checks import check, check_equals, check_includes, check_json, check_regex, feedback
+from ._context.calls import (
+    bind_session,
+    clear_session,
+    end_session,
+    get_session,
+    set_session,
+    step,
+    turn,
+    update_session,
+)
+from ._context.scope import SessionScope
 from ._evaluations import Check
 from ._gateways import session_headers
 from ._log import log
-from ._scope import SessionScope
 from ._session.session import Session
 from ._turn import Turn
 

@@ -12,13 +12,14 @@ from opentelemetry import trace
 from opentelemetry._logs import get_logger_provider
 from opentelemetry.propagate import get_global_textmap, set_global_textmap
 
-from . import _changes, _diagnostics, _process_session, _resolution
-from ._events import EVENTS, emit_start
+from . import _diagnostics
+from ._context import changes, process_session, resolution
+from ._context.events import EVENTS, emit_start
+from ._context.providers import PROVIDERS
 from ._forks import ForkSafeLock
 from ._log_pipeline import put_first
 from ._log_processor import SessionLogRecordProcessor
 from ._propagator import SessionPropagator
-from ._providers import PROVIDERS
 from ._settings.settings import Settings, use_in_process, warn_of_slips
 from ._span_processor import SessionSpanProcessor
 
@@ -163,9 +164,9 @@ def _use(settings: Settings | None) -> Session | None:
     What was made by others is not used again.
     """
     use_in_process(settings)
-    _changes.forget()
-    _resolution.forget()
-    return _process_session.follow(settings)
+    changes.forget()
+    resolution.forget()
+    return process_session.follow(settings)
 
 
 def _attempt(what: str, install: Callable[[], None]) -> None:

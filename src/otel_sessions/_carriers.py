@@ -2,7 +2,7 @@
 
 The forms are W3C Baggage (https://www.w3.org/TR/baggage/) and W3C Trace Context
 (https://www.w3.org/TR/trace-context/), written and read by the API's own propagators. What comes in
-is not trusted: it is bounded and validated here and in `_baggage`, and never raises.
+is not trusted: it is bounded and validated here and in `baggage`, and never raises.
 """
 
 from __future__ import annotations
@@ -17,14 +17,15 @@ from opentelemetry.context import Context
 from opentelemetry.trace import get_current_span, set_span_in_context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from . import _baggage, _diagnostics
-from ._changes import Carry
-from ._context import context_with, get_current
+from . import _diagnostics
+from ._context import baggage
+from ._context.changes import Carry
+from ._context.entry import context_with, get_current
+from ._context.resolution import remote_in, state_in
+from ._context.scope import SessionScope
+from ._context.state import NOTHING
 from ._headers import fitted, well_formed
-from ._resolution import remote_in, state_in
-from ._scope import SessionScope
 from ._settings.settings import in_process
-from ._state import NOTHING
 from ._trace_state import known_as_caller
 
 if TYPE_CHECKING:
@@ -103,10 +104,10 @@ def from_carrier(carrier: Carrier) -> SessionScope:
     What is not well-formed is left out; then it warns, once, without the value.
     """
     context = context_in(carrier, _warn_ill_formed)
-    items = _baggage.entries(context)
+    items = baggage.entries(context)
     found = remote_in(items)
     if not in_process().trust_incoming:
-        items = _baggage.foreign(items)
+        items = baggage.foreign(items)
     state = NOTHING if found is None else replace(found, is_whole=True)  # a user alone joins no session
     return SessionScope(Carry(state), _continuing(known_as_caller(get_current_span(context)), items))
 
@@ -123,9 +124,9 @@ def _inject_baggage(carrier: dict[str, str], context: Context) -> None:
 
 def _without_unfit(context: Context) -> Context:
     """Return ``context`` without entries of a session, of which none is valid here."""
-    items = _baggage.entries(context)
-    kept = items if in_process().disabled else _baggage.others(items)
-    return context if kept is items else _baggage.with_baggage(context, kept)
+    items = baggage.entries(context)
+    kept = items if in_process().disabled else baggage.others(items)
+    return context if kept is items else baggage.with_baggage(context, kept)
 
 
 def _header_of(context: Context) -> str | None:
@@ -144,7 +145,7 @@ def _continuing(span: Span, items: Mapping[str, object]) -> Callable[[Context], 
     def continued(context: Context) -> Context:
         if remote.is_valid and get_current_span(context).get_span_context().trace_id != remote.trace_id:
             context = set_span_in_context(span, context)
-        return _baggage.with_entries(context, items)
+        return baggage.with_entries(context, items)
 
     return continued
 

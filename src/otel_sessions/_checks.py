@@ -8,9 +8,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from . import _diagnostics
+from ._context.log_values import text_of
 from ._evaluations import CODE, FEEDBACK, HUMAN, LLM, Check, Judging, is_off, record
 from ._judgements import FAIL, PASS, TIMEOUT, Verdict, judged_equals, judged_includes, judged_json, undecided
-from ._log_values import text_of
 from ._session.fields import clean_id, clean_text
 
 if TYPE_CHECKING:

@@ -18,10 +18,10 @@ from opentelemetry.propagators.textmap import Setter, TextMapPropagator, default
 from opentelemetry.trace import NonRecordingSpan, SpanKind, format_span_id
 
 from . import _redirects
-from ._attribute_store import attributes_of
-from ._context import get_current
+from ._context.attribute_store import attributes_of
+from ._context.entry import get_current
+from ._context.local_trace import SPAN_KEY
 from ._guard import guards_in
-from ._local_trace import SPAN_KEY
 from ._settings.hosts import ALL, NONE, host_of_authority, host_of_url
 from ._trace_state import HOST_ATTRIBUTES, destination_of
 from ._withholding import items_of, withhold

@@ -15,16 +15,16 @@ from opentelemetry.trace import INVALID_SPAN, Link, Span, Status, StatusCode, se
 
 from . import _diagnostics
 from ._content import HIDDEN, Collected, Content, content_of
-from ._context import context_with, enter, entry_in, get_current, leave
-from ._flush import flushed
+from ._context.entry import context_with, enter, entry_in, get_current, leave
+from ._context.flush import flushed
+from ._context.local_trace import SPAN_KEY, local_root_of
+from ._context.log_values import text_of
+from ._context.providers import PROVIDERS
+from ._context.resolution import state_in
+from ._context.state import UNKNOWN
+from ._context.streams import awaited_in, is_stream, wrapped
 from ._forks import ForkSafeLock
-from ._local_trace import SPAN_KEY, local_root_of
-from ._log_values import text_of
-from ._providers import PROVIDERS
-from ._resolution import state_in
 from ._settings.settings import hides_inputs, hides_outputs, in_process
-from ._state import UNKNOWN
-from ._streams import awaited_in, is_stream, wrapped
 from ._turn_order import ORDER
 
 if TYPE_CHECKING:
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from opentelemetry.context import Context
     from opentelemetry.trace import Tracer
 
-    from ._context import Entry
-    from ._state import State
+    from ._context.entry import Entry
+    from ._context.state import State
 
 INPUT, OUTPUT = "input", "output"
 

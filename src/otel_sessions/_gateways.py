@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from . import _diagnostics
-from ._context import get_current
-from ._resolution import state_in
+from ._context.entry import get_current
+from ._context.resolution import state_in
+from ._context.state import as_of_now
 from ._session.session import METADATA_PREFIX, NAME, PATH, SESSION_ID, USER_ID
-from ._state import as_of_now
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 from opentelemetry.context import Context, create_key
 from opentelemetry.trace import NonRecordingSpan, SpanContext, set_span_in_context
 
-from . import _baggage
+from ._context import baggage
 from ._session.session import SESSION_ID
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def is_guarded(propagator: TextMapPropagator) -> bool:
     with contextlib.suppress(Exception):  # as above
         span = NonRecordingSpan(SpanContext(1, 1, is_remote=False))  # without one Jaeger's writes nothing at all
         context = set_span_in_context(span, Context({PROBE: []}))
-        propagator.inject(written, _baggage.with_baggage(context, {SESSION_ID: _SAMPLE}))  # pyright: ignore[reportArgumentType]
+        propagator.inject(written, baggage.with_baggage(context, {SESSION_ID: _SAMPLE}))  # pyright: ignore[reportArgumentType]
     return not any(_SAMPLE in header for header in written.values())
 
 

@@ -16,14 +16,15 @@ from typing import TYPE_CHECKING, TypeAlias
 from opentelemetry.context import Context
 from opentelemetry.trace import INVALID_SPAN, Span, get_current_span, set_span_in_context
 
-from . import _baggage, _diagnostics
+from . import _diagnostics
 from ._carriers import carrier_in, context_in
-from ._changes import Start
-from ._context import context_with
-from ._resolution import state_in
+from ._context import baggage
+from ._context.changes import Start
+from ._context.entry import context_with
+from ._context.resolution import state_in
+from ._context.state import CLEARED, State, state_of
 from ._session.fields import Absent, SessionId, clean_id
 from ._session.session import Session
-from ._state import CLEARED, State, state_of
 
 if TYPE_CHECKING:
     from typing import Any
@@ -146,8 +147,8 @@ def _of_handle(text: str) -> Target:
 
 def _of_carrier(fields: Mapping[Any, Any]) -> Target | None:
     context = context_in(fields, _ignore)
-    texts = _baggage.texts_in(_baggage.entries(context))
-    session = None if texts is None else _baggage.session_of(texts)
+    texts = baggage.texts_in(baggage.entries(context))
+    session = None if texts is None else baggage.session_of(texts)
     state = CLEARED if session is None else state_of(session, id_is_remote=True, user_is_remote=True)
     target = Target(state, get_current_span(context), _time_in(fields), fields.get(_BELOW) == "true")
     return target if target.has_span or state.session.id is not None else None

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.context import Context
 from opentelemetry.propagators.textmap import Getter
 
-from . import _baggage, _diagnostics
-from ._context import ENTRY_KEY, get_current
+from . import _diagnostics
+from ._context import baggage
+from ._context.entry import ENTRY_KEY, get_current
 from ._headers import is_simple, well_formed
 from ._session import ids, user_ids
 from ._session.session import ID_KEYS, SESSION_ID
@@ -126,35 +127,35 @@ def with_headers(
     if not given:
         return received
     is_other = SESSION_ID in given and given[SESSION_ID] != items.get(SESSION_ID)
-    others = _baggage.foreign(items) if is_other else {key: items[key] for key in items if key not in given}
-    return _baggage.with_baggage(received, {**given, **others})
+    others = baggage.foreign(items) if is_other else {key: items[key] for key in items if key not in given}
+    return baggage.with_baggage(received, {**given, **others})
 
 
 def with_shown_user(received: Context) -> Context:
     """Return ``received`` with the user of a request as it may be shown: any code can read baggage, and stamp it."""
-    settings, items = in_process(), _baggage.entries(received)
-    if settings.user_id == user_ids.PLAIN or _baggage.USER_KEYS.isdisjoint(items):
+    settings, items = in_process(), baggage.entries(received)
+    if settings.user_id == user_ids.PLAIN or baggage.USER_KEYS.isdisjoint(items):
         return received
     shown: dict[str, object] = {}
     for key, value in items.items():
-        is_user = key in _baggage.USER_KEYS
+        is_user = key in baggage.USER_KEYS
         text = user_ids.shown(str(value), settings.user_id, settings.user_hash_key) if is_user else value
         if text is not None:
             shown[key] = text
-    return _baggage.with_baggage(received, shown)
+    return baggage.with_baggage(received, shown)
 
 
 def as_before(received: Context, items: Mapping[str, object], context: Context | None) -> Context:
     """Return ``received`` with what it holds of a session as it was in the ``context`` before."""
-    private = {key for key in items if _baggage.is_private(key)}
+    private = {key for key in items if baggage.is_private(key)}
     if not private:
         return received
     if context is None:  # then W3C Baggage alone adds to the current one, and a composite begins with an empty one
         current = get_current()
         context = current if ENTRY_KEY in current and received.get(ENTRY_KEY) is current[ENTRY_KEY] else Context()
-    before = _baggage.entries(context)
+    before = baggage.entries(context)
     kept = {key: before[key] for key in before if key in private}
-    return _baggage.with_baggage(received, {**kept, **_baggage.foreign(items)})
+    return baggage.with_baggage(received, {**kept, **baggage.foreign(items)})
 
 
 def warn_of(what: str) -> None:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from opentelemetry._logs import SeverityNumber
 
 from . import _diagnostics
-from ._context import get_current
+from ._context.entry import get_current
+from ._context.log_values import Room, logged
+from ._context.providers import PROVIDERS
+from ._context.records import RESPONSE_ID, Draft, is_quiet, write
+from ._context.resolution import state_in
 from ._handles import target_of
-from ._log_values import Room, logged
-from ._providers import PROVIDERS
-from ._records import RESPONSE_ID, Draft, is_quiet, write
-from ._resolution import state_in
 from ._session.fields import clean_id, first_items
 
 if TYPE_CHECKING:
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from opentelemetry.context import Context
     from opentelemetry.util.types import AnyValue
 
+    from ._context.state import State
     from ._handles import Judged
-    from ._state import State
 
 _ALSO = {"WARNING": SeverityNumber.WARN, "CRITICAL": SeverityNumber.FATAL}
 

@@ -11,8 +11,8 @@ from opentelemetry.sdk._logs import LogRecordProcessor
 from opentelemetry.trace import TraceFlags
 
 from . import _diagnostics
-from ._context import get_current
-from ._resolution import state_in
+from ._context.entry import get_current
+from ._context.resolution import state_in
 from ._session.session import SESSION_ID, USER_ID
 from ._settings.settings import Settings
 from ._value_limits import fitted, is_same
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from opentelemetry._logs import LogRecord
     from opentelemetry.sdk._logs import ReadWriteLogRecord
 
-    from ._state import State
+    from ._context.state import State
 
     Stamps = tuple[tuple[str, str | tuple[str, ...]], ...]
 

@@ -17,6 +17,8 @@ from urllib.parse import quote, unquote, urlsplit
 from opentelemetry.sdk._logs.export import LogRecordExporter, LogRecordExportResult
 
 from . import _diagnostics
+from ._context.log_values import text_of
+from ._context.records import RESPONSE_ID
 from ._evaluations import (
     ANNOTATION_SCOPE,
     ANNOTATOR,
@@ -30,8 +32,6 @@ from ._evaluations import (
     NAME,
     SCORE,
 )
-from ._log_values import text_of
-from ._records import RESPONSE_ID
 from ._session.session import SESSION_ID, USER_ID
 from ._settings import settings
 

@@ -19,15 +19,16 @@ from opentelemetry.propagators.textmap import (
 )
 from opentelemetry.trace import set_span_in_context
 
-from . import _baggage, _diagnostics
-from ._context import get_current
+from . import _diagnostics
+from ._context import baggage
+from ._context.entry import get_current
+from ._context.local_trace import SPAN_KEY
+from ._context.resolution import state_in
 from ._egress import LATER, UNKNOWN, UNSAMPLED, refused
 from ._forks import ForkSafeLock
 from ._guard import PROBE, answer, guards_in
 from ._headers import MAX_BAGGAGE, MAX_MEMBERS, baggage_of, fitted, plain_spaces
 from ._ingress import CleanGetter, as_before, with_headers, with_shown_user
-from ._local_trace import SPAN_KEY
-from ._resolution import state_in
 from ._session.session import WIRE_KEYS
 from ._settings.hosts import NONE
 from ._settings.settings import in_process, parsed
@@ -37,9 +38,9 @@ from ._withholding import withhold
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from ._context.state import State
     from ._settings.hosts import Destinations
     from ._settings.settings import Settings
-    from ._state import State
 
 _BAGGAGE, _TRACE_STATE = "baggage", "tracestate"
 _MAX_HOSTS = 256
@@ -158,7 +159,7 @@ class SessionPropagator(TextMapPropagator):
             if clean.getter is not getter:  # those of frameworks are one for all requests
                 clean = self._clean = CleanGetter(getter)
             received = self.inner.extract(carrier, context, clean)
-            items = _baggage.entries(received)
+            items = baggage.entries(received)
             span: Any = received.get(SPAN_KEY)
             if span is not None and (caller := known_as_caller(span)) is not span:
                 received = set_span_in_context(caller, received)
@@ -289,20 +290,20 @@ def session_baggage(
 
 def _outgoing(context: Context, state: State | None) -> Context:
     """Return ``context`` with the baggage that is sent where the session may go: the session first."""
-    items = _baggage.entries(context)
+    items = baggage.entries(context)
     ours: Mapping[str, object] = {} if state is None else state.items
     if items is ours:  # the common case: a scope, and nothing of others
         return context
-    wanted = {**ours, **_baggage.others(items)}
-    return context if [*wanted.items()] == [*items.items()] else _baggage.with_baggage(context, wanted)
+    wanted = {**ours, **baggage.others(items)}
+    return context if [*wanted.items()] == [*items.items()] else baggage.with_baggage(context, wanted)
 
 
 def _with_others_alone(context: Context, state: State) -> Context:
     """Return ``context`` with the baggage that is not ours."""
-    items = _baggage.entries(context)
+    items = baggage.entries(context)
     if not items:
         return context
-    return _baggage.with_baggage(context, {} if items is state.items else _baggage.others(items))
+    return baggage.with_baggage(context, {} if items is state.items else baggage.others(items))
 
 
 def _header_of(state: State) -> str:
@@ -324,21 +325,21 @@ def _writes_w3c(inner: TextMapPropagator) -> bool:
     items: dict[str, object] = dict.fromkeys(WIRE_KEYS, "a b")
     written: dict[str, str] = {}
     with suppress(Exception):  # what it raises it raises when it is used, too
-        inner.inject(written, _baggage.with_baggage(Context(), items))  # pyright: ignore[reportArgumentType]  # its own default setter
+        inner.inject(written, baggage.with_baggage(Context(), items))  # pyright: ignore[reportArgumentType]  # its own default setter
     return {name: plain_spaces(header, WIRE_KEYS) for name, header in written.items()} == {_BAGGAGE: baggage_of(items)}
 
 
 def _without_session(context: Context) -> Context:
     """Return ``context`` with the baggage that is sent where the session may not go."""
-    items = _baggage.entries(context)
-    kept = _baggage.foreign(items)
-    return context if len(kept) == len(items) else _baggage.with_baggage(context, kept)
+    items = baggage.entries(context)
+    kept = baggage.foreign(items)
+    return context if len(kept) == len(items) else baggage.with_baggage(context, kept)
 
 
 def _without_unreadable(context: Context) -> Context:
     """Return ``context`` without baggage that can't be written."""
-    return _baggage.with_baggage(
-        context, {key: value for key, value in _baggage.entries(context).items() if _is_readable(key, value)}
+    return baggage.with_baggage(
+        context, {key: value for key, value in baggage.entries(context).items() if _is_readable(key, value)}
     )
 
 

@@ -17,9 +17,9 @@ from opentelemetry.sdk.trace.sampling import Decision, ParentBased, Sampler, Sam
 from opentelemetry.trace import Span, TraceState
 
 from . import _diagnostics
-from ._context import ENTRY_KEY, get_current
-from ._local_trace import SPAN_KEY
-from ._resolution import state_in
+from ._context.entry import ENTRY_KEY, get_current
+from ._context.local_trace import SPAN_KEY
+from ._context.resolution import state_in
 from ._settings import settings
 from ._trace_state import (
     HEX_DIGITS,
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Link, SpanContext, SpanKind
     from opentelemetry.util.types import Attributes
 
-    from ._state import State
+    from ._context.state import State
     from ._trace_state import Destination
 
 _ALL = 1 << 4 * HEX_DIGITS

@@ -9,19 +9,27 @@ from opentelemetry.propagate import get_global_textmap
 from opentelemetry.sdk.trace import SpanProcessor
 
 from . import _diagnostics
-from ._attribute_store import attributes_and_limit, discard, free_store, overwrite, public_attributes, restore, store_of
-from ._context import ENTRY_KEY, get_current
+from ._context.attribute_store import (
+    attributes_and_limit,
+    discard,
+    free_store,
+    overwrite,
+    public_attributes,
+    restore,
+    store_of,
+)
+from ._context.entry import ENTRY_KEY, get_current
+from ._context.local_trace import SPAN_KEY, Note, joined, note_of, publish
+from ._context.process_session import HELD, follow
+from ._context.resolution import state_in, unscoped
+from ._context.state import CLEARED
 from ._forks import ForkSafeLock
 from ._guard import is_guarded
-from ._local_trace import SPAN_KEY, Note, joined, note_of, publish
-from ._process_session import HELD, follow
-from ._resolution import state_in, unscoped
 from ._session import user_ids
 from ._session.dialects import Vocabulary, is_genai
 from ._session.provider_ids import KEYS, ids_in, is_recorder
 from ._session.session import DISPLACED_ID, ID_KEYS, SESSION_ID, USER_ID
 from ._settings.settings import Settings, in_process
-from ._state import CLEARED
 from ._stats import Stats, observe
 from ._value_limits import fitted, is_same
 
@@ -32,7 +40,7 @@ if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider
     from opentelemetry.sdk.trace import Span
 
-    from ._state import State
+    from ._context.state import State
 
     Value = str | tuple[str, ...]
     Stamps = Iterable[tuple[str, Value]]

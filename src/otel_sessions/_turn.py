@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, TypeVar
 
 from . import _diagnostics
 from ._content import content_of_arguments
-from ._context import entry_in, get_current
-from ._decorators import Decorator
+from ._context.decorators import Decorator
+from ._context.entry import entry_in, get_current
+from ._context.flush import flush, flushed
+from ._context.streams import Source
 from ._exchange import INPUT, OUTPUT, Exchange
-from ._flush import flush, flushed
 from ._handles import handle_in
-from ._streams import Source
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Callable, Iterator, Mapping

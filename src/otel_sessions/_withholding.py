@@ -12,7 +12,7 @@ from urllib.parse import unquote_plus
 
 from opentelemetry.trace import TraceState
 
-from . import _baggage
+from ._context import baggage
 from ._headers import members, trace_state_from
 from ._trace_state import without_randomness
 
@@ -27,7 +27,7 @@ _PREFIXES = ("uberctx-", "ot-baggage-")
 def without_private_entries(header: str) -> str:
     """Return a baggage ``header`` without the entries of a session or a user; the others as they are."""
     return ",".join(
-        member for member in members(header) if not _baggage.is_private(unquote_plus(member.partition("=")[0]).strip())
+        member for member in members(header) if not baggage.is_private(unquote_plus(member.partition("=")[0]).strip())
     )
 
 
@@ -58,7 +58,7 @@ def _kept(key: str, text: str) -> str:
     if key == _TRACE_STATE:
         return _without_randomness(text)
     entry = next((key.removeprefix(prefix) for prefix in _PREFIXES if key.startswith(prefix)), None)
-    return "" if entry is not None and _baggage.is_private(unquote_plus(entry)) else text
+    return "" if entry is not None and baggage.is_private(unquote_plus(entry)) else text
 
 
 def _without_randomness(header: str) -> str:

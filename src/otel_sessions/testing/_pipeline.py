@@ -8,7 +8,8 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from .._providers import PROVIDERS  # noqa: TID252  # a sub-package of this one
+from otel_sessions._context.providers import PROVIDERS
+
 from .._span_processor import guarded  # noqa: TID252
 from ..sdk import SessionSpanProcessor  # noqa: TID252
 

@@ -6,10 +6,11 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from otel_sessions import _changes, _diagnostics, _local_trace, _resolution, _value_limits
+from otel_sessions import _diagnostics, _value_limits
+from otel_sessions._context import changes, local_trace, resolution
+from otel_sessions._context.scope import SessionScope
 from otel_sessions._settings import settings
 
-from .._scope import SessionScope  # noqa: TID252
 from .._turn_order import ORDER  # noqa: TID252
 
 if TYPE_CHECKING:
@@ -19,9 +20,9 @@ if TYPE_CHECKING:
 def clean_slate() -> None:
     """Forget what was warned of, counted and remembered: each warning can come again."""
     _diagnostics.reset()
-    _local_trace.forget()
-    _resolution.forget()
-    _changes.forget()
+    local_trace.forget()
+    resolution.forget()
+    changes.forget()
     settings.forget()
     _value_limits.forget()
     ORDER.forget()

@@ -15,7 +15,7 @@ from __future__ import annotations
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from . import _diagnostics
+from otel_sessions import _diagnostics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

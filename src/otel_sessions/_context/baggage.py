@@ -12,9 +12,9 @@ from urllib.parse import quote, unquote
 from opentelemetry import baggage
 from opentelemetry.context import Context
 
-from . import _diagnostics
-from ._session import ids, paths
-from ._session.session import (
+from otel_sessions import _diagnostics
+from otel_sessions._session import ids, paths
+from otel_sessions._session.session import (
     EMPTY,
     METADATA_PREFIX,
     NAME,
@@ -27,7 +27,7 @@ from ._session.session import (
     Session,
     wire_values,
 )
-from ._settings.settings import in_process
+from otel_sessions._settings.settings import in_process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import _diagnostics
-from ._context import get_current
-from ._records import Draft, write
-from ._resolution import state_in
-from ._session.session import Session
-from ._state import state_of
+from otel_sessions import _diagnostics
+from otel_sessions._session.session import Session
+
+from .entry import get_current
+from .records import Draft, write
+from .resolution import state_in
+from .state import state_of
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context

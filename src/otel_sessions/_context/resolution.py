@@ -12,14 +12,16 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from . import _baggage, _diagnostics
-from ._context import OPENINFERENCE_SESSION, OPENINFERENCE_USER, live_entry_in
-from ._local_trace import SPAN_KEY, binding_in, is_withdrawn, note_of
-from ._process_session import HELD
-from ._session import ids
-from ._session.session import MAX_ITEMS, SESSION_ID, Session, extras_in, overlaid, texts_in
-from ._settings.settings import in_process
-from ._state import CLEARED, State, as_of_now, state_of
+from otel_sessions import _diagnostics
+from otel_sessions._session import ids
+from otel_sessions._session.session import MAX_ITEMS, SESSION_ID, Session, extras_in, overlaid, texts_in
+from otel_sessions._settings.settings import in_process
+
+from . import baggage
+from .entry import OPENINFERENCE_SESSION, OPENINFERENCE_USER, live_entry_in
+from .local_trace import SPAN_KEY, binding_in, is_withdrawn, note_of
+from .process_session import HELD
+from .state import CLEARED, State, as_of_now, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,7 +45,7 @@ def state_in(context: Context) -> State | None:
 def unscoped(context: Context) -> State | None:
     """Return what a span that starts in ``context`` carries, where there is neither a scope nor a bound trace."""
     try:
-        items = _baggage.entries(context)
+        items = baggage.entries(context)
         found = _among(items, context) if items else _of_parent(context) or _of_openinference(context)
     except Exception as error:  # noqa: BLE001  # the values of other tools, and the spans, are not ours
         _warn_of(error)
@@ -59,7 +61,7 @@ def _among(items: Mapping[str, object], context: Context) -> State | None:
     local = _of_parent(context) or _of_openinference(context)
     if (local is not None and local.is_whole) or not in_process().trust_incoming:
         return local
-    texts = _baggage.langfuse_texts_in(items)
+    texts = baggage.langfuse_texts_in(items)
     langfuse = None if texts is None else _as_of_now(remote_state(texts))
     return langfuse if langfuse is not None and langfuse.is_whole else remote or local or langfuse
 
@@ -151,19 +153,19 @@ def remote_in(items: Mapping[str, object]) -> State | None:
     ``None`` where none of it is valid, or nothing is taken from callers.
     """
     settings = in_process()
-    texts = _baggage.texts_in(items) if settings.trust_incoming else None
+    texts = baggage.texts_in(items) if settings.trust_incoming else None
     found = None if texts is None else _as_of_now(remote_state(texts))
     if found is None or not settings.metadata_on_wire:
         return found
-    metadata, tags = _baggage.extras_in(items, settings.metadata_on_wire, MAX_ITEMS)
+    metadata, tags = baggage.extras_in(items, settings.metadata_on_wire, MAX_ITEMS)
     session = replace(found.session, metadata=metadata, tags=tags)
     return state_of(session, id_is_remote=True, user_is_remote=True)
 
 
 @lru_cache(maxsize=256)  # by distinct sets of remote ids, each at most five texts of 200 characters
-def remote_state(texts: _baggage.Texts) -> State | None:
+def remote_state(texts: baggage.Texts) -> State | None:
     """Return what the ``texts`` of a remote caller carry, ``None`` where none of them is valid."""
-    session = _baggage.session_of(texts)
+    session = baggage.session_of(texts)
     return None if session is None else state_of(session, id_is_remote=True, user_is_remote=True)
 
 

@@ -8,13 +8,14 @@ from abc import ABC, abstractmethod
 from functools import partial
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from . import _diagnostics
-from ._streams import async_generator_function, generator_function
+from otel_sessions import _diagnostics
+
+from .streams import async_generator_function, generator_function
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ._streams import Source
+    from .streams import Source
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")

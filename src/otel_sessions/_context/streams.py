@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from opentelemetry.context import attach, detach
 
-from ._context import get_current
-from ._flush import begin_flush, flush, flushed
+from .entry import get_current
+from .flush import begin_flush, flush, flushed
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -146,7 +146,7 @@ class _Surroundings:
         current = get_current()
         try:
             token.var.reset(token)
-        except AttributeError:  # not a contextvars.Token: see `_context.get_current`
+        except AttributeError:  # not a contextvars.Token: see `entry.get_current`
             detach(token)
         except (ValueError, RuntimeError):
             return  # a step that was suspended is ended elsewhere, and what is current there is not of this stream

@@ -16,12 +16,12 @@ from weakref import WeakValueDictionary
 from opentelemetry.context import Context
 from opentelemetry.trace import INVALID_SPAN, NonRecordingSpan, set_span_in_context
 
-from ._forks import ForkSafeLock, after_fork_in_child
+from otel_sessions._forks import ForkSafeLock, after_fork_in_child
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
 
-    from ._state import State
+    from .state import State
 
     Stamps = Iterable[tuple[str, str | tuple[str, ...]]]
 

@@ -11,19 +11,20 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from opentelemetry.trace import get_current_span
 
-from . import _diagnostics
-from ._changes import NO_KWARGS, Carry, StartNew
-from ._context import Entry, context_with, enter, get_current, leave, leave_one_of
-from ._decorators import Decorator
-from ._events import EVENTS, emit_start
-from ._flush import is_asked_for
-from ._forks import ForkSafeLock
-from ._process_session import HELD
-from ._resolution import state_in
-from ._session.session import EMPTY, Session
-from ._settings.settings import PROCESS
-from ._state import as_of_now
-from ._streams import AT_END, Source, wrapped
+from otel_sessions import _diagnostics
+from otel_sessions._forks import ForkSafeLock
+from otel_sessions._session.session import EMPTY, Session
+from otel_sessions._settings.settings import PROCESS
+
+from .changes import NO_KWARGS, Carry, StartNew
+from .decorators import Decorator
+from .entry import Entry, context_with, enter, get_current, leave, leave_one_of
+from .events import EVENTS, emit_start
+from .flush import is_asked_for
+from .process_session import HELD
+from .resolution import state_in
+from .state import as_of_now
+from .streams import AT_END, Source, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Callable, Iterator
@@ -31,8 +32,8 @@ if TYPE_CHECKING:
 
     from opentelemetry.context import Context
 
-    from ._changes import Args, Change, Kwargs
-    from ._state import State
+    from .changes import Args, Change, Kwargs
+    from .state import State
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")

@@ -14,10 +14,11 @@ from concurrent.futures import TimeoutError as FutureTimeoutError  # the builtin
 from time import monotonic
 from typing import Any
 
-from . import _diagnostics
-from ._forks import ForkSafeLock, after_fork_in_child
-from ._providers import PROVIDERS
-from ._settings.settings import in_process
+from otel_sessions import _diagnostics
+from otel_sessions._forks import ForkSafeLock, after_fork_in_child
+from otel_sessions._settings.settings import in_process
+
+from .providers import PROVIDERS
 
 _MILLI = 0.001
 

@@ -13,13 +13,14 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from . import _diagnostics
-from ._process_session import HELD
-from ._session import ids, paths
-from ._session.fields import ABSENT, NO_FIELDS, Absent, Fields, clean_session_id, first_items, notice_weak
-from ._session.session import EMPTY, Session
-from ._settings.settings import in_process
-from ._state import CLEARED, NOTHING, State, as_of_now, state_of
+from otel_sessions import _diagnostics
+from otel_sessions._session import ids, paths
+from otel_sessions._session.fields import ABSENT, NO_FIELDS, Absent, Fields, clean_session_id, first_items, notice_weak
+from otel_sessions._session.session import EMPTY, Session
+from otel_sessions._settings.settings import in_process
+
+from .process_session import HELD
+from .state import CLEARED, NOTHING, State, as_of_now, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

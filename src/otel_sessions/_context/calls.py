@@ -9,26 +9,28 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard, TypeVar, overload
 
 from opentelemetry.context import Context
 
-from . import _diagnostics
-from ._binding import bound
-from ._changes import Clear, Descend, NotPlainError, Start, StartComputed, StartNew, Update, plain_start
-from ._context import get_current
-from ._decorators import Decorator
-from ._events import ended
-from ._exchange import Plan
-from ._resolution import state_in
-from ._scope import SessionScope
-from ._session.fields import SessionId, clean_session_id, clean_text, given, is_id
-from ._session.session import EMPTY, Session
-from ._turn import Turn
+from otel_sessions import _diagnostics
+from otel_sessions._exchange import Plan
+from otel_sessions._session.fields import SessionId, clean_session_id, clean_text, given, is_id
+from otel_sessions._session.session import EMPTY, Session
+from otel_sessions._turn import Turn
+
+from .binding import bound
+from .changes import Clear, Descend, NotPlainError, Start, StartComputed, StartNew, Update, plain_start
+from .decorators import Decorator
+from .entry import get_current
+from .events import ended
+from .resolution import state_in
+from .scope import SessionScope
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from opentelemetry.trace import Tracer
 
-    from ._changes import Change
-    from ._session.fields import Fields
+    from otel_sessions._session.fields import Fields
+
+    from .changes import Change
 
 _D = TypeVar("_D", bound=Decorator)
 

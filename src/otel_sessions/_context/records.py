@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 from opentelemetry import context as api_context
 from opentelemetry._logs import LogRecord, SeverityNumber
 
-from ._context import context_with
-from ._providers import PROVIDERS
-from ._settings.settings import in_process
-from ._state import CLEARED
+from otel_sessions._settings.settings import in_process
+
+from .entry import context_with
+from .providers import PROVIDERS
+from .state import CLEARED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from opentelemetry.context import Context
     from opentelemetry.util.types import AnyValue
 
-    from ._state import State
+    from .state import State
 
 RESPONSE_ID = "gen_ai.response.id"
 """Which answer of a model a record is about (GenAI semantic conventions)."""

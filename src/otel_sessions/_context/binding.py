@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import _diagnostics, _local_trace
-from ._changes import Start, StartNew
-from ._context import get_current
-from ._events import EVENTS, emit_start
-from ._resolution import state_in
-from ._session.session import EMPTY
+from otel_sessions import _diagnostics
+from otel_sessions._session.session import EMPTY
+
+from . import local_trace
+from .changes import Start, StartNew
+from .entry import get_current
+from .events import EVENTS, emit_start
+from .resolution import state_in
 
 if TYPE_CHECKING:
-    from ._session.fields import Absent, Fields
-    from ._session.session import Session
+    from otel_sessions._session.fields import Absent, Fields
+    from otel_sessions._session.session import Session
 
 
 def bound(session_id: str | Absent | None, fields: Fields) -> Session:
@@ -33,7 +35,7 @@ def _bound(session_id: str | Absent | None, fields: Fields) -> Session:
         session_id = outer.session.id
     change = StartNew(fields) if session_id is None else Start(session_id, fields)
     state = change.applied(outer)
-    if not _local_trace.bind(context, state):
+    if not local_trace.bind(context, state):
         _diagnostics.warn_caller(
             "no trace",
             "bind_session: there is no current span, so nothing is bound; call it inside a span, or enter set_session()",

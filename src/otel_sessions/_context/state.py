@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from . import _baggage
-from ._session import user_ids
-from ._session.session import EMPTY, Session, local_attributes_of
-from ._settings.settings import in_process
+from otel_sessions._session import user_ids
+from otel_sessions._session.session import EMPTY, Session, local_attributes_of
+from otel_sessions._settings.settings import in_process
+
+from . import baggage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ._settings.settings import Settings
+    from otel_sessions._settings.settings import Settings
 
 
 @dataclass(slots=True, eq=False)  # not frozen: that triples the time to make one, and one is made for each scope
@@ -61,12 +62,12 @@ def state_of(
     """
     settings = in_process()
     shown = session if settings.is_plain else _shown(session, settings)
-    items = _baggage.of_session(shown)
+    items = baggage.of_session(shown)
     attributes: Mapping[str, str | tuple[str, ...]] = items
     if shown.metadata or shown.tags:
         attributes = {**items, **local_attributes_of(shown)}
         if settings.metadata_on_wire:
-            items = {**items, **_baggage.of_extras(shown, settings.metadata_on_wire)}
+            items = {**items, **baggage.of_extras(shown, settings.metadata_on_wire)}
     return State(
         session,
         items,

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ._session import ids
-from ._session.session import Session
-from ._settings.reading import AUTO
-from ._state import State, state_of
+from otel_sessions._session import ids
+from otel_sessions._session.session import Session
+from otel_sessions._settings.reading import AUTO
+
+from .state import State, state_of
 
 if TYPE_CHECKING:
-    from ._settings.settings import Settings
+    from otel_sessions._settings.settings import Settings
 
 
 class _Held:

@@ -19,16 +19,17 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.context import Context, attach, create_key, detach
 from opentelemetry.context import get_current as api_get_current
 
-from . import _baggage
-from ._local_trace import CLOCK
-from ._session.session import SESSION_ID, USER_ID
-from ._settings.settings import in_process
+from otel_sessions._session.session import SESSION_ID, USER_ID
+from otel_sessions._settings.settings import in_process
+
+from . import baggage
+from .local_trace import CLOCK
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
 
-    from ._state import State
+    from .state import State
 
 
 def _reader() -> Callable[[], Context]:
@@ -108,7 +109,7 @@ def context_with(state: State, base: Context) -> Context:
     entry.binds = CLOCK.binds
     entry.base = base
     entry.given = entry.opened = entry.owner = entry.context = entry.token = None
-    return _baggage.with_session(_agreeing(base, state), ENTRY_KEY, entry, state.items)
+    return baggage.with_session(_agreeing(base, state), ENTRY_KEY, entry, state.items)
 
 
 def enter(
@@ -131,7 +132,7 @@ def enter(
         base = given
     if base:
         base = _agreeing(base, state)
-    entry.context = context = _baggage.with_session(base, ENTRY_KEY, entry, state.items)
+    entry.context = context = baggage.with_session(base, ENTRY_KEY, entry, state.items)
     entry.token = attach(context)
     if opened is not None:
         opened.append(entry)
@@ -233,9 +234,9 @@ def _without(entry: Entry, context: Context) -> Context:
     if entry.given is not None:
         context = _taken_back(entry.given, entry.base, context)
     below = entry_in(entry.base)
-    items = _baggage.of_session_in(entry.base) if below is None else below.state.items
+    items = baggage.of_session_in(entry.base) if below is None else below.state.items
     context = _with_openinference(context, entry.base.get(OPENINFERENCE_SESSION), entry.base.get(OPENINFERENCE_USER))
-    return _baggage.with_session(context, ENTRY_KEY, below, items)
+    return baggage.with_session(context, ENTRY_KEY, below, items)
 
 
 def _forget_ended_below(entry: Entry) -> None:
@@ -251,12 +252,12 @@ def _forget_ended_below(entry: Entry) -> None:
 def _taken_back(given: Context, around: Context, context: Context) -> Context:
     """Return ``context`` with what came into it with ``given`` as it is ``around``, and what came later as it is."""
     values = dict(context)
-    for key in given.keys() - {ENTRY_KEY, _baggage.CONTEXT_KEY}:
+    for key in given.keys() - {ENTRY_KEY, baggage.CONTEXT_KEY}:
         if values.get(key) is given[key]:
             del values[key]
             if key in around:
                 values[key] = around[key]
-    return _baggage.taken_back(given, around, Context(values))
+    return baggage.taken_back(given, around, Context(values))
 
 
 def _has_ended(entry: Entry) -> bool:
