@@ -74,8 +74,8 @@ def _clean_slate() -> Iterator[None]:
     yield
     # What `instrument` has made global.
     set_global_textmap(propagators)
-    if "otel_sessions._grpc_target" in sys.modules:
-        sys.modules["otel_sessions._grpc_target"].unwatch_channels()
+    if "otel_sessions._propagation.grpc_target" in sys.modules:
+        sys.modules["otel_sessions._propagation.grpc_target"].unwatch_channels()
     use_in_process(None)
     follow(None)
     EVENTS.is_on = False

@@ -1047,7 +1047,7 @@ def test_a_propagator_that_fails_costs_what_it_carries_and_says_so(propagator, m
         def extract(self, *_):
             raise ZeroDivisionError
 
-    monkeypatch.setattr(f"otel_sessions._carriers.{propagator}", Broken())
+    monkeypatch.setattr(f"otel_sessions._propagation.carriers.{propagator}", Broken())
     with set_session("ours"):
         assert to_carrier() == {}
     assert from_carrier(HEADERS).session == Session()

@@ -65,9 +65,10 @@ from clients import (
     secrets_in,
     w3c,
 )
-from otel_sessions import _grpc_target, _redirects, bind_session, set_session
-from otel_sessions._propagator import session_baggage
-from otel_sessions._trace_state import randomness_of
+from otel_sessions import bind_session, set_session
+from otel_sessions._propagation import grpc_target, redirects
+from otel_sessions._propagation.propagator import session_baggage
+from otel_sessions._propagation.trace_state import randomness_of
 from otel_sessions.demo import StandIn
 from otel_sessions.sdk import SessionPropagator, SessionRatioSampler
 
@@ -391,7 +392,7 @@ def test_a_redirect_of_what_the_application_injected_itself_is_its_own_doing(rec
 
 def test_a_client_is_used_all_the_same_where_watching_it_raises(recorder, guard, monkeypatch, warnings):  # noqa: ARG001
     with instrumented("requests"), in_session():
-        monkeypatch.setattr("otel_sessions._egress._is_of", lambda *_: 1 / 0)
+        monkeypatch.setattr("otel_sessions._propagation.egress._is_of", lambda *_: 1 / 0)
         (arrived,) = call(recorder, "requests", recorder.url(ALLOWED))
     assert arrived.one("baggage") == f"{SENT},{FOREIGN_HEADER}"
     assert warnings() == ["otel_sessions: watching the redirects of a client raised ZeroDivisionError"]
@@ -400,7 +401,7 @@ def test_a_client_is_used_all_the_same_where_watching_it_raises(recorder, guard,
 def test_a_client_that_can_not_be_watched_is_said(monkeypatch, warnings):
     monkeypatch.setattr(_redirects, "_unseen", ("requests.adapters",))
     monkeypatch.delattr(requests.adapters, "HTTPAdapter")
-    _redirects.watch(lambda _url, _headers: None)
+    redirects.watch(lambda _url, _headers: None)
     assert warnings() == ["otel_sessions: watching the redirects of a client raised AttributeError"]
 
 
@@ -560,18 +561,18 @@ def grpc_instrumented(monkeypatch, *, watched, sampler="sampled"):
     before = (grpc.insecure_channel, grpc.secure_channel, grpc.aio.insecure_channel, grpc.aio.secure_channel)
     instrumentors = GrpcInstrumentorClient(), GrpcAioInstrumentorClient()
     if watched == "first":
-        _grpc_target.watch_channels()
-        _grpc_target.watch_channels()
+        grpc_target.watch_channels()
+        grpc_target.watch_channels()
     for instrumentor in instrumentors:
         instrumentor.instrument()
     if watched == "last":
-        _grpc_target.watch_channels()
+        grpc_target.watch_channels()
     try:
         yield
     finally:
         for instrumentor in instrumentors:
             instrumentor.uninstrument()
-        _grpc_target.unwatch_channels()
+        grpc_target.unwatch_channels()
     assert (
         grpc.insecure_channel,
         grpc.secure_channel,
@@ -619,11 +620,11 @@ def test_a_grpc_channel_that_nobody_watches_sends_nothing(monkeypatch, echo, cal
 def test_a_call_that_is_not_instrumented_is_left_alone(monkeypatch, echo, calling, session):
     monkeypatch.setattr(trace, "_TRACER_PROVIDER", TracerProvider(shutdown_on_exit=False))
     echo.seen.clear()
-    _grpc_target.watch_channels()
+    grpc_target.watch_channels()
     around = in_session() if session else of_others()
     with propagating(SessionPropagator(w3c())), around, trace.get_tracer("t").start_as_current_span("work"):
         count = calling(f"localhost:{echo.port}", (("key", "value"),))
-    _grpc_target.unwatch_channels()
+    grpc_target.unwatch_channels()
     assert [dict(each).keys() for each in echo.seen] == [{"key", "user-agent"}] * count
 
 
@@ -644,7 +645,7 @@ def test_a_pipeline_built_by_hand_tells_the_target_itself(echo):
     target = f"localhost:{echo.port}"
     echo.seen.clear()
     with propagating(SessionPropagator(w3c())), in_session(), grpc.insecure_channel(target) as plain:
-        channel = intercept_channel(_grpc_target.intercepted(plain, target), client_interceptor(provider))
+        channel = intercept_channel(grpc_target.intercepted(plain, target), client_interceptor(provider))
         count = _calls_of(channel)
     assert [_got(each)[0] for each in echo.seen] == [[f"{SENT},{FOREIGN_HEADER}"]] * count
 
@@ -652,7 +653,7 @@ def test_a_pipeline_built_by_hand_tells_the_target_itself(echo):
 def test_a_pipeline_of_aio_built_by_hand_tells_the_target_itself(echo):
     provider = TracerProvider(shutdown_on_exit=False)
     target = f"localhost:{echo.port}"
-    interceptors = [*aio_client_interceptors(provider), *_grpc_target.aio_interceptors(target)]
+    interceptors = [*aio_client_interceptors(provider), *grpc_target.aio_interceptors(target)]
 
     async def go():
         async with grpc.aio.insecure_channel(target, interceptors=interceptors) as channel:
@@ -680,17 +681,17 @@ def test_a_channel_is_made_and_used_whatever_watching_raises(monkeypatch, echo, 
 
 
 def test_a_grpc_that_has_no_such_function_is_said(monkeypatch, warnings):
-    _grpc_target.unwatch_channels()
+    grpc_target.unwatch_channels()
     monkeypatch.delattr(grpc, "secure_channel")
-    _grpc_target.watch_channels()
+    grpc_target.watch_channels()
     monkeypatch.undo()
-    _grpc_target.unwatch_channels()
+    grpc_target.unwatch_channels()
     assert warnings() == ["otel_sessions: watching a gRPC channel raised AttributeError"]
 
 
 def test_without_the_instrumentation_no_aio_channel_gets_an_interceptor(monkeypatch):
     monkeypatch.delitem(sys.modules, "opentelemetry.instrumentation.grpc", raising=False)
-    assert not _grpc_target._is_instrumented(None)
+    assert not grpc_target._is_instrumented(None)
 
 
 def test_secure_channels_and_those_for_an_unreadable_target_are_made_as_before(monkeypatch):
@@ -737,7 +738,7 @@ def test_a_request_of_tornado_does_not_share_its_headers_with_the_next():
             sent.append(dict(getattr(request, "request", request).headers or {}))
 
     module = SimpleNamespace(SimpleAsyncHTTPClient=SimpleAsyncHTTPClient)
-    _redirects._watch_tornado(module, lambda _url, headers: headers.clear())
+    redirects._watch_tornado(module, lambda _url, headers: headers.clear())
     client, headers = module.SimpleAsyncHTTPClient(), {"a": "b"}
     client.fetch_impl(SimpleNamespace(url="u", headers=headers))
     client.fetch_impl(SimpleNamespace(request=SimpleNamespace(url="u", headers=headers)))
@@ -748,7 +749,7 @@ def test_a_request_of_tornado_does_not_share_its_headers_with_the_next():
 def test_what_stands_for_a_client_in_a_test_is_no_client(monkeypatch, warnings):
     monkeypatch.setattr(_redirects, "_unseen", ("aiohttp",))
     monkeypatch.setitem(sys.modules, "aiohttp", object())
-    _redirects.watch(lambda _url, _headers: None)
+    redirects.watch(lambda _url, _headers: None)
     assert warnings() == ["otel_sessions: watching the redirects of a client raised AttributeError"]
 
 
@@ -758,7 +759,7 @@ def test_a_requests_without_its_sessions_is_watched_by_its_adapter(monkeypatch):
             return request.headers
 
     monkeypatch.setitem(sys.modules, "requests.sessions", None)
-    _redirects._watch_requests(SimpleNamespace(HTTPAdapter=HTTPAdapter), lambda _url, headers: headers.clear())
+    redirects._watch_requests(SimpleNamespace(HTTPAdapter=HTTPAdapter), lambda _url, headers: headers.clear())
     assert HTTPAdapter().send(SimpleNamespace(url="u", headers={"a": "b"})) == {}
 
 
@@ -770,7 +771,7 @@ def test_a_request_of_aiohttp_without_headers_that_can_be_copied_is_made_as_befo
             made.append((method, url, options))
 
     module = SimpleNamespace(ClientRequest=ClientRequest)
-    _redirects._watch_aiohttp(module, lambda _url, headers: headers.clear())
+    redirects._watch_aiohttp(module, lambda _url, headers: headers.clear())
     module.ClientRequest("GET", "u")
     module.ClientRequest("GET", "u", headers={"a": "b"})
     assert made == [("GET", "u", {}), ("GET", "u", {"headers": {}})]

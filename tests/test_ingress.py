@@ -27,8 +27,8 @@ from werkzeug.test import Client
 
 from apps import NOBODY, OURS, django_app, flask_app, seen
 from otel_sessions import Session, _diagnostics, clear_session, from_carrier, get_session, set_session, to_carrier
+from otel_sessions._propagation.trace_state import randomness_of
 from otel_sessions._session.ids import MAX_LENGTH
-from otel_sessions._trace_state import randomness_of
 from otel_sessions.sdk import SessionPropagator
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"

@@ -311,7 +311,7 @@ def test_without_grpc_there_is_nothing_to_watch(existing, warnings, monkeypatch)
     monkeypatch.setattr("otel_sessions._autoconfig.find_spec", find_spec)
     instrument(existing.provider)
     monkeypatch.setattr("otel_sessions._autoconfig.find_spec", lambda _name: None)
-    monkeypatch.delitem(sys.modules, "otel_sessions._grpc_target", raising=False)
+    monkeypatch.delitem(sys.modules, "otel_sessions._propagation.grpc_target", raising=False)
     instrument(existing.provider)
     uninstrument(existing.provider)
     assert warnings() == []

@@ -16,7 +16,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 from otel_sessions import bind_session, clear_session, get_session, set_session, to_carrier, update_session
 from otel_sessions._context.local_trace import SPAN_KEY
-from otel_sessions._propagator import session_baggage
+from otel_sessions._propagation.propagator import session_baggage
 from otel_sessions.sdk import (
     ParentBasedSessionRatio,
     SessionPropagator,

@@ -27,16 +27,9 @@ from opentelemetry.trace import (
 )
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from otel_sessions import _sampler, _trace_state, bind_session, clear_session, set_session
-from otel_sessions._sampler import (
-    ParentBasedSessionRatio,
-    SessionRatioSampler,
-    parentbased_session_ratio,
-    parentbased_session_ratio_of_file,
-    session_ratio,
-    session_ratio_of_file,
-)
-from otel_sessions._trace_state import (
+from otel_sessions import _sampler, bind_session, clear_session, set_session
+from otel_sessions._propagation.trace_state import (
+    _STORE,
     HOST_ATTRIBUTES,
     Destination,
     SessionTraceState,
@@ -45,8 +38,17 @@ from otel_sessions._trace_state import (
     marked,
     randomness_in,
     randomness_of,
+    store,
     with_decision,
     without_randomness,
+)
+from otel_sessions._sampler import (
+    ParentBasedSessionRatio,
+    SessionRatioSampler,
+    parentbased_session_ratio,
+    parentbased_session_ratio_of_file,
+    session_ratio,
+    session_ratio_of_file,
 )
 
 ALL = 2**56
@@ -544,8 +546,8 @@ def test_a_span_context_with_a_memory_can_be_pickled_and_compared():
 
 def test_a_tracestate_is_made_where_its_members_are_kept_otherwise(monkeypatch):
     monkeypatch.setattr(_trace_state, "TraceState", lambda _members: SimpleNamespace(one={}, two={}))
-    monkeypatch.setattr(_trace_state, "_STORE", _trace_state.store())
-    assert _trace_state._STORE is None
+    monkeypatch.setattr(_trace_state, "_STORE", store())
+    assert _STORE is None
     span_context = started(session_ratio("0.5"), in_session(KEPT))
     assert header(span_context) == f"ot=th:8;rv:{randomness_of(KEPT)}"
     assert is_from_session(span_context.trace_state, None)

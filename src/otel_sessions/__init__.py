@@ -3,7 +3,6 @@
 This package needs ``opentelemetry-api`` alone; what needs the SDK is in `otel_sessions.sdk`.
 """
 
-from ._carriers import from_carrier, to_carrier
 from ._checks import check, check_equals, check_includes, check_json, check_regex, feedback
 from ._context.calls import (
     bind_session,
@@ -17,8 +16,9 @@ from ._context.calls import (
 )
 from ._context.scope import SessionScope
 from ._evaluations import Check
-from ._gateways import session_headers
 from ._log import log
+from ._propagation.carriers import from_carrier, to_carrier
+from ._propagation.gateways import session_headers
 from ._session.session import Session
 from ._turn import Turn
 

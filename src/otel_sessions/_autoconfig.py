@@ -19,7 +19,7 @@ from ._context.providers import PROVIDERS
 from ._forks import ForkSafeLock
 from ._log_pipeline import put_first
 from ._log_processor import SessionLogRecordProcessor
-from ._propagator import SessionPropagator
+from ._propagation.propagator import SessionPropagator
 from ._settings.settings import Settings, use_in_process, warn_of_slips
 from ._span_processor import SessionSpanProcessor
 

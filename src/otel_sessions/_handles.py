@@ -17,12 +17,12 @@ from opentelemetry.context import Context
 from opentelemetry.trace import INVALID_SPAN, Span, get_current_span, set_span_in_context
 
 from . import _diagnostics
-from ._carriers import carrier_in, context_in
 from ._context import baggage
 from ._context.changes import Start
 from ._context.entry import context_with
 from ._context.resolution import state_in
 from ._context.state import CLEARED, State, state_of
+from ._propagation.carriers import carrier_in, context_in
 from ._session.fields import Absent, SessionId, clean_id
 from ._session.session import Session
 

@@ -67,7 +67,7 @@ def _known(options: Mapping[str, object], function: Callable[..., None]) -> dict
 
 def _guard(options: Mapping[str, object]) -> None:
     """Send no session where it may not go, although nothing else could be installed."""
-    from ._propagator import SessionPropagator  # noqa: PLC0415  # only where it is needed
+    from ._propagation.propagator import SessionPropagator  # noqa: PLC0415  # only where it is needed
 
     settings.use_in_process(Settings.resolved(**options))
     set_global_textmap(SessionPropagator(get_global_textmap()))

@@ -20,8 +20,7 @@ from . import _diagnostics
 from ._context.entry import ENTRY_KEY, get_current
 from ._context.local_trace import SPAN_KEY
 from ._context.resolution import state_in
-from ._settings import settings
-from ._trace_state import (
+from ._propagation.trace_state import (
     HEX_DIGITS,
     at_root,
     destination_for,
@@ -32,6 +31,7 @@ from ._trace_state import (
     with_decision,
     with_destination,
 )
+from ._settings import settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from opentelemetry.util.types import Attributes
 
     from ._context.state import State
-    from ._trace_state import Destination
+    from ._propagation.trace_state import Destination
 
 _ALL = 1 << 4 * HEX_DIGITS
 _PRECISION = 4  # hex digits: what the specification recommends to SDKs, and a Collector's default

@@ -24,7 +24,7 @@ from ._context.process_session import HELD, follow
 from ._context.resolution import state_in, unscoped
 from ._context.state import CLEARED
 from ._forks import ForkSafeLock
-from ._guard import is_guarded
+from ._propagation.guard import is_guarded
 from ._session import user_ids
 from ._session.dialects import Vocabulary, is_genai
 from ._session.provider_ids import KEYS, ids_in, is_recorder

@@ -10,7 +10,7 @@ from ._autoconfig import instrument, uninstrument
 from ._dialect_exporter import DialectSpanExporter
 from ._log_processor import SessionLogRecordProcessor
 from ._phoenix import PhoenixAnnotationExporter
-from ._propagator import SessionPropagator
+from ._propagation.propagator import SessionPropagator
 from ._sampler import ParentBasedSessionRatio, SessionRatioSampler
 from ._span_processor import SessionSpanProcessor
 from ._stats import Stats

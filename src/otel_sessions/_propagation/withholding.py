@@ -12,9 +12,10 @@ from urllib.parse import unquote_plus
 
 from opentelemetry.trace import TraceState
 
-from ._context import baggage
-from ._headers import members, trace_state_from
-from ._trace_state import without_randomness
+from otel_sessions._context import baggage
+
+from .headers import members, trace_state_from
+from .trace_state import without_randomness
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -12,8 +12,8 @@ import functools
 import sys
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from . import _diagnostics
-from ._forks import ForkSafeLock
+from otel_sessions import _diagnostics
+from otel_sessions._forks import ForkSafeLock
 
 if TYPE_CHECKING:
     from collections.abc import Callable

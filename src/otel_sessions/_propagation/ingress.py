@@ -12,18 +12,19 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.context import Context
 from opentelemetry.propagators.textmap import Getter
 
-from . import _diagnostics
-from ._context import baggage
-from ._context.entry import ENTRY_KEY, get_current
-from ._headers import is_simple, well_formed
-from ._session import ids, user_ids
-from ._session.session import ID_KEYS, SESSION_ID
-from ._settings.settings import in_process
+from otel_sessions import _diagnostics
+from otel_sessions._context import baggage
+from otel_sessions._context.entry import ENTRY_KEY, get_current
+from otel_sessions._session import ids, user_ids
+from otel_sessions._session.session import ID_KEYS, SESSION_ID
+from otel_sessions._settings.settings import in_process
+
+from .headers import is_simple, well_formed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ._settings.settings import Settings
+    from otel_sessions._settings.settings import Settings
 
 _W3C = frozenset({"traceparent", "tracestate", "baggage"})
 

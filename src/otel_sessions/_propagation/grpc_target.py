@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import grpc  # type: ignore[import-untyped]  # grpcio has no types
 import grpc.aio  # type: ignore[import-untyped]
 
-from . import _diagnostics
-from ._egress import TOLD_LATER, UNKNOWN, goes_to
-from ._forks import ForkSafeLock
-from ._settings.hosts import host_of_authority
+from otel_sessions import _diagnostics
+from otel_sessions._forks import ForkSafeLock
+from otel_sessions._settings.hosts import host_of_authority
+
+from .egress import TOLD_LATER, UNKNOWN, goes_to
 
 if TYPE_CHECKING:
     from collections.abc import Callable

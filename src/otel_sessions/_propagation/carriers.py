@@ -17,16 +17,17 @@ from opentelemetry.context import Context
 from opentelemetry.trace import get_current_span, set_span_in_context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from . import _diagnostics
-from ._context import baggage
-from ._context.changes import Carry
-from ._context.entry import context_with, get_current
-from ._context.resolution import remote_in, state_in
-from ._context.scope import SessionScope
-from ._context.state import NOTHING
-from ._headers import fitted, well_formed
-from ._settings.settings import in_process
-from ._trace_state import known_as_caller
+from otel_sessions import _diagnostics
+from otel_sessions._context import baggage
+from otel_sessions._context.changes import Carry
+from otel_sessions._context.entry import context_with, get_current
+from otel_sessions._context.resolution import remote_in, state_in
+from otel_sessions._context.scope import SessionScope
+from otel_sessions._context.state import NOTHING
+from otel_sessions._settings.settings import in_process
+
+from .headers import fitted, well_formed
+from .trace_state import known_as_caller
 
 if TYPE_CHECKING:
     from collections.abc import Callable

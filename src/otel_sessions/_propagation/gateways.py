@@ -1,7 +1,7 @@
 """The session as headers of a request, for gateways that read it there: one table, and the call that uses it.
 
 A gateway stands between the application and the provider, and sees requests, not spans. To name the session to it is
-an act of the application, in one call; what goes out by itself, and to whom, is not concerned (`_egress`).
+an act of the application, in one call; what goes out by itself, and to whom, is not concerned (`egress`).
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from . import _diagnostics
-from ._context.entry import get_current
-from ._context.resolution import state_in
-from ._context.state import as_of_now
-from ._session.session import METADATA_PREFIX, NAME, PATH, SESSION_ID, USER_ID
+from otel_sessions import _diagnostics
+from otel_sessions._context.entry import get_current
+from otel_sessions._context.resolution import state_in
+from otel_sessions._context.state import as_of_now
+from otel_sessions._session.session import METADATA_PREFIX, NAME, PATH, SESSION_ID, USER_ID
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -19,28 +19,29 @@ from opentelemetry.propagators.textmap import (
 )
 from opentelemetry.trace import set_span_in_context
 
-from . import _diagnostics
-from ._context import baggage
-from ._context.entry import get_current
-from ._context.local_trace import SPAN_KEY
-from ._context.resolution import state_in
-from ._egress import LATER, UNKNOWN, UNSAMPLED, refused
-from ._forks import ForkSafeLock
-from ._guard import PROBE, answer, guards_in
-from ._headers import MAX_BAGGAGE, MAX_MEMBERS, baggage_of, fitted, plain_spaces
-from ._ingress import CleanGetter, as_before, with_headers, with_shown_user
-from ._session.session import WIRE_KEYS
-from ._settings.hosts import NONE
-from ._settings.settings import in_process, parsed
-from ._trace_state import is_from_session, known_as_caller, without_randomness
-from ._withholding import withhold
+from otel_sessions import _diagnostics
+from otel_sessions._context import baggage
+from otel_sessions._context.entry import get_current
+from otel_sessions._context.local_trace import SPAN_KEY
+from otel_sessions._context.resolution import state_in
+from otel_sessions._forks import ForkSafeLock
+from otel_sessions._session.session import WIRE_KEYS
+from otel_sessions._settings.hosts import NONE
+from otel_sessions._settings.settings import in_process, parsed
+
+from .egress import LATER, UNKNOWN, UNSAMPLED, refused
+from .guard import PROBE, answer, guards_in
+from .headers import MAX_BAGGAGE, MAX_MEMBERS, baggage_of, fitted, plain_spaces
+from .ingress import CleanGetter, as_before, with_headers, with_shown_user
+from .trace_state import is_from_session, known_as_caller, without_randomness
+from .withholding import withhold
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from ._context.state import State
-    from ._settings.hosts import Destinations
-    from ._settings.settings import Settings
+    from otel_sessions._context.state import State
+    from otel_sessions._settings.hosts import Destinations
+    from otel_sessions._settings.settings import Settings
 
 _BAGGAGE, _TRACE_STATE = "baggage", "tracestate"
 _MAX_HOSTS = 256

@@ -17,14 +17,15 @@ from opentelemetry.context import create_key, set_value
 from opentelemetry.propagators.textmap import Setter, TextMapPropagator, default_setter
 from opentelemetry.trace import NonRecordingSpan, SpanKind, format_span_id
 
-from . import _redirects
-from ._context.attribute_store import attributes_of
-from ._context.entry import get_current
-from ._context.local_trace import SPAN_KEY
-from ._guard import guards_in
-from ._settings.hosts import ALL, NONE, host_of_authority, host_of_url
-from ._trace_state import HOST_ATTRIBUTES, destination_of
-from ._withholding import items_of, withhold
+from otel_sessions._context.attribute_store import attributes_of
+from otel_sessions._context.entry import get_current
+from otel_sessions._context.local_trace import SPAN_KEY
+from otel_sessions._settings.hosts import ALL, NONE, host_of_authority, host_of_url
+
+from . import redirects
+from .guard import guards_in
+from .trace_state import HOST_ATTRIBUTES, destination_of
+from .withholding import items_of, withhold
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.context import Context
 
-    from ._settings.hosts import Destinations
+    from otel_sessions._settings.hosts import Destinations
 
 OWN: Final = ""
 """Stands for no destination that could be told: the user's own doing."""
@@ -68,7 +69,7 @@ def refused(context: Context, destinations: Destinations) -> str | None:
     """
     if destinations.items == ALL.items:
         return None
-    _redirects.watch(_hop)
+    redirects.watch(_hop)
     for host in _hosts_in(context):
         if host == OWN:
             if destinations == NONE:
