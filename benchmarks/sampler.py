@@ -15,7 +15,7 @@ from opentelemetry.trace import SpanKind
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from otel_sessions import set_session
-from otel_sessions._sampler import _verdict_on, parentbased_session_ratio
+from otel_sessions._pipeline.sampler import _verdict_on, parentbased_session_ratio
 
 from ._interleaved import Case, measure
 from .spans import HTTP_CLIENT

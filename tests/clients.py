@@ -33,8 +33,8 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, ParentBased,
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from otel_sessions import set_session
+from otel_sessions._pipeline.sampler import session_ratio
 from otel_sessions._propagation.trace_state import randomness_of
-from otel_sessions._sampler import session_ratio
 from otel_sessions.sdk import ParentBasedSessionRatio, SessionPropagator, SessionRatioSampler
 
 if TYPE_CHECKING:

@@ -19,8 +19,8 @@ from otel_sessions import get_session
 from otel_sessions._context.events import EVENTS
 from otel_sessions._context.process_session import follow
 from otel_sessions._context.providers import PROVIDERS
+from otel_sessions._pipeline.span_processor import guarded
 from otel_sessions._settings.settings import use_in_process
-from otel_sessions._span_processor import guarded
 from otel_sessions.demo import StandIn
 from otel_sessions.sdk import SessionSpanProcessor
 from otel_sessions.testing import clean_slate

@@ -500,7 +500,7 @@ def test_a_step_around_a_span_gives_way_to_a_path_of_the_session_and_comes_back_
 
 def test_a_bind_in_the_middle_of_a_start_is_made_good(pipeline, monkeypatch):
     """What was looked up is put on the span after the bind has been there: it must not stay."""
-    processor_module = "otel_sessions._span_processor.unscoped"
+    processor_module = "otel_sessions._pipeline.span_processor.unscoped"
     with set_session("before", name="n"), pipeline.tracer.start_as_current_span("root"):
         here = context.get_current()
 

@@ -28,7 +28,7 @@ from opentelemetry.trace import (
 )
 
 from otel_sessions import set_session
-from otel_sessions._dialect_exporter import DialectSpanExporter
+from otel_sessions._pipeline.dialect_exporter import DialectSpanExporter
 from otel_sessions._session.dialects import DIALECTS, NAMES, Vocabulary, is_field, is_genai
 from otel_sessions.sdk import SessionSpanProcessor
 

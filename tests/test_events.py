@@ -22,7 +22,7 @@ from otel_sessions import (
 )
 from otel_sessions._context.events import EVENTS, emit_end, emit_start, ended
 from otel_sessions._context.providers import PROVIDERS
-from otel_sessions._log_processor import SessionLogRecordProcessor
+from otel_sessions._pipeline.log_processor import SessionLogRecordProcessor
 from otel_sessions.sdk import instrument
 
 ALL = Session("ours", "ada", "n", "/p", "before", {"k": "v"}, ("t",))

@@ -20,7 +20,7 @@ from otel_sessions._context.log_values import logged, text_of
 from otel_sessions._context.providers import PROVIDERS
 from otel_sessions._handles import handle_in
 from otel_sessions._log_pipeline import put_first
-from otel_sessions._log_processor import SessionLogRecordProcessor
+from otel_sessions._pipeline.log_processor import SessionLogRecordProcessor
 from otel_sessions._settings.settings import Settings, use_in_process
 from records import KeptRecords
 

@@ -19,11 +19,11 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import set_span_in_context
 
 from otel_sessions import bind_session, clear_session, set_session, update_session
+from otel_sessions._pipeline.span_processor import _MAX_TRACERS
 from otel_sessions._session.ids import is_plain_id
 from otel_sessions._session.provider_ids import ids_in
 from otel_sessions._session.user_ids import hashed
 from otel_sessions._settings.settings import Settings, use_in_process
-from otel_sessions._span_processor import _MAX_TRACERS
 from otel_sessions.sdk import SessionSpanProcessor, instrument, uninstrument
 
 MESSAGES = [{"role": "user", "content": "What is a span?"}]

@@ -27,7 +27,17 @@ from opentelemetry.trace import (
 )
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from otel_sessions import _sampler, bind_session, clear_session, set_session
+from otel_sessions import bind_session, clear_session, set_session
+from otel_sessions._pipeline.sampler import (
+    ParentBasedSessionRatio,
+    SessionRatioSampler,
+    _digits_of,
+    _threshold_of,
+    parentbased_session_ratio,
+    parentbased_session_ratio_of_file,
+    session_ratio,
+    session_ratio_of_file,
+)
 from otel_sessions._propagation.trace_state import (
     _STORE,
     HOST_ATTRIBUTES,
@@ -41,14 +51,6 @@ from otel_sessions._propagation.trace_state import (
     store,
     with_decision,
     without_randomness,
-)
-from otel_sessions._sampler import (
-    ParentBasedSessionRatio,
-    SessionRatioSampler,
-    parentbased_session_ratio,
-    parentbased_session_ratio_of_file,
-    session_ratio,
-    session_ratio_of_file,
 )
 
 ALL = 2**56
@@ -308,13 +310,13 @@ def test_the_attributes_a_span_starts_with_stay_on_it():
     ],
 )
 def test_thresholds_are_those_of_the_specification(one_in, digits):
-    assert _sampler._digits_of(_sampler._threshold_of(1 / one_in)) == digits == reference_threshold(1 / one_in)
+    assert _digits_of(_threshold_of(1 / one_in)) == digits == reference_threshold(1 / one_in)
 
 
 @given(st.floats(min_value=2**-50, max_value=1))
 def test_a_threshold_survives_its_encoding_and_is_as_near_as_it_says(ratio):
-    threshold = _sampler._threshold_of(ratio)
-    digits = _sampler._digits_of(threshold)
+    threshold = _threshold_of(ratio)
+    digits = _digits_of(threshold)
     assert int(digits.ljust(14, "0"), 16) == threshold
     assert digits == "0" or not digits.endswith("0")
     assert (ALL - threshold) / ALL == pytest.approx(ratio, rel=1e-3)
@@ -323,14 +325,14 @@ def test_a_threshold_survives_its_encoding_and_is_as_near_as_it_says(ratio):
 @given(st.floats(min_value=2**-30, max_value=0.9))
 def test_thresholds_agree_with_the_reference(ratio):
     """But where floating point, which the example of the specification uses, rounds once more."""
-    ours = int(_sampler._digits_of(_sampler._threshold_of(ratio)).ljust(14, "0"), 16)
+    ours = int(_digits_of(_threshold_of(ratio)).ljust(14, "0"), 16)
     theirs = int(reference_threshold(ratio).ljust(14, "0"), 16)
     assert (ALL - ours) / (ALL - theirs) == pytest.approx(1, rel=1e-3)
 
 
 @pytest.mark.parametrize("ratio", [0.9999, 0.99999999])
 def test_a_ratio_near_1_keeps_its_digits(ratio):
-    assert (ALL - _sampler._threshold_of(ratio)) / ALL == pytest.approx(ratio, abs=(1 - ratio) * 1e-3)
+    assert (ALL - _threshold_of(ratio)) / ALL == pytest.approx(ratio, abs=(1 - ratio) * 1e-3)
 
 
 @given(st.text())

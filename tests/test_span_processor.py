@@ -16,8 +16,8 @@ from opentelemetry.trace import set_span_in_context
 
 from otel_sessions import Session, bind_session, clear_session, get_session, set_session, step, update_session
 from otel_sessions._context import attribute_store
+from otel_sessions._pipeline.span_processor import guarded
 from otel_sessions._session.ids import digest
-from otel_sessions._span_processor import guarded
 from otel_sessions.sdk import SessionSpanProcessor
 
 REMOTE = baggage.set_baggage("user.id", "mallory", baggage.set_baggage("session.id", "remote", context.Context()))
@@ -243,7 +243,7 @@ def test_a_failure_never_reaches_the_end_of_a_span(openinference, monkeypatch, w
     def broken(*_):
         raise ZeroDivisionError
 
-    monkeypatch.setattr("otel_sessions._span_processor.overwrite", broken)
+    monkeypatch.setattr("otel_sessions._pipeline.span_processor.overwrite", broken)
     with set_session("ours"), using_session("theirs"):
         openinference()
     assert warnings() == ["otel_sessions: ending a span raised ZeroDivisionError"]
@@ -335,7 +335,7 @@ def test_an_sdk_that_hides_its_attributes_degrades_with_one_warning(pipeline, mo
         raise AttributeError
 
     for name in ("attributes_and_limit", "free_store", "store_of"):
-        monkeypatch.setattr(f"otel_sessions._span_processor.{name}", hidden)
+        monkeypatch.setattr(f"otel_sessions._pipeline.span_processor.{name}", hidden)
     for _ in range(2):
         with set_session("ours"):
             pipeline.tracer.start_span("span", attributes={"session.id": "theirs"}).end()
@@ -408,7 +408,7 @@ def test_a_failure_never_reaches_start_span(pipeline, monkeypatch, warnings):
     def broken(*_):
         raise ZeroDivisionError
 
-    monkeypatch.setattr("otel_sessions._span_processor.free_store", broken)
+    monkeypatch.setattr("otel_sessions._pipeline.span_processor.free_store", broken)
     for _ in range(2):
         with set_session("a"), pipeline.tracer.start_as_current_span("span") as span:
             assert isinstance(span, trace.Span)

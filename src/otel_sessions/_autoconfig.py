@@ -18,10 +18,10 @@ from ._context.events import EVENTS, emit_start
 from ._context.providers import PROVIDERS
 from ._forks import ForkSafeLock
 from ._log_pipeline import put_first
-from ._log_processor import SessionLogRecordProcessor
+from ._pipeline.log_processor import SessionLogRecordProcessor
+from ._pipeline.span_processor import SessionSpanProcessor
 from ._propagation.propagator import SessionPropagator
 from ._settings.settings import Settings, use_in_process, warn_of_slips
-from ._span_processor import SessionSpanProcessor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

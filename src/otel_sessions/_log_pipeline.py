@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary, WeakSet
 
 from . import _diagnostics
 from ._forks import ForkSafeLock
-from ._log_processor import PassingProcessor, SessionLogRecordProcessor
+from ._pipeline.log_processor import PassingProcessor, SessionLogRecordProcessor
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -7,13 +7,13 @@ except ImportError as error:
     raise ImportError(message) from error
 
 from ._autoconfig import instrument, uninstrument
-from ._dialect_exporter import DialectSpanExporter
-from ._log_processor import SessionLogRecordProcessor
-from ._phoenix import PhoenixAnnotationExporter
+from ._pipeline.dialect_exporter import DialectSpanExporter
+from ._pipeline.log_processor import SessionLogRecordProcessor
+from ._pipeline.phoenix import PhoenixAnnotationExporter
+from ._pipeline.sampler import ParentBasedSessionRatio, SessionRatioSampler
+from ._pipeline.span_processor import SessionSpanProcessor
+from ._pipeline.stats import Stats
 from ._propagation.propagator import SessionPropagator
-from ._sampler import ParentBasedSessionRatio, SessionRatioSampler
-from ._span_processor import SessionSpanProcessor
-from ._stats import Stats
 
 __all__ = [
     "DialectSpanExporter",

@@ -9,8 +9,8 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from otel_sessions._context.providers import PROVIDERS
+from otel_sessions._pipeline.span_processor import guarded
 
-from .._span_processor import guarded  # noqa: TID252
 from ..sdk import SessionSpanProcessor  # noqa: TID252
 
 if TYPE_CHECKING:

@@ -6,9 +6,10 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from otel_sessions import _diagnostics, _value_limits
+from otel_sessions import _diagnostics
 from otel_sessions._context import changes, local_trace, resolution
 from otel_sessions._context.scope import SessionScope
+from otel_sessions._pipeline import value_limits
 from otel_sessions._settings import settings
 
 from .._turn_order import ORDER  # noqa: TID252
@@ -24,7 +25,7 @@ def clean_slate() -> None:
     resolution.forget()
     changes.forget()
     settings.forget()
-    _value_limits.forget()
+    value_limits.forget()
     ORDER.forget()
 
 

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any, SupportsFloat
 from opentelemetry.sdk.trace.sampling import Decision, ParentBased, Sampler, SamplingResult
 from opentelemetry.trace import Span, TraceState
 
-from . import _diagnostics
-from ._context.entry import ENTRY_KEY, get_current
-from ._context.local_trace import SPAN_KEY
-from ._context.resolution import state_in
-from ._propagation.trace_state import (
+from otel_sessions import _diagnostics
+from otel_sessions._context.entry import ENTRY_KEY, get_current
+from otel_sessions._context.local_trace import SPAN_KEY
+from otel_sessions._context.resolution import state_in
+from otel_sessions._propagation.trace_state import (
     HEX_DIGITS,
     at_root,
     destination_for,
@@ -31,7 +31,7 @@ from ._propagation.trace_state import (
     with_decision,
     with_destination,
 )
-from ._settings import settings
+from otel_sessions._settings import settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Link, SpanContext, SpanKind
     from opentelemetry.util.types import Attributes
 
-    from ._context.state import State
-    from ._propagation.trace_state import Destination
+    from otel_sessions._context.state import State
+    from otel_sessions._propagation.trace_state import Destination
 
 _ALL = 1 << 4 * HEX_DIGITS
 _PRECISION = 4  # hex digits: what the specification recommends to SDKs, and a Collector's default

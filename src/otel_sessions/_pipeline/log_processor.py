@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any, Literal
 from opentelemetry.sdk._logs import LogRecordProcessor
 from opentelemetry.trace import TraceFlags
 
-from . import _diagnostics
-from ._context.entry import get_current
-from ._context.resolution import state_in
-from ._session.session import SESSION_ID, USER_ID
-from ._settings.settings import Settings
-from ._value_limits import fitted, is_same
+from otel_sessions import _diagnostics
+from otel_sessions._context.entry import get_current
+from otel_sessions._context.resolution import state_in
+from otel_sessions._session.session import SESSION_ID, USER_ID
+from otel_sessions._settings.settings import Settings
+
+from .value_limits import fitted, is_same
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from opentelemetry._logs import LogRecord
     from opentelemetry.sdk._logs import ReadWriteLogRecord
 
-    from ._context.state import State
+    from otel_sessions._context.state import State
 
     Stamps = tuple[tuple[str, str | tuple[str, ...]], ...]
 

@@ -16,10 +16,10 @@ from urllib.parse import quote, unquote, urlsplit
 
 from opentelemetry.sdk._logs.export import LogRecordExporter, LogRecordExportResult
 
-from . import _diagnostics
-from ._context.log_values import text_of
-from ._context.records import RESPONSE_ID
-from ._evaluations import (
+from otel_sessions import _diagnostics
+from otel_sessions._context.log_values import text_of
+from otel_sessions._context.records import RESPONSE_ID
+from otel_sessions._evaluations import (
     ANNOTATION_SCOPE,
     ANNOTATOR,
     CODE,
@@ -32,8 +32,8 @@ from ._evaluations import (
     NAME,
     SCORE,
 )
-from ._session.session import SESSION_ID, USER_ID
-from ._settings import settings
+from otel_sessions._session.session import SESSION_ID, USER_ID
+from otel_sessions._settings import settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from . import _diagnostics
-from ._session import ids
-from ._session.session import ID_KEYS
+from otel_sessions import _diagnostics
+from otel_sessions._session import ids
+from otel_sessions._session.session import ID_KEYS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable

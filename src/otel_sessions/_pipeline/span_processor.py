@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from opentelemetry.propagate import get_global_textmap
 from opentelemetry.sdk.trace import SpanProcessor
 
-from . import _diagnostics
-from ._context.attribute_store import (
+from otel_sessions import _diagnostics
+from otel_sessions._context.attribute_store import (
     attributes_and_limit,
     discard,
     free_store,
@@ -18,20 +18,21 @@ from ._context.attribute_store import (
     restore,
     store_of,
 )
-from ._context.entry import ENTRY_KEY, get_current
-from ._context.local_trace import SPAN_KEY, Note, joined, note_of, publish
-from ._context.process_session import HELD, follow
-from ._context.resolution import state_in, unscoped
-from ._context.state import CLEARED
-from ._forks import ForkSafeLock
-from ._propagation.guard import is_guarded
-from ._session import user_ids
-from ._session.dialects import Vocabulary, is_genai
-from ._session.provider_ids import KEYS, ids_in, is_recorder
-from ._session.session import DISPLACED_ID, ID_KEYS, SESSION_ID, USER_ID
-from ._settings.settings import Settings, in_process
-from ._stats import Stats, observe
-from ._value_limits import fitted, is_same
+from otel_sessions._context.entry import ENTRY_KEY, get_current
+from otel_sessions._context.local_trace import SPAN_KEY, Note, joined, note_of, publish
+from otel_sessions._context.process_session import HELD, follow
+from otel_sessions._context.resolution import state_in, unscoped
+from otel_sessions._context.state import CLEARED
+from otel_sessions._forks import ForkSafeLock
+from otel_sessions._propagation.guard import is_guarded
+from otel_sessions._session import user_ids
+from otel_sessions._session.dialects import Vocabulary, is_genai
+from otel_sessions._session.provider_ids import KEYS, ids_in, is_recorder
+from otel_sessions._session.session import DISPLACED_ID, ID_KEYS, SESSION_ID, USER_ID
+from otel_sessions._settings.settings import Settings, in_process
+
+from .stats import Stats, observe
+from .value_limits import fitted, is_same
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider
     from opentelemetry.sdk.trace import Span
 
-    from ._context.state import State
+    from otel_sessions._context.state import State
 
     Value = str | tuple[str, ...]
     Stamps = Iterable[tuple[str, Value]]

@@ -9,7 +9,7 @@ from weakref import ref
 
 from opentelemetry.metrics import Observation
 
-from . import _diagnostics
+from otel_sessions import _diagnostics
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
-from . import _diagnostics
-from ._session.dialects import Vocabulary, is_genai
-from ._settings import settings
+from otel_sessions import _diagnostics
+from otel_sessions._session.dialects import Vocabulary, is_genai
+from otel_sessions._settings import settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
