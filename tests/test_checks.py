@@ -28,7 +28,7 @@ from otel_sessions import (
     turn,
 )
 from otel_sessions._context.providers import PROVIDERS
-from otel_sessions._handles import handle_in
+from otel_sessions._conversation.handles import handle_in
 from otel_sessions._settings.settings import Settings, use_in_process
 from records import KeptRecords
 
@@ -551,5 +551,5 @@ def test_without_the_extra_it_says_what_to_install(recorded, warnings, monkeypat
 
 
 def test_a_judge_that_raises_is_an_error_and_no_more(monkeypatch):
-    monkeypatch.setattr("otel_sessions._checks.judged_equals", lambda *_: 1 / 0)
+    monkeypatch.setattr("otel_sessions._conversation.checks.judged_equals", lambda *_: 1 / 0)
     assert check_equals(1, 1) == Check("equals", label="error", explanation="judging raised ZeroDivisionError")

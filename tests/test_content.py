@@ -7,7 +7,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otel_sessions._content import MAX_LENGTH, Collected, content_of, piece_of
+from otel_sessions._conversation.content import MAX_LENGTH, Collected, content_of, piece_of
 
 PLAIN = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary()
 KEYS = st.text() | st.sampled_from(["choices", "delta", "content", "type", "text", "message", "output_text"])

@@ -13,7 +13,7 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, Trace
 
 from otel_sessions import Session, bind_session, clear_session, set_session, to_carrier
 from otel_sessions._context.state import state_of
-from otel_sessions._handles import NOTHING_FOUND, handle_in, target_of
+from otel_sessions._conversation.handles import NOTHING_FOUND, handle_in, target_of
 
 SPAN = SpanContext(0x1234, 0x56, is_remote=False, trace_flags=TraceFlags(1), trace_state=TraceState([("a", "1")]))
 
@@ -98,7 +98,7 @@ def test_it_counts_where_callers_are_not_trusted(monkeypatch):
 
 
 def test_making_one_never_raises(warnings, monkeypatch):
-    monkeypatch.setattr("otel_sessions._handles.state_in", lambda _: 1 / 0)
+    monkeypatch.setattr("otel_sessions._conversation.handles.state_in", lambda _: 1 / 0)
     assert [handle(), handle()] == ["", ""]
     assert warnings() == ["otel_sessions: making a handle raised ZeroDivisionError, so there is none"]
 

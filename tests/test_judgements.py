@@ -13,9 +13,9 @@ import regex
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from otel_sessions import _json_schemas, _patterns
-from otel_sessions._json_schemas import judged_by_schema
-from otel_sessions._judgements import (
+from otel_sessions._conversation import json_schemas, patterns
+from otel_sessions._conversation.json_schemas import judged_by_schema
+from otel_sessions._conversation.judgements import (
     PASSED,
     UnreadableError,
     Verdict,
@@ -26,7 +26,7 @@ from otel_sessions._judgements import (
     parsed_json,
     undecided,
 )
-from otel_sessions._patterns import judged_regex
+from otel_sessions._conversation.patterns import judged_regex
 
 TOO_LARGE = undecided("pattern: it is too long, or repeats too much inside of repetitions")
 LONG = "a" * 50_000 + "!"
@@ -352,7 +352,7 @@ def test_what_people_write_is_searched(pattern):
 def test_few_patterns_are_kept():
     for number in range(40):
         judged_regex("text", f"a{number}")
-    assert _patterns._compiled.cache_info().currsize == 16
+    assert patterns._compiled.cache_info().currsize == 16
 
 
 @pytest.mark.parametrize(
@@ -386,7 +386,7 @@ def test_a_pattern_that_is_wrong_is_no_fault_of_the_text(pattern, explanation):
     ],
 )
 def test_the_size_of_a_pattern_is_what_it_is_written_out(pattern, size):
-    assert _patterns._size(pattern, _patterns._TOKEN) == size
+    assert patterns._size(pattern, patterns._TOKEN) == size
 
 
 @given(st.text(alphabet="a(){}[]+*?9,\\|^#:", max_size=40))
@@ -466,4 +466,4 @@ def test_what_is_unreadable_is_a_value_error():
 
 def test_nothing_is_kept_of_a_text_that_was_judged():
     judged_by_schema('"xyzzy"', {"type": "string"})
-    assert _json_schemas._validator_of.cache_info().maxsize == 32
+    assert json_schemas._validator_of.cache_info().maxsize == 32

@@ -35,8 +35,8 @@ from starlette.responses import StreamingResponse
 from starlette.routing import Route
 
 from otel_sessions import Turn, bind_session, clear_session, from_carrier, get_session, set_session, step, turn
-from otel_sessions import _turn_order as turn_order
 from otel_sessions._context.providers import PROVIDERS
+from otel_sessions._conversation import turn_order
 from otel_sessions.sdk import instrument
 from otel_sessions.viewer import OTLPReceiver
 from wire import spans_of

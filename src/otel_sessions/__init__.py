@@ -3,7 +3,6 @@
 This package needs ``opentelemetry-api`` alone; what needs the SDK is in `otel_sessions.sdk`.
 """
 
-from ._checks import check, check_equals, check_includes, check_json, check_regex, feedback
 from ._context.calls import (
     bind_session,
     clear_session,
@@ -15,12 +14,13 @@ from ._context.calls import (
     update_session,
 )
 from ._context.scope import SessionScope
-from ._evaluations import Check
-from ._log import log
+from ._conversation.checks import check, check_equals, check_includes, check_json, check_regex, feedback
+from ._conversation.evaluations import Check
+from ._conversation.log import log
+from ._conversation.turn import Turn
 from ._propagation.carriers import from_carrier, to_carrier
 from ._propagation.gateways import session_headers
 from ._session.session import Session
-from ._turn import Turn
 
 __all__ = [
     "Check",

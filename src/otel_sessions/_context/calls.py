@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard, TypeVar, overload
 from opentelemetry.context import Context
 
 from otel_sessions import _diagnostics
-from otel_sessions._exchange import Plan
+from otel_sessions._conversation.exchange import Plan
+from otel_sessions._conversation.turn import Turn
 from otel_sessions._session.fields import SessionId, clean_session_id, clean_text, given, is_id
 from otel_sessions._session.session import EMPTY, Session
-from otel_sessions._turn import Turn
 
 from .binding import bound
 from .changes import Clear, Descend, NotPlainError, Start, StartComputed, StartNew, Update, plain_start

@@ -19,7 +19,7 @@ from opentelemetry.sdk._logs.export import LogRecordExporter, LogRecordExportRes
 from otel_sessions import _diagnostics
 from otel_sessions._context.log_values import text_of
 from otel_sessions._context.records import RESPONSE_ID
-from otel_sessions._evaluations import (
+from otel_sessions._conversation.evaluations import (
     ANNOTATION_SCOPE,
     ANNOTATOR,
     CODE,

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from otel_sessions import _diagnostics
 from otel_sessions._context import changes, local_trace, resolution
 from otel_sessions._context.scope import SessionScope
+from otel_sessions._conversation.turn_order import ORDER
 from otel_sessions._pipeline import value_limits
 from otel_sessions._settings import settings
-
-from .._turn_order import ORDER  # noqa: TID252
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

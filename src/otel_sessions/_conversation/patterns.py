@@ -14,7 +14,7 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from ._judgements import PASSED, TIMEOUT, UnreadableError, Verdict, failed, text_in, undecided
+from .judgements import PASSED, TIMEOUT, UnreadableError, Verdict, failed, text_in, undecided
 
 if TYPE_CHECKING:
     from typing import Any

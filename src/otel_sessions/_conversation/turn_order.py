@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from opentelemetry.trace import SpanContext  # noqa: TC002  # of a field
 
-from ._forks import ForkSafeLock
+from otel_sessions._forks import ForkSafeLock
 
 MAX_SESSIONS = 4096
 """Most sessions whose last turn is remembered, some 400 bytes each."""

@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING
 
 from opentelemetry._logs import SeverityNumber
 
-from . import _diagnostics
-from ._context.entry import get_current
-from ._context.log_values import Room, logged
-from ._context.providers import PROVIDERS
-from ._context.records import RESPONSE_ID, Draft, is_quiet, write
-from ._context.resolution import state_in
-from ._handles import target_of
-from ._session.fields import clean_id, first_items
+from otel_sessions import _diagnostics
+from otel_sessions._context.entry import get_current
+from otel_sessions._context.log_values import Room, logged
+from otel_sessions._context.providers import PROVIDERS
+from otel_sessions._context.records import RESPONSE_ID, Draft, is_quiet, write
+from otel_sessions._context.resolution import state_in
+from otel_sessions._session.fields import clean_id, first_items
+
+from .handles import target_of
 
 if TYPE_CHECKING:
     from typing import Any
@@ -21,8 +22,9 @@ if TYPE_CHECKING:
     from opentelemetry.context import Context
     from opentelemetry.util.types import AnyValue
 
-    from ._context.state import State
-    from ._handles import Judged
+    from otel_sessions._context.state import State
+
+    from .handles import Judged
 
 _ALSO = {"WARNING": SeverityNumber.WARN, "CRITICAL": SeverityNumber.FATAL}
 

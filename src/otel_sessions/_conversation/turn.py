@@ -8,14 +8,15 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, TypeVar
 
-from . import _diagnostics
-from ._content import content_of_arguments
-from ._context.decorators import Decorator
-from ._context.entry import entry_in, get_current
-from ._context.flush import flush, flushed
-from ._context.streams import Source
-from ._exchange import INPUT, OUTPUT, Exchange
-from ._handles import handle_in
+from otel_sessions import _diagnostics
+from otel_sessions._context.decorators import Decorator
+from otel_sessions._context.entry import entry_in, get_current
+from otel_sessions._context.flush import flush, flushed
+from otel_sessions._context.streams import Source
+
+from .content import content_of_arguments
+from .exchange import INPUT, OUTPUT, Exchange
+from .handles import handle_in
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Callable, Iterator, Mapping
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.trace import Span
 
-    from ._exchange import Plan
+    from .exchange import Plan
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")

@@ -7,18 +7,19 @@ from time import time_ns
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from . import _diagnostics
-from ._context.log_values import text_of
-from ._evaluations import CODE, FEEDBACK, HUMAN, LLM, Check, Judging, is_off, record
-from ._judgements import FAIL, PASS, TIMEOUT, Verdict, judged_equals, judged_includes, judged_json, undecided
-from ._session.fields import clean_id, clean_text
+from otel_sessions import _diagnostics
+from otel_sessions._context.log_values import text_of
+from otel_sessions._session.fields import clean_id, clean_text
+
+from .evaluations import CODE, FEEDBACK, HUMAN, LLM, Check, Judging, is_off, record
+from .judgements import FAIL, PASS, TIMEOUT, Verdict, judged_equals, judged_includes, judged_json, undecided
 
 if TYPE_CHECKING:
     import re
     from collections.abc import Callable, Iterable, Mapping
 
-    from ._handles import Judged
-    from ._judgements import Text
+    from .handles import Judged
+    from .judgements import Text
 
 _MAX_EXPLANATION = 8192
 _NAMELESS = "check"
@@ -226,13 +227,13 @@ def _error_of(verdict: Verdict) -> str | None:
 
 
 def _judged_by_schema(text: object, schema: object) -> Verdict:
-    from ._json_schemas import judged_by_schema  # noqa: PLC0415  # seldom needed
+    from .json_schemas import judged_by_schema  # noqa: PLC0415  # seldom needed
 
     return judged_by_schema(text, schema)
 
 
 def _judged_by_pattern(text: object, pattern: object) -> Verdict:
-    from ._patterns import judged_regex  # noqa: PLC0415
+    from .patterns import judged_regex  # noqa: PLC0415
 
     return judged_regex(text, pattern)
 

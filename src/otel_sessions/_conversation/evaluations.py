@@ -13,16 +13,17 @@ from typing import TYPE_CHECKING
 from opentelemetry.context import Context
 from opentelemetry.trace import NonRecordingSpan, get_current_span, set_span_in_context
 
-from ._context.entry import context_with, get_current
-from ._context.providers import PROVIDERS
-from ._context.records import RESPONSE_ID, Draft, is_quiet, write
-from ._context.resolution import state_in
-from ._context.state import CLEARED
-from ._handles import NOTHING_FOUND, Target, is_below, target_of
-from ._turn_order import ORDER
+from otel_sessions._context.entry import context_with, get_current
+from otel_sessions._context.providers import PROVIDERS
+from otel_sessions._context.records import RESPONSE_ID, Draft, is_quiet, write
+from otel_sessions._context.resolution import state_in
+from otel_sessions._context.state import CLEARED
+
+from .handles import NOTHING_FOUND, Target, is_below, target_of
+from .turn_order import ORDER
 
 if TYPE_CHECKING:
-    from ._context.state import State
+    from otel_sessions._context.state import State
 
 EVENT = "gen_ai.evaluation.result"
 NAME = "gen_ai.evaluation.name"

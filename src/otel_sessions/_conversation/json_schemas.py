@@ -1,6 +1,6 @@
 """Judges JSON by a JSON Schema in bounded time, by the library ``jsonschema`` (of the extra ``checks``). Pure.
 
-Nothing is fetched: a ``$ref`` to elsewhere can't be resolved. Patterns are searched as in `_patterns`, ``uniqueItems``
+Nothing is fetched: a ``$ref`` to elsewhere can't be resolved. Patterns are searched as in `patterns`, ``uniqueItems``
 takes time by the number of items and not by its square, and everything together has a deadline.
 """
 
@@ -14,9 +14,9 @@ from functools import cache, lru_cache
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from ._judgements import PASSED, TIMEOUT, UnreadableError, Verdict, failed, parsed_json, undecided
-from ._patterns import SECONDS as PATTERN_SECONDS
-from ._patterns import UnusablePatternError, compiled_pattern
+from .judgements import PASSED, TIMEOUT, UnreadableError, Verdict, failed, parsed_json, undecided
+from .patterns import SECONDS as PATTERN_SECONDS
+from .patterns import UnusablePatternError, compiled_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

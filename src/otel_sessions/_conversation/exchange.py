@@ -13,19 +13,20 @@ from weakref import WeakKeyDictionary
 from opentelemetry.context import create_key, set_value
 from opentelemetry.trace import INVALID_SPAN, Link, Span, Status, StatusCode, set_span_in_context
 
-from . import _diagnostics
-from ._content import HIDDEN, Collected, Content, content_of
-from ._context.entry import context_with, enter, entry_in, get_current, leave
-from ._context.flush import flushed
-from ._context.local_trace import SPAN_KEY, local_root_of
-from ._context.log_values import text_of
-from ._context.providers import PROVIDERS
-from ._context.resolution import state_in
-from ._context.state import UNKNOWN
-from ._context.streams import awaited_in, is_stream, wrapped
-from ._forks import ForkSafeLock
-from ._settings.settings import hides_inputs, hides_outputs, in_process
-from ._turn_order import ORDER
+from otel_sessions import _diagnostics
+from otel_sessions._context.entry import context_with, enter, entry_in, get_current, leave
+from otel_sessions._context.flush import flushed
+from otel_sessions._context.local_trace import SPAN_KEY, local_root_of
+from otel_sessions._context.log_values import text_of
+from otel_sessions._context.providers import PROVIDERS
+from otel_sessions._context.resolution import state_in
+from otel_sessions._context.state import UNKNOWN
+from otel_sessions._context.streams import awaited_in, is_stream, wrapped
+from otel_sessions._forks import ForkSafeLock
+from otel_sessions._settings.settings import hides_inputs, hides_outputs, in_process
+
+from .content import HIDDEN, Collected, Content, content_of
+from .turn_order import ORDER
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -33,8 +34,8 @@ if TYPE_CHECKING:
     from opentelemetry.context import Context
     from opentelemetry.trace import Tracer
 
-    from ._context.entry import Entry
-    from ._context.state import State
+    from otel_sessions._context.entry import Entry
+    from otel_sessions._context.state import State
 
 INPUT, OUTPUT = "input", "output"
 

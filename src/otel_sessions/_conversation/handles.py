@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING, TypeAlias
 from opentelemetry.context import Context
 from opentelemetry.trace import INVALID_SPAN, Span, get_current_span, set_span_in_context
 
-from . import _diagnostics
-from ._context import baggage
-from ._context.changes import Start
-from ._context.entry import context_with
-from ._context.resolution import state_in
-from ._context.state import CLEARED, State, state_of
-from ._propagation.carriers import carrier_in, context_in
-from ._session.fields import Absent, SessionId, clean_id
-from ._session.session import Session
+from otel_sessions import _diagnostics
+from otel_sessions._context import baggage
+from otel_sessions._context.changes import Start
+from otel_sessions._context.entry import context_with
+from otel_sessions._context.resolution import state_in
+from otel_sessions._context.state import CLEARED, State, state_of
+from otel_sessions._propagation.carriers import carrier_in, context_in
+from otel_sessions._session.fields import Absent, SessionId, clean_id
+from otel_sessions._session.session import Session
 
 if TYPE_CHECKING:
     from typing import Any
