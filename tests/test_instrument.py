@@ -207,7 +207,7 @@ def test_headers_of_a_request_are_read_where_it_is_received(existing):
 
 
 def test_what_cannot_be_installed_does_not_keep_the_rest_from_it(logs, warnings, monkeypatch):
-    monkeypatch.setattr("otel_sessions._autoconfig.set_global_textmap", lambda _: 1 / 0)
+    monkeypatch.setattr("otel_sessions._setup.instrument.set_global_textmap", lambda _: 1 / 0)
     pipeline = Pipeline()
     instrument(pipeline.provider, logs.provider)
     assert (pipeline.stamped(), logs.written()) == (IDS, [IDS])
@@ -308,9 +308,9 @@ def test_without_grpc_there_is_nothing_to_watch(existing, warnings, monkeypatch)
     def find_spec(_name):
         raise ModuleNotFoundError
 
-    monkeypatch.setattr("otel_sessions._autoconfig.find_spec", find_spec)
+    monkeypatch.setattr("otel_sessions._setup.instrument.find_spec", find_spec)
     instrument(existing.provider)
-    monkeypatch.setattr("otel_sessions._autoconfig.find_spec", lambda _name: None)
+    monkeypatch.setattr("otel_sessions._setup.instrument.find_spec", lambda _name: None)
     monkeypatch.delitem(sys.modules, "otel_sessions._propagation.grpc_target", raising=False)
     instrument(existing.provider)
     uninstrument(existing.provider)

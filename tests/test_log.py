@@ -19,9 +19,9 @@ from otel_sessions import Session, bind_session, clear_session, log, set_session
 from otel_sessions._context.log_values import logged, text_of
 from otel_sessions._context.providers import PROVIDERS
 from otel_sessions._conversation.handles import handle_in
-from otel_sessions._log_pipeline import put_first
 from otel_sessions._pipeline.log_processor import SessionLogRecordProcessor
 from otel_sessions._settings.settings import Settings, use_in_process
+from otel_sessions._setup.log_pipeline import put_first
 from records import KeptRecords
 
 

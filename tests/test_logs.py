@@ -22,10 +22,10 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
 from otel_sessions import bind_session, clear_session, set_session, step, update_session
 from otel_sessions._context import local_trace
-from otel_sessions._log_pipeline import put_first
 from otel_sessions._pipeline.log_processor import SessionLogRecordProcessor
 from otel_sessions._session.ids import digest
 from otel_sessions._settings.settings import Settings
+from otel_sessions._setup.log_pipeline import put_first
 from wire import LogReceiver
 
 OURS = {"session.id": "ours", "user.id": "ada"}

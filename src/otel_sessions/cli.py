@@ -74,7 +74,7 @@ if TYPE_CHECKING or _is_installed("click"):
         Arguments of instrument() beat the environment; they are not known here. Exits with status 1 where a
         value of the environment can't be used.
         """
-        from ._configuration import shown  # noqa: PLC0415
+        from ._setup.configuration import shown  # noqa: PLC0415
 
         lines, is_good = shown()
         click.echo("\n".join(lines))

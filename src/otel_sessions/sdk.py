@@ -6,7 +6,6 @@ except ImportError as error:
     message = "otel_sessions.sdk needs opentelemetry-sdk: pip install 'otel-sessions[sdk]'"
     raise ImportError(message) from error
 
-from ._autoconfig import instrument, uninstrument
 from ._pipeline.dialect_exporter import DialectSpanExporter
 from ._pipeline.log_processor import SessionLogRecordProcessor
 from ._pipeline.phoenix import PhoenixAnnotationExporter
@@ -14,6 +13,7 @@ from ._pipeline.sampler import ParentBasedSessionRatio, SessionRatioSampler
 from ._pipeline.span_processor import SessionSpanProcessor
 from ._pipeline.stats import Stats
 from ._propagation.propagator import SessionPropagator
+from ._setup.instrument import instrument, uninstrument
 
 __all__ = [
     "DialectSpanExporter",

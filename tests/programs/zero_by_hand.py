@@ -9,7 +9,7 @@ from opentelemetry import propagate
 from opentelemetry.sdk.trace import TracerProvider
 
 from otel_sessions import set_session
-from otel_sessions._instrumentor import SessionsInstrumentor
+from otel_sessions._setup.instrumentor import SessionsInstrumentor
 
 provider = TracerProvider()
 before = propagate.get_global_textmap()

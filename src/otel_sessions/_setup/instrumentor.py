@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type: ignore[attr-defined]  # untyped
 from opentelemetry.propagate import get_global_textmap, set_global_textmap
 
-from . import _diagnostics
-from ._settings import settings
-from ._settings.settings import Settings
+from otel_sessions import _diagnostics
+from otel_sessions._settings import settings
+from otel_sessions._settings.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -40,7 +40,7 @@ class SessionsInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # untyped
     def _instrument(self, **options: object) -> None:
         self._options = options
         try:
-            from .sdk import instrument  # noqa: PLC0415  # fails without the SDK, and must not do so at import
+            from otel_sessions.sdk import instrument  # noqa: PLC0415  # fails without the SDK, and must not do so at import
 
             known = _known(options, instrument)
             for name in options:
@@ -54,7 +54,7 @@ class SessionsInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # untyped
 
     def _uninstrument(self, **options: object) -> None:
         with suppress(ImportError):  # without the SDK there is nothing to undo
-            from .sdk import uninstrument  # noqa: PLC0415  # as above
+            from otel_sessions.sdk import uninstrument  # noqa: PLC0415  # as above
 
             uninstrument(**_known({**self._options, **options}, uninstrument))
 
@@ -67,7 +67,7 @@ def _known(options: Mapping[str, object], function: Callable[..., None]) -> dict
 
 def _guard(options: Mapping[str, object]) -> None:
     """Send no session where it may not go, although nothing else could be installed."""
-    from ._propagation.propagator import SessionPropagator  # noqa: PLC0415  # only where it is needed
+    from otel_sessions._propagation.propagator import SessionPropagator  # noqa: PLC0415  # only where it is needed
 
     settings.use_in_process(Settings.resolved(**options))
     set_global_textmap(SessionPropagator(get_global_textmap()))

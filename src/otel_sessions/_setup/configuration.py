@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from . import _diagnostics
-from ._settings.settings import SETTINGS, Settings, in_environment, slips_in_environment
+from otel_sessions import _diagnostics
+from otel_sessions._settings.settings import SETTINGS, Settings, in_environment, slips_in_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -12,16 +12,17 @@ from opentelemetry import trace
 from opentelemetry._logs import get_logger_provider
 from opentelemetry.propagate import get_global_textmap, set_global_textmap
 
-from . import _diagnostics
-from ._context import changes, process_session, resolution
-from ._context.events import EVENTS, emit_start
-from ._context.providers import PROVIDERS
-from ._forks import ForkSafeLock
-from ._log_pipeline import put_first
-from ._pipeline.log_processor import SessionLogRecordProcessor
-from ._pipeline.span_processor import SessionSpanProcessor
-from ._propagation.propagator import SessionPropagator
-from ._settings.settings import Settings, use_in_process, warn_of_slips
+from otel_sessions import _diagnostics
+from otel_sessions._context import changes, process_session, resolution
+from otel_sessions._context.events import EVENTS, emit_start
+from otel_sessions._context.providers import PROVIDERS
+from otel_sessions._forks import ForkSafeLock
+from otel_sessions._pipeline.log_processor import SessionLogRecordProcessor
+from otel_sessions._pipeline.span_processor import SessionSpanProcessor
+from otel_sessions._propagation.propagator import SessionPropagator
+from otel_sessions._settings.settings import Settings, use_in_process, warn_of_slips
+
+from .log_pipeline import put_first
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -30,10 +31,10 @@ if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider
     from opentelemetry.trace import TracerProvider
 
-    from ._session.fields import SessionId
-    from ._session.session import Session
+    from otel_sessions._session.fields import SessionId
+    from otel_sessions._session.session import Session
 
-_GRPC_TARGET = f"{__package__}._grpc_target"
+_GRPC_TARGET = "otel_sessions._propagation.grpc_target"
 
 _lock = ForkSafeLock()
 _installed: WeakKeyDictionary[object, SessionSpanProcessor] = WeakKeyDictionary()

@@ -14,9 +14,9 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, WeakSet
 
-from . import _diagnostics
-from ._forks import ForkSafeLock
-from ._pipeline.log_processor import PassingProcessor, SessionLogRecordProcessor
+from otel_sessions import _diagnostics
+from otel_sessions._forks import ForkSafeLock
+from otel_sessions._pipeline.log_processor import PassingProcessor, SessionLogRecordProcessor
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
