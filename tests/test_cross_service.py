@@ -30,7 +30,7 @@ from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
 
-from otel_sessions.viewer import LoopbackServer
+from otel_sessions.view import LoopbackServer
 
 SECONDS = 60
 PROGRAMS = Path(__file__).parent / "programs"

@@ -15,7 +15,7 @@ from starlette.routing import Route
 from otel_sessions.demo import StandIn
 from otel_sessions.demo._environment import backend, for_processes, without_secrets
 from otel_sessions.demo._launch import ProcessError, launch
-from otel_sessions.viewer import LoopbackServer, OTLPReceiver, decode
+from otel_sessions.view import LoopbackServer, OTLPReceiver, decode
 
 # Settings of a user that would break the demo, or send its telemetry or its requests elsewhere.
 HOSTILE = {

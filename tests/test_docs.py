@@ -28,7 +28,7 @@ from otel_sessions._session.dialects import DIALECTS, NAMES
 from otel_sessions._settings.settings import Settings, slips_in_environment
 from otel_sessions.demo import StandIn
 from otel_sessions.sdk import instrument
-from otel_sessions.viewer import LoopbackServer, OTLPReceiver
+from otel_sessions.view import LoopbackServer, OTLPReceiver
 from wire import spans_of
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcess
 from otel_sessions import bind_session, set_session
 from otel_sessions.demo import StandIn
 from otel_sessions.sdk import SessionSpanProcessor, instrument
-from otel_sessions.viewer import OTLPReceiver
+from otel_sessions.view import OTLPReceiver
 from wire import spans_of
 
 DEFAULT_LIMIT = 128

@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from otel_sessions.demo import StandIn
-from otel_sessions.viewer import OTLPReceiver
+from otel_sessions.view import OTLPReceiver
 from wire import spans_of
 
 EXAMPLES = Path(__file__).parents[1] / "examples"

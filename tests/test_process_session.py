@@ -38,7 +38,7 @@ from otel_sessions import (
 from otel_sessions._context.process_session import HELD, follow
 from otel_sessions._settings.settings import Settings, in_process
 from otel_sessions.sdk import ParentBasedSessionRatio, SessionSpanProcessor, instrument, uninstrument
-from otel_sessions.viewer import OTLPReceiver
+from otel_sessions.view import OTLPReceiver
 from wire import spans_of
 
 BIN = Path(sys.executable).parent

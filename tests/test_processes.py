@@ -23,7 +23,7 @@ from otel_sessions import _diagnostics, bind_session, clear_session, from_carrie
 from otel_sessions._context import local_trace
 from otel_sessions._context.scope import _pinning
 from otel_sessions.sdk import SessionSpanProcessor
-from otel_sessions.viewer import OTLPReceiver
+from otel_sessions.view import OTLPReceiver
 from wire import spans_of
 
 OURS = {"session.id": "ours", "user.id": "ada"}

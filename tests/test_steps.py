@@ -24,7 +24,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from otel_sessions import bind_session, clear_session, from_carrier, get_session, set_session, step, to_carrier
 from otel_sessions.demo import StandIn
 from otel_sessions.sdk import SessionSpanProcessor, instrument, uninstrument
-from otel_sessions.viewer import OTLPReceiver
+from otel_sessions.view import OTLPReceiver
 from wire import spans_of
 
 SECONDS = 60

@@ -38,7 +38,7 @@ from otel_sessions import Turn, bind_session, clear_session, from_carrier, get_s
 from otel_sessions._context.providers import PROVIDERS
 from otel_sessions._conversation import turn_order
 from otel_sessions.sdk import instrument
-from otel_sessions.viewer import OTLPReceiver
+from otel_sessions.view import OTLPReceiver
 from wire import spans_of
 
 pytestmark = pytest.mark.usefixtures("no_session_is_left_behind")

@@ -29,9 +29,9 @@ from rich.console import Console
 
 from otel_sessions import set_session, step
 from otel_sessions.sdk import SessionSpanProcessor
-from otel_sessions.viewer import InvalidOTLPError, LoopbackServer, OTLPReceiver, Span, Tokens, View, decode, render
-from otel_sessions.viewer._format import counted, duration, one_line, share, size, tokens_in_out
-from otel_sessions.viewer._model import arrange
+from otel_sessions.view import InvalidOTLPError, LoopbackServer, OTLPReceiver, Span, Tokens, View, decode, render
+from otel_sessions.view._format import counted, duration, one_line, share, size, tokens_in_out
+from otel_sessions.view._model import arrange
 
 MS = 1_000_000
 

@@ -24,7 +24,7 @@ from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
 
-from otel_sessions.viewer import LoopbackServer
+from otel_sessions.view import LoopbackServer
 from wire import WireSpan, spans_of
 
 SECONDS = 60

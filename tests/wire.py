@@ -7,8 +7,8 @@ from typing import NamedTuple
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from otel_sessions.viewer import OTLPReceiver
-from otel_sessions.viewer._receiver import MAX_BODY_BYTES, _decompressed
+from otel_sessions.view import OTLPReceiver
+from otel_sessions.view._receiver import MAX_BODY_BYTES, _decompressed
 
 
 class WireSpan(NamedTuple):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from otel_sessions.viewer._decode import _mapping
+from otel_sessions.view._decode import _mapping
 from plan import TURN_NUMBER, Key
 from servers import eventually
 from wire import LogReceiver

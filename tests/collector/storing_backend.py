@@ -16,7 +16,7 @@ from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
 
-from otel_sessions.viewer._receiver import MAX_BODY_BYTES, _decompressed
+from otel_sessions.view._receiver import MAX_BODY_BYTES, _decompressed
 from received import spans_in
 from servers import Installed, Restartable, free_port
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.text import Text
 
-from otel_sessions.viewer import OTLPReceiver, decode, render
-from otel_sessions.viewer._format import counted, one_line, size
+from otel_sessions.view import OTLPReceiver, decode, render
+from otel_sessions.view._format import counted, one_line, size
 
 from . import _environment
 from ._launch import ProcessError, launch
