@@ -108,7 +108,7 @@ def test_what_is_not_ours_is_nobodys_session():
 
 def test_a_context_without_a_known_place_for_baggage_works_by_the_public_api_alone(monkeypatch, pipeline):
     """The key under which the API keeps baggage is learnt; where it can't be, all works, only slower."""
-    monkeypatch.setattr(_baggage, "CONTEXT_KEY", None)
+    monkeypatch.setattr("otel_sessions._context.baggage.CONTEXT_KEY", None)
     token = context.attach(baggage.set_baggage("theirs", "1"))
     with set_session("a", user_id="ada"), set_session("b"):
         pipeline.tracer.start_span("span").end()

@@ -403,7 +403,7 @@ def test_an_open_span_is_kept_by_nothing_once_the_application_drops_it(pipeline)
 
 
 def test_spans_that_are_never_ended_do_not_pile_up_below_a_root_that_stays_open(pipeline, monkeypatch):
-    monkeypatch.setattr(_local_trace, "MAX_OPEN", 10)
+    monkeypatch.setattr(local_trace, "MAX_OPEN", 10)
     with pipeline.tracer.start_as_current_span("root") as root:
         spans = [weakref.ref(pipeline.tracer.start_span("never ended")) for _ in range(100)]
         gc.collect()
@@ -597,7 +597,7 @@ def test_after_a_fork_the_open_spans_of_the_child_are_bound(pipeline):
 
 
 def test_the_current_span_is_bound_where_too_many_are_open(pipeline, monkeypatch):
-    monkeypatch.setattr(_local_trace, "MAX_OPEN", 1)
+    monkeypatch.setattr(local_trace, "MAX_OPEN", 1)
     with pipeline.tracer.start_as_current_span("root"), pipeline.tracer.start_as_current_span("child"):
         bind_session("a")
     assert ids(pipeline) == {"root": ("a", None), "child": ("a", None)}

@@ -399,7 +399,7 @@ def test_a_client_is_used_all_the_same_where_watching_it_raises(recorder, guard,
 
 
 def test_a_client_that_can_not_be_watched_is_said(monkeypatch, warnings):
-    monkeypatch.setattr(_redirects, "_unseen", ("requests.adapters",))
+    monkeypatch.setattr(redirects, "_unseen", ("requests.adapters",))
     monkeypatch.delattr(requests.adapters, "HTTPAdapter")
     redirects.watch(lambda _url, _headers: None)
     assert warnings() == ["otel_sessions: watching the redirects of a client raised AttributeError"]
@@ -669,9 +669,9 @@ def test_a_pipeline_of_aio_built_by_hand_tells_the_target_itself(echo):
 def test_a_channel_is_made_and_used_whatever_watching_raises(monkeypatch, echo, calling, warnings):
     echo.seen.clear()
     with grpc_instrumented(monkeypatch, watched="first"), propagating(SessionPropagator(w3c())), in_session():
-        monkeypatch.setattr(_grpc_target, "goes_to", lambda *_: 1 / 0)
+        monkeypatch.setattr(grpc_target, "goes_to", lambda *_: 1 / 0)
         count = calling(f"localhost:{echo.port}")
-        monkeypatch.setattr(_grpc_target, "host_of_authority", lambda _: {}["it"])
+        monkeypatch.setattr(grpc_target, "host_of_authority", lambda _: {}["it"])
         assert calling(f"localhost:{echo.port}") == count
     assert [_got(each)[0] for each in echo.seen] == [[FOREIGN_HEADER]] * 2 * count
     assert warnings() == [
@@ -747,7 +747,7 @@ def test_a_request_of_tornado_does_not_share_its_headers_with_the_next():
 
 
 def test_what_stands_for_a_client_in_a_test_is_no_client(monkeypatch, warnings):
-    monkeypatch.setattr(_redirects, "_unseen", ("aiohttp",))
+    monkeypatch.setattr(redirects, "_unseen", ("aiohttp",))
     monkeypatch.setitem(sys.modules, "aiohttp", object())
     redirects.watch(lambda _url, _headers: None)
     assert warnings() == ["otel_sessions: watching the redirects of a client raised AttributeError"]

@@ -28,6 +28,7 @@ from opentelemetry.trace import (
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from otel_sessions import bind_session, clear_session, set_session
+from otel_sessions._pipeline import sampler as sampler_module
 from otel_sessions._pipeline.sampler import (
     ParentBasedSessionRatio,
     SessionRatioSampler,
@@ -547,8 +548,10 @@ def test_a_span_context_with_a_memory_can_be_pickled_and_compared():
 
 
 def test_a_tracestate_is_made_where_its_members_are_kept_otherwise(monkeypatch):
-    monkeypatch.setattr(_trace_state, "TraceState", lambda _members: SimpleNamespace(one={}, two={}))
-    monkeypatch.setattr(_trace_state, "_STORE", store())
+    monkeypatch.setattr(
+        "otel_sessions._propagation.trace_state.TraceState", lambda _members: SimpleNamespace(one={}, two={})
+    )
+    monkeypatch.setattr("otel_sessions._propagation.trace_state._STORE", store())
     assert _STORE is None
     span_context = started(session_ratio("0.5"), in_session(KEPT))
     assert header(span_context) == f"ot=th:8;rv:{randomness_of(KEPT)}"
@@ -579,7 +582,7 @@ def test_an_argument_that_is_no_ratio_warns_and_keeps_everything(make, argument,
 @pytest.mark.parametrize("sampler", [session_ratio("0.5"), parentbased_session_ratio("0.5")], ids=["plain", "parent"])
 @pytest.mark.parametrize(("trace_id", "is_kept"), [(ALL - 1, True), (0, False)])
 def test_where_looking_for_the_session_raises_the_trace_id_decides(sampler, trace_id, is_kept, monkeypatch, warnings):
-    monkeypatch.setattr(_sampler, "state_in", lambda _context: 1 / 0)
+    monkeypatch.setattr("otel_sessions._pipeline.sampler.state_in", lambda _context: 1 / 0)
     for attributes in ({"a": 1}, [1]):
         result = sampler.should_sample(Context(), trace_id, "span", SpanKind.CLIENT, attributes)
         assert result.decision.is_sampled() == is_kept
@@ -614,7 +617,7 @@ def test_samplers_describe_themselves_as_those_of_the_sdk_do():
 @pytest.mark.parametrize("name", ["session_ratio", "parentbased_session_ratio"])
 @pytest.mark.parametrize(("argument", "is_kept"), [(None, True), ("0.5", False), ("0", False)])
 def test_the_sdk_configures_them_by_name(name, argument, is_kept, monkeypatch):
-    factory = getattr(_sampler, name)
+    factory = getattr(sampler_module, name)
     entry_point = SimpleNamespace(name=name, load=lambda: factory)
     monkeypatch.setattr(_configuration, "entry_points", lambda **_: iter([entry_point]))
     monkeypatch.delenv("OTEL_TRACES_SAMPLER_ARG", raising=False)
