@@ -33,7 +33,7 @@ from starlette.routing import Route
 from otel_sessions.view import LoopbackServer
 
 SECONDS = 60
-PROGRAMS = Path(__file__).parent / "programs"
+PROGRAMS = Path(__file__).parents[1] / "programs"
 SCRIPTS = sysconfig.get_path("scripts")
 RATIO = 0.3
 NOBODY = (None, None)

@@ -25,7 +25,7 @@ from otel_sessions.demo import StandIn
 from otel_sessions.sdk import SessionSpanProcessor
 from wire import LogReceiver, WireSpan, spans_of
 
-MOVES = Path(__file__).parents[1] / "docs" / "moves"
+MOVES = Path(__file__).parents[2] / "docs" / "moves"
 
 
 class Row(NamedTuple):

@@ -29,7 +29,7 @@ from wire import spans_of
 OURS = {"session.id": "ours", "user.id": "ada"}
 NEXT = {"session.id": "next", "user.id": "bob"}
 SECONDS = 30
-PROGRAMS = Path(__file__).parent / "programs"
+PROGRAMS = Path(__file__).parents[1] / "programs"
 SPAWN = multiprocessing.get_context("spawn")
 
 

@@ -18,7 +18,7 @@ from otel_sessions.demo import StandIn
 from otel_sessions.view import OTLPReceiver
 from wire import spans_of
 
-EXAMPLES = Path(__file__).parents[1] / "examples"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 @pytest.fixture

@@ -29,8 +29,8 @@ from wire import WireSpan, spans_of
 
 SECONDS = 60
 BIN = Path(sys.executable).parent
-PROGRAMS = Path(__file__).parent / "programs"
-EXAMPLE = Path(__file__).parents[1] / "examples" / "otel-config.yaml"
+PROGRAMS = Path(__file__).parents[1] / "programs"
+EXAMPLE = Path(__file__).parents[2] / "examples" / "otel-config.yaml"
 OURS = {("conv-42", "ada")}
 NOBODY = {(None, None)}
 CLIENTS = ("httpx", "requests", "urllib3")

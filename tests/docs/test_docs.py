@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PAGES = sorted(page.relative_to(ROOT).as_posix() for page in (ROOT / "docs").rglob("*.md"))
 TUTORIAL = "docs/tutorial.md"
 BACKENDS = [name for name in PAGES if name.startswith("docs/backends/") and not name.endswith("index.md")]
