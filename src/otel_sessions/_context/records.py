@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 
     from .state import State
 
-RESPONSE_ID = "gen_ai.response.id"
-"""Which answer of a model a record is about (GenAI semantic conventions)."""
-
 # An exporter that starts sessions while it exports would begin anew with each of its own records.
 _SUPPRESSED = getattr(api_context, "_SUPPRESS_INSTRUMENTATION_KEY", "")
 

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from otel_sessions import _diagnostics
 from otel_sessions._context.log_values import text_of
+from otel_sessions._session.check_names import CODE, FEEDBACK, HUMAN, LLM
 from otel_sessions._session.fields import clean_id, clean_text
 
-from .evaluations import CODE, FEEDBACK, HUMAN, LLM, Check, Judging, is_off, record
+from .evaluations import Check, Judging, is_off, record
 from .judgements import FAIL, PASS, TIMEOUT, Verdict, judged_equals, judged_includes, judged_json, undecided
 
 if TYPE_CHECKING:

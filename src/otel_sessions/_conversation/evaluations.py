@@ -15,36 +15,28 @@ from opentelemetry.trace import NonRecordingSpan, get_current_span, set_span_in_
 
 from otel_sessions._context.entry import context_with, get_current
 from otel_sessions._context.providers import PROVIDERS
-from otel_sessions._context.records import RESPONSE_ID, Draft, is_quiet, write
+from otel_sessions._context.records import Draft, is_quiet, write
 from otel_sessions._context.resolution import state_in
 from otel_sessions._context.state import CLEARED
+from otel_sessions._session.check_names import (
+    ANNOTATION_SCOPE,
+    ANNOTATOR,
+    CODE,
+    ERROR_TYPE,
+    EVENT,
+    EXPLANATION,
+    IDENTIFIER,
+    LABEL,
+    NAME,
+    RESPONSE_ID,
+    SCORE,
+)
 
 from .handles import NOTHING_FOUND, Target, is_below, target_of
 from .turn_order import ORDER
 
 if TYPE_CHECKING:
     from otel_sessions._context.state import State
-
-EVENT = "gen_ai.evaluation.result"
-NAME = "gen_ai.evaluation.name"
-SCORE = "gen_ai.evaluation.score.value"
-LABEL = "gen_ai.evaluation.score.label"
-EXPLANATION = "gen_ai.evaluation.explanation"
-ANNOTATOR = "annotation.annotator_kind"
-"""Who has judged, in the words of OpenInference; the event of the conventions has no name for it."""
-
-IDENTIFIER = "annotation.identifier"
-"""What another one of the same name and of the same user replaces, in the words of OpenInference: what a person has
-said; where this is not told, all are kept."""
-
-ANNOTATION_SCOPE = "annotation.scope"
-"""``trace``, where what was judged is the turn that a trace is about, and not the root span of it."""
-
-ERROR_TYPE = "error.type"
-"""Why it could not be judged; attribute of the conventions, of the event as well."""
-
-CODE, LLM, HUMAN = "CODE", "LLM", "HUMAN"
-FEEDBACK = "feedback"
 
 _TRACE, _SESSION = "trace", "session"
 

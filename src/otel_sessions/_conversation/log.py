@@ -10,8 +10,9 @@ from otel_sessions import _diagnostics
 from otel_sessions._context.entry import get_current
 from otel_sessions._context.log_values import Room, logged
 from otel_sessions._context.providers import PROVIDERS
-from otel_sessions._context.records import RESPONSE_ID, Draft, is_quiet, write
+from otel_sessions._context.records import Draft, is_quiet, write
 from otel_sessions._context.resolution import state_in
+from otel_sessions._session.check_names import RESPONSE_ID
 from otel_sessions._session.fields import clean_id, first_items
 
 from .handles import target_of

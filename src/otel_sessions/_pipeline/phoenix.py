@@ -18,8 +18,7 @@ from opentelemetry.sdk._logs.export import LogRecordExporter, LogRecordExportRes
 
 from otel_sessions import _diagnostics
 from otel_sessions._context.log_values import text_of
-from otel_sessions._context.records import RESPONSE_ID
-from otel_sessions._conversation.evaluations import (
+from otel_sessions._session.check_names import (
     ANNOTATION_SCOPE,
     ANNOTATOR,
     CODE,
@@ -30,6 +29,7 @@ from otel_sessions._conversation.evaluations import (
     LABEL,
     LLM,
     NAME,
+    RESPONSE_ID,
     SCORE,
 )
 from otel_sessions._session.session import SESSION_ID, USER_ID
