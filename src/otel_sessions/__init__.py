@@ -10,14 +10,13 @@ from ._context.calls import (
     get_session,
     set_session,
     step,
-    turn,
     update_session,
 )
 from ._context.scope import SessionScope
 from ._conversation.checks import check, check_equals, check_includes, check_json, check_regex, feedback
 from ._conversation.evaluations import Check
 from ._conversation.log import log
-from ._conversation.turn import Turn
+from ._conversation.turn import Turn, turn
 from ._propagation.carriers import from_carrier, to_carrier
 from ._propagation.gateways import session_headers
 from ._session.session import Session

@@ -39,8 +39,8 @@ from otel_sessions._pipeline.sampler import (
     session_ratio,
     session_ratio_of_file,
 )
+from otel_sessions._propagation import trace_state as trace_state_module
 from otel_sessions._propagation.trace_state import (
-    _STORE,
     HOST_ATTRIBUTES,
     Destination,
     SessionTraceState,
@@ -548,11 +548,9 @@ def test_a_span_context_with_a_memory_can_be_pickled_and_compared():
 
 
 def test_a_tracestate_is_made_where_its_members_are_kept_otherwise(monkeypatch):
-    monkeypatch.setattr(
-        "otel_sessions._propagation.trace_state.TraceState", lambda _members: SimpleNamespace(one={}, two={})
-    )
-    monkeypatch.setattr("otel_sessions._propagation.trace_state._STORE", store())
-    assert _STORE is None
+    monkeypatch.setattr(trace_state_module, "TraceState", lambda _members: SimpleNamespace(one={}, two={}))
+    monkeypatch.setattr(trace_state_module, "_STORE", store())
+    assert trace_state_module._STORE is None
     span_context = started(session_ratio("0.5"), in_session(KEPT))
     assert header(span_context) == f"ot=th:8;rv:{randomness_of(KEPT)}"
     assert is_from_session(span_context.trace_state, None)

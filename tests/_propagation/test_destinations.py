@@ -13,14 +13,13 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
+from otel_sessions._propagation.destinations import host_of_authority, host_of_url
 from otel_sessions._settings.hosts import (
     ALL,
     NONE,
     PRIVATE,
     Destinations,
     UnusableDestinationError,
-    host_of_authority,
-    host_of_url,
 )
 
 CORP = Destinations.parsed(["*.corp.example"])

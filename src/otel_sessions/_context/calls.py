@@ -5,19 +5,17 @@ from __future__ import annotations
 import functools
 import inspect
 from types import FunctionType
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard, overload
 
 from opentelemetry.context import Context
 
 from otel_sessions import _diagnostics
-from otel_sessions._conversation.exchange import Plan
-from otel_sessions._conversation.turn import Turn
 from otel_sessions._session.fields import SessionId, clean_session_id, clean_text, given, is_id
 from otel_sessions._session.session import EMPTY, Session
 
 from .binding import bound
 from .changes import Clear, Descend, NotPlainError, Start, StartComputed, StartNew, Update, plain_start
-from .decorators import Decorator
+from .decorators import decorated_bare, named_function
 from .entry import get_current
 from .events import ended
 from .resolution import state_in
@@ -26,13 +24,9 @@ from .scope import SessionScope
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from opentelemetry.trace import Tracer
-
     from otel_sessions._session.fields import Fields
 
     from .changes import Change
-
-_D = TypeVar("_D", bound=Decorator)
 
 _IS_GENERATOR = inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
 
@@ -200,9 +194,9 @@ def clear_session(ctx: Context | None = None) -> SessionScope:
     Args:
         ctx: The OTel Context to start from; ``None`` is the current one at each entry.
     """
-    function = _named_function(ctx)
+    function = named_function(ctx)
     if function is not None:
-        return _bare(SessionScope(Clear()), function, "clear_session()")
+        return decorated_bare(SessionScope(Clear()), function, "clear_session()")
     return SessionScope(Clear(), _checked(ctx))
 
 
@@ -218,54 +212,10 @@ def step(name: str) -> SessionScope:
         name: 1 to 200 printable characters; slashes in it make several steps. A path that gets
             longer than 200 characters becomes its digest.
     """
-    function = _named_function(name)
+    function = named_function(name)
     if function is not None:
-        return _bare(SessionScope(Descend(clean_text("name", function.__name__))), function, "step(name)")
+        return decorated_bare(SessionScope(Descend(clean_text("name", function.__name__))), function, "step(name)")
     return SessionScope(Descend(clean_text("name", name)))
-
-
-def turn(name: str = "turn", *, input: object = None, new_trace: bool = False, tracer: Tracer | None = None) -> Turn:  # noqa: A002  # the field's word
-    """Return the span of one exchange of a session, with what was asked and what was answered.
-
-    ::
-
-        with set_session(session_id="conv-42"), turn("reply", input=question) as t:
-            t.output = answer(question)
-
-        @turn("reply")  # the arguments are the input, what it returns or yields the output
-        def reply(question): ...
-
-    Inside a span it is a child of that, and puts the first input and the last output on the first open span
-    of the trace in this process as well (Phoenix shows those of the root span); elsewhere it begins a
-    trace, with a link to the turn before it in the session, where that was begun in this process. As a decorator it
-    takes functions, coroutine functions and generator functions of both kinds, and where a function returns a
-    stream, the output is what that gives until it is consumed, and then the span ends.
-
-    Args:
-        name: The name of the span.
-        input: A text, or anything that has a form in JSON (a `dict`, a dataclass, a pydantic model); of
-            other objects only the type is shown. At most 262,144 characters are kept. As a decorator ``None`` is what the
-            function is called with, and a callable is called with the same, and returns it.
-        new_trace: Begin a trace, inside a span too.
-        tracer: An OTel ``Tracer``; ``None`` is one of this package, of the provider of ``instrument()`` or
-            the global one.
-
-    Never raises. ``OPENINFERENCE_HIDE_INPUTS=true`` and ``OPENINFERENCE_HIDE_OUTPUTS=true`` put ``__REDACTED__`` in
-    place of what was said, as they do for the instrumentations of OpenInference.
-
-    Attributes: OpenInference, "Semantic Conventions" (``openinference.span.kind=CHAIN``, ``input.value``,
-    ``input.mime_type``, ``output.value``, ``output.mime_type``).
-    """
-    function = _named_function(name)
-    if function is not None:
-        plan = Plan(function.__name__, input, new_trace, tracer)
-        return _bare(Turn(plan), function, "turn(name)")
-    if type(name) is not str or not name.strip():
-        _diagnostics.warn_caller(
-            "turn name", "turn: expected a name and got %s: it is called turn", type(name).__name__
-        )
-        name = "turn"
-    return Turn(Plan(name, input, new_trace, tracer))
 
 
 def get_session(ctx: Context | None = None) -> Session | None:
@@ -293,21 +243,10 @@ def _scope(ctx: object, session_id: object, fields: Fields) -> SessionScope:
     elif session_id is not None:
         _wrong_context(ctx)
         return SessionScope(_start(session_id, fields))
-    function = _named_function(ctx)
+    function = named_function(ctx)
     if function is not None:
         return _bare_or_computing(function, fields)
     return SessionScope(_start(ctx, fields))
-
-
-def _named_function(value: object) -> FunctionType | None:
-    """Return ``value`` if it is a function by ``def``; a lambda in its place computes an id."""
-    return value if type(value) is FunctionType and value.__name__ != "<lambda>" else None
-
-
-def _bare(scope: _D, function: FunctionType, call: str) -> _D:
-    """Return ``function`` decorated, where a decorator was written without its parentheses."""
-    _diagnostics.warn_caller("bare", "to decorate a function, write @%s", call)
-    return scope(function)  # type: ignore[return-value]  # the application goes on with a function
 
 
 def _bare_or_computing(function: FunctionType, fields: Fields) -> SessionScope:
@@ -315,7 +254,9 @@ def _bare_or_computing(function: FunctionType, fields: Fields) -> SessionScope:
 
     Which of the two was meant shows only in what it is called with: a function to decorate, or not.
     """
-    decorated = _bare(SessionScope(StartNew(fields)), function, "set_session(), or session_id= to compute the id by it")
+    decorated = decorated_bare(
+        SessionScope(StartNew(fields)), function, "set_session(), or session_id= to compute the id by it"
+    )
     computing = SessionScope(_start(function, fields))
 
     @functools.wraps(function)

@@ -6,6 +6,7 @@ import functools
 import inspect
 from abc import ABC, abstractmethod
 from functools import partial
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from otel_sessions import _diagnostics
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
+_D = TypeVar("_D", bound="Decorator")
 
 
 class Decorator(ABC):
@@ -68,3 +70,14 @@ def _why_not(function: object) -> str | None:
 def _is_one(test: Callable[[object], bool], function: object) -> bool:
     """Tell whether ``function``, or what is called of an object, passes ``test``."""
     return test(function) or test(getattr(type(function), "__call__", None))  # noqa: B004  # not whether, but what
+
+
+def named_function(value: object) -> FunctionType | None:
+    """Return ``value`` if it is a function by ``def``; a lambda in its place computes an id."""
+    return value if type(value) is FunctionType and value.__name__ != "<lambda>" else None
+
+
+def decorated_bare(scope: _D, function: FunctionType, call: str) -> _D:
+    """Return ``function`` decorated, where a decorator was written without its parentheses."""
+    _diagnostics.warn_caller("bare", "to decorate a function, write @%s", call)
+    return scope(function)  # type: ignore[return-value]  # the application goes on with a function

@@ -9,22 +9,21 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, TypeVar
 
 from otel_sessions import _diagnostics
-from otel_sessions._context.decorators import Decorator
+from otel_sessions._context.decorators import Decorator, decorated_bare, named_function
 from otel_sessions._context.entry import entry_in, get_current
 from otel_sessions._context.flush import flush, flushed
 from otel_sessions._context.streams import Source
 
 from .content import content_of_arguments
-from .exchange import INPUT, OUTPUT, Exchange
+from .exchange import INPUT, OUTPUT, Exchange, Plan
 from .handles import handle_in
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Callable, Iterator, Mapping
     from types import FrameType, TracebackType
 
-    from opentelemetry.trace import Span
+    from opentelemetry.trace import Span, Tracer
 
-    from .exchange import Plan
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -37,6 +36,50 @@ _Kwargs: TypeAlias = "Mapping[str, Any]"
 _frame = sys._getframe  # noqa: SLF001
 
 _SELF = frozenset({"self", "cls"})
+
+
+def turn(name: str = "turn", *, input: object = None, new_trace: bool = False, tracer: Tracer | None = None) -> Turn:  # noqa: A002  # the field's word
+    """Return the span of one exchange of a session, with what was asked and what was answered.
+
+    ::
+
+        with set_session(session_id="conv-42"), turn("reply", input=question) as t:
+            t.output = answer(question)
+
+        @turn("reply")  # the arguments are the input, what it returns or yields the output
+        def reply(question): ...
+
+    Inside a span it is a child of that, and puts the first input and the last output on the first open span
+    of the trace in this process as well (Phoenix shows those of the root span); elsewhere it begins a
+    trace, with a link to the turn before it in the session, where that was begun in this process. As a decorator it
+    takes functions, coroutine functions and generator functions of both kinds, and where a function returns a
+    stream, the output is what that gives until it is consumed, and then the span ends.
+
+    Args:
+        name: The name of the span.
+        input: A text, or anything that has a form in JSON (a `dict`, a dataclass, a pydantic model); of
+            other objects only the type is shown. At most 262,144 characters are kept. As a decorator ``None`` is what the
+            function is called with, and a callable is called with the same, and returns it.
+        new_trace: Begin a trace, inside a span too.
+        tracer: An OTel ``Tracer``; ``None`` is one of this package, of the provider of ``instrument()`` or
+            the global one.
+
+    Never raises. ``OPENINFERENCE_HIDE_INPUTS=true`` and ``OPENINFERENCE_HIDE_OUTPUTS=true`` put ``__REDACTED__`` in
+    place of what was said, as they do for the instrumentations of OpenInference.
+
+    Attributes: OpenInference, "Semantic Conventions" (``openinference.span.kind=CHAIN``, ``input.value``,
+    ``input.mime_type``, ``output.value``, ``output.mime_type``).
+    """
+    function = named_function(name)
+    if function is not None:
+        plan = Plan(function.__name__, input, new_trace, tracer)
+        return decorated_bare(Turn(plan), function, "turn(name)")
+    if type(name) is not str or not name.strip():
+        _diagnostics.warn_caller(
+            "turn name", "turn: expected a name and got %s: it is called turn", type(name).__name__
+        )
+        name = "turn"
+    return Turn(Plan(name, input, new_trace, tracer))
 
 
 class Turn(Decorator):

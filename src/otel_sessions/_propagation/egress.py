@@ -20,9 +20,10 @@ from opentelemetry.trace import NonRecordingSpan, SpanKind, format_span_id
 from otel_sessions._context.attribute_store import attributes_of
 from otel_sessions._context.entry import get_current
 from otel_sessions._context.local_trace import SPAN_KEY
-from otel_sessions._settings.hosts import ALL, NONE, host_of_authority, host_of_url
+from otel_sessions._settings.hosts import ALL, NONE
 
 from . import redirects
+from .destinations import host_of_authority, host_of_url
 from .guard import guards_in
 from .trace_state import HOST_ATTRIBUTES, destination_of
 from .withholding import items_of, withhold

@@ -17,8 +17,8 @@ import grpc.aio  # type: ignore[import-untyped]
 
 from otel_sessions import _diagnostics
 from otel_sessions._forks import ForkSafeLock
-from otel_sessions._settings.hosts import host_of_authority
 
+from .destinations import host_of_authority
 from .egress import TOLD_LATER, UNKNOWN, goes_to
 
 if TYPE_CHECKING:

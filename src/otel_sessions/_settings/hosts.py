@@ -25,10 +25,7 @@ Network: TypeAlias = "IPv4Network | IPv6Network"
 # RFC 1035, section 2.3.4: a name is 255 octets on the wire, which is 253 characters and a last dot.
 _MAX_NAME = 253
 # A name and its last dot; an address with a zone in brackets is shorter. It also bounds what the cache keeps.
-_MAX_HOST = 256
-
-# Several addresses with commas between; what is longer is no target that one writes.
-_MAX_TARGET = 2048
+MAX_HOST = 256
 
 # Each service name, redis pod or bucket is one host, and few processes talk to more.
 _CACHED_HOSTS = 1024
@@ -71,22 +68,8 @@ _SINGLE_LABEL = re.compile(r"(?!xn--)[a-z][a-z0-9_-]*")
 _UNSEEN = frozenset("\u115f\u1160\u17b4\u17b5")
 _ADDRESS_OR_NETWORK = re.compile(r"[0-9A-Fa-f:.]+(?:/[0-9]{1,3})?")
 # RFC 4007, section 11 and RFC 6874, section 2: the zone, with "%" or "%25" before it.
-_ZONE = r"%[A-Za-z0-9._~-]{1,32}"
-_IPV6 = re.compile(rf"([0-9A-Fa-f:.]{{2,45}})(?:{_ZONE})?")
-
-# RFC 3986, section 3.2, cut down to what no two parsers read differently: one "@" at most, a user of plain ASCII, and
-# for a host no sign but dot, hyphen and underscore. What is not ASCII is left for `Destinations.allows` to judge.
-_USER = r"[A-Za-z0-9._~!$&'()*+,;=:%-]*@"
-_ADDRESS = rf"\[([0-9A-Fa-f:.]{{2,45}}(?:{_ZONE})?)\]"
-_REG_NAME = rf"([^\x00-,/:-@\[-^`{{-\xa0\s]{{1,{_MAX_HOST}}})"
-_HOST_AND_PORT = rf"(?:{_REG_NAME}|{_ADDRESS})(?::[0-9]{{0,5}})?"
-# Without a user first: there seldom is one, and the text fits one way alone.
-_URL = re.compile(rf"[A-Za-z][A-Za-z0-9+.-]*://(?:{_USER})??{_HOST_AND_PORT}(?:[/?#]|\Z)")
-_AUTHORITY = re.compile(_HOST_AND_PORT)
-
-# gRPC name resolution (grpc/doc/naming.md): schemes that say the host, and schemes of a socket on this host.
-_GRPC_HOST = re.compile(r"(?:dns:(?://[^/]*/)?|ipv4:|ipv6:)(?=[^/])")
-_GRPC_SOCKET = ("unix:", "unix-abstract:")
+ZONE = r"%[A-Za-z0-9._~-]{1,32}"
+IPV6 = re.compile(rf"([0-9A-Fa-f:.]{{2,45}})(?:{ZONE})?")
 
 # The first that is found is what is wrong with an item of a list, and the remedy.
 _PROBLEMS = (
@@ -166,7 +149,7 @@ class Destinations:
         """
         if self.items == ("all",):
             return True
-        return isinstance(host, str) and len(host) <= _MAX_HOST and _is_allowed(self.items, host)
+        return isinstance(host, str) and len(host) <= MAX_HOST and _is_allowed(self.items, host)
 
 
 ALL = Destinations(("all",))
@@ -177,52 +160,6 @@ NONE = Destinations(("none",))
 
 PRIVATE = Destinations(("private",))
 """Hosts that by their text alone are on this machine, this network or this cluster."""
-
-
-def host_of_url(url: object) -> str | None:
-    """Return the host that a client connects to for ``url``, as it stands there, or ``None``.
-
-    ``None`` where there is no host, and where clients may differ on which it is (RFC 3986, section 3.2, and the WHATWG
-    URL standard do): with a backslash, a control character, white space, an escaped sign or a second ``@`` before the
-    path. Never raises. Nothing of it is kept in a cache: a URL may hold a password.
-
-    Args:
-        url: An absolute URL of any scheme that has ``//``.
-    """
-    return _host(_URL.match(url)) if isinstance(url, str) else None
-
-
-def host_of_authority(authority: object) -> str | None:
-    """Return the host of an authority or of a gRPC target, as it stands there, or ``None``.
-
-    Several addresses with commas between have a host where all have the same. A socket of this machine is
-    ``localhost``. Never raises.
-
-    Args:
-        authority: ``host``, ``host:port``, ``[::1]:50051``, or one of the schemes ``dns``, ``ipv4``, ``ipv6``,
-            ``unix`` and ``unix-abstract``, such as ``dns:///host:port``.
-    """
-    return _host_of_target(authority) if isinstance(authority, str) and len(authority) <= _MAX_TARGET else None
-
-
-@lru_cache(maxsize=_CACHED_HOSTS)
-def _host_of_target(target: str) -> str | None:
-    if target.startswith(_GRPC_SOCKET):
-        return "localhost"
-    scheme = _GRPC_HOST.match(target)
-    addresses = target[scheme.end() if scheme else 0 :].split(",")
-    hosts = {_host_of_address(address) for address in addresses}
-    return hosts.pop() if len(hosts) == 1 else None
-
-
-def _host_of_address(address: str) -> str | None:
-    if address.count(":") > 1 and _IPV6.fullmatch(address):  # without brackets, and so without a port
-        return address
-    return _host(_AUTHORITY.fullmatch(address))
-
-
-def _host(found: re.Match[str] | None) -> str | None:
-    return (found[1] or found[2]) if found else None
 
 
 @lru_cache(maxsize=_CACHED_HOSTS)
@@ -275,7 +212,7 @@ def _ipv4(text: str) -> IPv4Address | None:
 
 
 def _ipv6(text: str) -> Host | None:
-    found = _IPV6.fullmatch(text)
+    found = IPV6.fullmatch(text)
     try:
         address = IPv6Address(found[1] if found else "")
     except ValueError:

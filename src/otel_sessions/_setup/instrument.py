@@ -8,6 +8,12 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal
 from weakref import WeakKeyDictionary
 
+try:
+    import opentelemetry.sdk.trace  # noqa: F401  # to say what is missing, and how to get it
+except ImportError as error:
+    message = "otel_sessions.sdk needs opentelemetry-sdk: pip install 'otel-sessions[sdk]'"
+    raise ImportError(message) from error
+
 from opentelemetry import trace
 from opentelemetry._logs import get_logger_provider
 from opentelemetry.propagate import get_global_textmap, set_global_textmap

@@ -40,7 +40,7 @@ class SessionsInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # untyped
     def _instrument(self, **options: object) -> None:
         self._options = options
         try:
-            from otel_sessions.sdk import instrument  # noqa: PLC0415  # fails without the SDK, and must not do so at import
+            from .instrument import instrument  # noqa: PLC0415  # fails without the SDK, and must not do so at import
 
             known = _known(options, instrument)
             for name in options:
@@ -54,7 +54,7 @@ class SessionsInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # untyped
 
     def _uninstrument(self, **options: object) -> None:
         with suppress(ImportError):  # without the SDK there is nothing to undo
-            from otel_sessions.sdk import uninstrument  # noqa: PLC0415  # as above
+            from .instrument import uninstrument  # noqa: PLC0415  # as above
 
             uninstrument(**_known({**self._options, **options}, uninstrument))
 
