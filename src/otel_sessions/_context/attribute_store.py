@@ -20,7 +20,7 @@ from otel_sessions import _diagnostics
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from opentelemetry.sdk.trace import ReadableSpan
+    from opentelemetry.sdk.trace import ReadableSpan  # noqa: TID251  # a type, which nothing loads
 
     Value = str | tuple[str, ...]
 

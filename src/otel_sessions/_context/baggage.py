@@ -7,7 +7,7 @@ validated here, once, and what is not a valid id or text is not there for anybod
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 from opentelemetry import baggage
 from opentelemetry.context import Context
@@ -25,7 +25,6 @@ from otel_sessions._session.session import (
     USER_ID,
     WIRE_KEYS,
     Session,
-    wire_values,
 )
 from otel_sessions._settings.settings import in_process
 
@@ -68,19 +67,6 @@ def entries(context: Context) -> Mapping[str, object]:
         return baggage.get_all(context)
     found = context.get(CONTEXT_KEY)
     return found if isinstance(found, dict) else _NO_ITEMS
-
-
-def of_session(session: Session) -> dict[str, str]:
-    """Return what of ``session`` travels: ids, name and path. Metadata and tags stay in the process."""
-    return {key: value for key, value in zip(WIRE_KEYS, wire_values(session)) if value is not None}  # noqa: B905  # hot
-
-
-def of_extras(session: Session, keys: Collection[str]) -> dict[str, str]:
-    """Return what of the metadata and tags of ``session`` travels: those that ``keys`` name."""
-    found = {METADATA_PREFIX + key: session.metadata[key] for key in keys if key in session.metadata}
-    if TAGS in keys and session.tags:
-        found[TAGS] = ",".join(quote(tag) for tag in session.tags)  # a tag may hold a comma
-    return found
 
 
 def extras_in(items: Mapping[str, object], keys: Collection[str], most: int) -> tuple[dict[str, str], tuple[str, ...]]:

@@ -6,10 +6,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from otel_sessions._session import user_ids
-from otel_sessions._session.session import EMPTY, Session, local_attributes_of
+from otel_sessions._session.session import EMPTY, Session, local_attributes_of, wire_extras_of, wire_items_of
 from otel_sessions._settings.settings import in_process
-
-from . import baggage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,12 +60,12 @@ def state_of(
     """
     settings = in_process()
     shown = session if settings.is_plain else _shown(session, settings)
-    items = baggage.of_session(shown)
+    items = wire_items_of(shown)
     attributes: Mapping[str, str | tuple[str, ...]] = items
     if shown.metadata or shown.tags:
         attributes = {**items, **local_attributes_of(shown)}
         if settings.metadata_on_wire:
-            items = {**items, **baggage.of_extras(shown, settings.metadata_on_wire)}
+            items = {**items, **wire_extras_of(shown, settings.metadata_on_wire)}
     return State(
         session,
         items,

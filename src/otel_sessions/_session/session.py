@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NoReturn
+from urllib.parse import quote
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
 # https://opentelemetry.io/docs/specs/semconv/registry/attributes/session/ (Development)
 SESSION_ID = "session.id"
@@ -88,6 +89,19 @@ EMPTY = Session()
 def wire_values(session: Session) -> tuple[str | None, ...]:
     """Return the values of ``session`` in the order of `WIRE_KEYS`, which is that of its fields."""
     return (session.id, session.user_id, session.name, session.path, session.previous_id)
+
+
+def wire_items_of(session: Session) -> dict[str, str]:
+    """Return what of ``session`` travels: ids, name and path, by key. Metadata and tags stay in the process."""
+    return {key: value for key, value in zip(WIRE_KEYS, wire_values(session)) if value is not None}  # noqa: B905  # hot
+
+
+def wire_extras_of(session: Session, keys: Collection[str]) -> dict[str, str]:
+    """Return what of the metadata and tags of ``session`` travels: those that ``keys`` name."""
+    found = {METADATA_PREFIX + key: session.metadata[key] for key in keys if key in session.metadata}
+    if TAGS in keys and session.tags:
+        found[TAGS] = ",".join(quote(tag) for tag in session.tags)  # a tag may hold a comma
+    return found
 
 
 def local_attributes_of(session: Session) -> dict[str, str | tuple[str, ...]]:
