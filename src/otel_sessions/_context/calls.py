@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard, overload
 from opentelemetry.context import Context
 
 from otel_sessions import _diagnostics
-from otel_sessions._session.fields import SessionId, clean_session_id, clean_text, given, is_id
+from otel_sessions._session.fields import SessionId, clean_session_id, clean_text, given
 from otel_sessions._session.session import EMPTY, Session
 
 from .binding import bound
-from .changes import Clear, Descend, NotPlainError, Start, StartComputed, StartNew, Update, plain_start
+from .changes import Clear, Descend, NotPlainError, StartNew, Update, plain_start, start
 from .decorators import decorated_bare, named_function
 from .entry import get_current
 from .events import ended
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from otel_sessions._session.fields import Fields
-
-    from .changes import Change
 
 _IS_GENERATOR = inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
 
@@ -235,18 +233,18 @@ def get_session(ctx: Context | None = None) -> Session | None:
 
 def _scope(ctx: object, session_id: object, fields: Fields) -> SessionScope:
     if _is_context(ctx):
-        return SessionScope(_start(session_id, fields), ctx)
+        return SessionScope(start(session_id, fields), ctx)
     if session_id is not None and issubclass(type(ctx), str):
         _diagnostics.warn_caller(
             "two ids", "set_session: two ids were given, and the first is taken; user_id= is by name"
         )
     elif session_id is not None:
         _wrong_context(ctx)
-        return SessionScope(_start(session_id, fields))
+        return SessionScope(start(session_id, fields))
     function = named_function(ctx)
     if function is not None:
         return _bare_or_computing(function, fields)
-    return SessionScope(_start(ctx, fields))
+    return SessionScope(start(ctx, fields))
 
 
 def _bare_or_computing(function: FunctionType, fields: Fields) -> SessionScope:
@@ -257,7 +255,7 @@ def _bare_or_computing(function: FunctionType, fields: Fields) -> SessionScope:
     decorated = decorated_bare(
         SessionScope(StartNew(fields)), function, "set_session(), or session_id= to compute the id by it"
     )
-    computing = SessionScope(_start(function, fields))
+    computing = SessionScope(start(function, fields))
 
     @functools.wraps(function)
     def either(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  # what the function returns
@@ -266,14 +264,6 @@ def _bare_or_computing(function: FunctionType, fields: Fields) -> SessionScope:
 
     is_called_at_once = not (inspect.iscoroutinefunction(function) or function.__code__.co_flags & _IS_GENERATOR)
     return either if is_called_at_once else decorated  # type: ignore[return-value]
-
-
-def _start(session_id: object, fields: Fields) -> Change:
-    if session_id is None:
-        return StartNew(fields)
-    if callable(session_id) and not is_id(session_id):
-        return StartComputed(session_id, fields, _diagnostics.place())
-    return Start(clean_session_id(session_id), fields)
 
 
 def _is_context(ctx: object) -> TypeGuard[Context | None]:

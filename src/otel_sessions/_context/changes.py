@@ -15,7 +15,16 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from otel_sessions import _diagnostics
 from otel_sessions._session import ids, paths
-from otel_sessions._session.fields import ABSENT, NO_FIELDS, Absent, Fields, clean_session_id, first_items, notice_weak
+from otel_sessions._session.fields import (
+    ABSENT,
+    NO_FIELDS,
+    Absent,
+    Fields,
+    clean_session_id,
+    first_items,
+    is_id,
+    notice_weak,
+)
 from otel_sessions._session.session import EMPTY, Session
 from otel_sessions._settings.settings import in_process
 
@@ -149,6 +158,15 @@ class Clear(Change):
     def applied(self, _outer: State | None, _args: Args = (), _kwargs: Kwargs = NO_KWARGS, /) -> State:
         """Carry nothing."""
         return CLEARED
+
+
+def start(session_id: object, fields: Fields) -> Change:
+    """Return the start of a session by what was given for its id: nothing, an id, or what computes one."""
+    if session_id is None:
+        return StartNew(fields)
+    if callable(session_id) and not is_id(session_id):
+        return StartComputed(session_id, fields, _diagnostics.place())
+    return Start(clean_session_id(session_id), fields)
 
 
 @lru_cache(maxsize=256)
