@@ -34,7 +34,8 @@ def test_the_sdk_part_loads_the_sdk_and_no_server_of_ours():
 
 def test_without_the_sdk_the_import_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "opentelemetry.sdk.trace", None)  # as where it is not installed
-    monkeypatch.delitem(sys.modules, "otel_sessions.sdk")
+    for module in ("otel_sessions.sdk", "otel_sessions._setup.instrument"):
+        monkeypatch.delitem(sys.modules, module)
     with pytest.raises(ImportError, match=r"needs opentelemetry-sdk: pip install 'otel-sessions\[sdk\]'"):
         importlib.import_module("otel_sessions.sdk")
 

@@ -749,8 +749,8 @@ FORKS = """
 import os, sys, threading
 from opentelemetry.sdk._logs import LoggerProvider, LogRecordProcessor
 from otel_sessions import set_session
-from otel_sessions._log_pipeline import put_first
-from otel_sessions._log_processor import SessionLogRecordProcessor
+from otel_sessions._setup.log_pipeline import put_first
+from otel_sessions._pipeline.log_processor import SessionLogRecordProcessor
 
 class Seen(LogRecordProcessor):
     ids = None
