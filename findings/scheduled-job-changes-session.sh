@@ -4,10 +4,11 @@
 # Packages: apscheduler 3.11.3 (AsyncIOScheduler), opentelemetry-sdk 1.45.2, opentelemetry-processor-baggage 0.66b1.
 #
 # Expected: a job runs in the session of the request that added it, as a task or a timer of asyncio does; or in none at all.
-# Happens:  ada adds a job that is due again and again. It runs in ada's session until bob adds a job of his own, which is not even due: from
-#           then on ada's job runs in bob's session, below the span of bob's request. Then eve pauses bob's job, and ada's runs in eve's session and trace.
-#           Nobody touched ada's job. The scheduler has one timer for all jobs, set anew (`call_later`) by whatever changes it; asyncio keeps the Context
-#           of who sets a timer, and the timer, when it goes off, sets itself again in the same one: so that it holds until somebody else comes.
+# Happens:  ada adds a job that is due again and again. It runs in ada's session until bob adds a job of his own, which is
+#           not even due: from then on ada's job runs in bob's session, below the span of bob's request. Then eve pauses bob's
+#           job, and ada's runs in eve's session and trace. Nobody touched ada's job. The scheduler has one timer for all jobs,
+#           set anew (`call_later`) by whatever changes it. asyncio keeps the Context of who sets a timer, and when it goes off
+#           it is set again in that same one: so it stays until somebody else comes.
 #
 # Output (2026-11-29):
 #   after ada added a job of hers: ada's job ran in conversation-of-ada, below "request of ada"
@@ -16,10 +17,12 @@
 #   after bob's job was resumed from an empty Context: ada's job ran in no session, below no span
 #   as stated: a job runs in the session and the trace of whoever touched the scheduler last, not of whoever added it
 #
-# For users of sessions: reminders, follow-ups and digests of one conversation appear in that of somebody else, with their model calls and costs,
-#           and that one's trace goes on for as long as nobody else touches the scheduler. A test with one user sees nothing of it.
-# Here:     docs/explanation/limits.md, threads and schedulers: the job itself says whose it is, `add_job(set_session(...)(job))` or `clear_session()(job)`.
-#           `with clear_session():` around `start()` does not last, since the next `add_job` sets the timer anew.
+# For users of sessions: reminders, follow-ups and digests of one conversation appear in that of somebody else, with their
+#           model calls and costs, and the trace of that one's request goes on for as long as nobody else touches the scheduler.
+#           A test with one user sees nothing of it.
+# Here:     docs/explanation/limits.md: the job itself says whose it is, `add_job(set_session(session_id=...)(job))` or
+#           `add_job(clear_session()(job))`, and begins a trace with `turn(..., new_trace=True)`. `with clear_session():` around
+#           the start of the scheduler does not last, since the next `add_job` sets the timer anew.
 set -euo pipefail
 unset PYTHONPATH "${!OTEL_@}"
 folder=$(mktemp -d)

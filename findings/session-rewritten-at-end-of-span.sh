@@ -4,13 +4,14 @@
 # Packages: pydantic-ai-slim 2.68.0 (its TestModel, no network), openinference-instrumentation-pydantic-ai 0.1.30,
 #           opentelemetry-sdk 1.45.2, opentelemetry-processor-baggage 0.66b1.
 #
-# Expected: a span that started with `session.id` of the application is exported with it; or at least the processor that is added last has the last
-#           word, and an exporter that is added before another processor does not see what that one does.
-# Happens:  OpenInferenceSpanProcessor writes in `on_end`, when the span can no longer be changed by the API: it replaces the attributes of the finished
-#           span by a new dict, in which `session.id` is pydantic-ai's `gen_ai.conversation.id`. That is a new UUID for each run. The application's own
-#           spans keep their id, so a trace has two. Adding the stamping processor before or after it makes no difference, since all stamps come before all
-#           `on_end`; neither does adding the BatchSpanProcessor before it, since that one only puts the same span into its queue.
-#           Each span of the provider that has not failed gets the status OK by the way, the application's own ones too.
+# Expected: a span that started with `session.id` of the application is exported with it. Or at least the processor that is added
+#           last has the last word, and a batch that is added before another processor does not show what that one does.
+# Happens:  OpenInferenceSpanProcessor writes in `on_end`, when a span can't be changed by the API any more: it gives the finished
+#           span a new dict of attributes, in which `session.id` is pydantic-ai's `gen_ai.conversation.id`, a new UUID for each
+#           run. The application's own spans keep their id, so a trace has two. Adding the processor that stamps before or after
+#           it makes no difference, since every `on_start` comes before any `on_end`; nor does adding BatchSpanProcessor before
+#           it, which only puts the same span into its queue. Each span of the provider that has not failed also gets the status
+#           OK, the application's own ones too.
 #
 # Output (2026-11-29):
 #   stamp, batch:                        1 session: conv-42; application's spans: UNSET
@@ -21,9 +22,11 @@
 #   the last one, with conversation_id:  1 session: conv-42; application's spans: OK
 #   as stated: the model's spans end in sessions of pydantic-ai's making, in every order of the processors, unless the run is given the id
 #
-# For users of sessions: this is the documented way to Phoenix. The spans with the tokens and the words are in sessions of one run each; backends that go by the first span
-#           or by the leaves have the application's session nowhere. With `message_history` the turns hang together, but not under the application's id.
+# For users of sessions: the spans with the tokens and the words are in sessions of one run each, and a backend that goes by the
+#           first span that arrives, which is a leaf, has the application's session nowhere. With `message_history` the turns hang
+#           together, but not under the application's id.
 # Here:     docs/explanation/one-session-per-trace.md, "What stays with you": `agent.run(..., conversation_id=get_session().id)`.
+#           pydantic-ai then has that id in baggage, too, as `gen_ai.conversation.id`.
 set -euo pipefail
 unset PYTHONPATH "${!OTEL_@}" "${!OPENINFERENCE_@}"
 folder=$(mktemp -d)

@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
-# The span of the server has the caller's session, and the tool or endpoint below it has none: MCP's SDK over a real transport, and Starlette's own middleware.
+# MCP's SDK and Starlette's own middleware: the server span has the caller's session, the tool or endpoint below it has none.
 #
 # Packages: mcp 2.3.0, starlette 1.10.0 (its OpenTelemetryMiddleware), opentelemetry-sdk 1.45.2, opentelemetry-processor-baggage 0.66b1,
 #           httpx2 2.16.2 (as the client of Starlette, in the same process).
 #
-# Expected: both read `baggage` and `traceparent` of the caller, and their server span shows the caller's session; so the code that the span is around
-#           is in that session, too: its own spans have it, and what it calls gets it. And a test with MCP's in-process client shows what holds over stdio.
-# Happens:  both hand the Context that they extracted to `start_as_current_span(..., context=...)`. That is where the *parent* is taken from, and where span
-#           processors look; what becomes current is the Context of before with the new span in it, so the trace goes on and the baggage does not.
-#           In the in-process connection of MCP the tool has the session all the same: the Context of the caller travels with the message in memory.
-#           Over stdio, where the same client sends the same `_meta`, it has not.
+# Expected: both read `baggage` and `traceparent` of the caller, and their server span shows the caller's session. So the code that
+#           this span is around is in the session: its own spans have it, and what it calls gets it. And a test with MCP's
+#           in-process client shows what holds over stdio.
+# Happens:  both hand the Context that they extracted to `start_as_current_span(..., context=...)`. The parent is taken from it, and
+#           span processors look into it. What becomes current is the Context of before with the new span in it: the trace goes
+#           on, the baggage does not. In process, MCP's SDK runs the tool in the Context of the caller, so there the tool has the
+#           session all the same. Over stdio it has not, though the same client sends the same `_meta`.
 #
 # Output (2026-11-29):
 #   mcp, in process: session on the server span: conv-42, on a span of the tool: conv-42, in the same trace; its next call carries baggage, traceparent
@@ -17,10 +18,12 @@
 #   starlette:       session on the server span: conv-42, on a span of the endpoint: None, in the same trace; its next call carries traceparent
 #   as stated: the server span has the session of the caller, and over a real transport nothing below it has
 #
-# For users of sessions: who looks at the server span, or tests in process, sees a session and takes the hop for done. The model calls of the tool are in the trace
-#           without a session, and every service behind it has neither session nor user.
-# Here:     README.md, table "Threads, queues, processes": `from_carrier(context.request_context.meta)` in the tool. With `instrument()` in the server, spans below take
-#           the session of their local parent (README.md, "Who wins").
+# For users of sessions: who looks at the server span, or tests in process, sees a session and takes the hop for done. The model
+#           calls of the tool are in the trace without a session, and every service behind it has neither session nor user.
+# Here:     README.md, "Who wins": with `instrument()` in the server, a span whose Context has no session takes that of its local
+#           parent, so the tool, the endpoint and what they call are in it. To an MCP server over stdio the client sends it with
+#           `OTEL_SESSION_PROPAGATE_TO=all` alone (docs/privacy.md). Without this package: attach the extracted Context around
+#           the work.
 set -euo pipefail
 unset PYTHONPATH "${!OTEL_@}"
 folder=$(mktemp -d)

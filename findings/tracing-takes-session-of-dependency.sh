@@ -4,12 +4,14 @@
 # Packages: fastapi 0.165.0 with starlette 1.10.0, opentelemetry-sdk 1.45.2, opentelemetry-processor-baggage 0.66b1,
 #           opentelemetry-instrumentation-fastapi 0.66b2, httpx2 2.16.2 (as the client, in the same process).
 #
-# Expected: an `async def` dependency with `yield` that attaches the session to OpenTelemetry's Context holds around the endpoint, as it does for a
-#           ContextVar of the application; and switching tracing on changes what is recorded, not what the application sees.
-# Happens:  without a tracer provider the endpoint is in the session. With one, and nothing else changed, it is not, and none of the spans is: no
-#           error, no log. FastAPI starts spans by itself when it finds a provider, one of them around the resolving of dependencies; at its end
-#           OpenTelemetry's Context of before comes back, and the session that a dependency attached goes with it. A ContextVar of the application, set
-#           on the line above, stays. With contrib's instrumentation, or without the spans of operations, the endpoint has the session again.
+# Expected: an `async def` dependency with `yield` that attaches the session to OpenTelemetry's Context holds around the
+#           endpoint, as it does for a ContextVar of the application. And tracing, switched on, changes what is recorded, not
+#           what the application sees.
+# Happens:  without a tracer provider the endpoint is in the session. With one, and nothing else changed, it is not, and none of
+#           the spans is: no error, no log. FastAPI starts spans by itself when it finds a provider, one of them around the
+#           resolving of dependencies. When that span ends, OpenTelemetry's Context of before comes back, and the session that a
+#           dependency attached goes. A ContextVar of the application, set on the line above, stays. With contrib's
+#           instrumentation, or without the spans of operations, the endpoint has the session again.
 #
 # Output (2026-11-29):
 #   no tracer provider:                    session in the endpoint: conv-42, ContextVar: conv-42
@@ -18,8 +20,9 @@
 #   same, FastAPIInstrumentor of contrib:  session in the endpoint: conv-42, ContextVar: conv-42, span "chat": conv-42
 #   as stated: with FastAPI's own spans, the endpoint is outside the session that its dependency attached
 #
-# For users of sessions: the session in a dependency is tidy, works in a test without an SDK and under contrib's instrumentation, and is gone in production
-#           from the day when contrib's is replaced by FastAPI's own. Baggage is lost with it, so the next service has no session either.
+# For users of sessions: a session in a dependency is tidy, passes a test without an SDK, holds under contrib's instrumentation,
+#           and is gone on the day when that one is replaced by FastAPI's own spans. The baggage goes with it, so the next service
+#           has no session either.
 # Here:     docs/how-to/web-services.md, "In a handler: `bind_session`, not `set_session`": a dependency can call it, too.
 set -euo pipefail
 unset PYTHONPATH "${!OTEL_@}" "${!FASTAPI_@}"
