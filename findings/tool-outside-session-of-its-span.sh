@@ -16,7 +16,7 @@
 #   mcp, in process: session on the server span: conv-42, on a span of the tool: conv-42, in the same trace; its next call carries baggage, traceparent
 #   mcp, over stdio: session on the server span: conv-42, on a span of the tool: None, in the same trace; its next call carries traceparent
 #   starlette:       session on the server span: conv-42, on a span of the endpoint: None, in the same trace; its next call carries traceparent
-#   as stated: the server span has the session of the caller, and over a real transport nothing below it has
+#   as stated: the server span has the session of the caller, and nothing below it has, except where MCP runs in process
 #
 # For users of sessions: who looks at the server span, or tests in process, sees a session and takes the hop for done. The model
 #           calls of the tool are in the trace without a session, and every service behind it has neither session nor user.
@@ -131,4 +131,4 @@ else:
     asyncio.run(main())
 PYTHON
 "$folder/bin/python" "$folder/forecast.py"
-echo "as stated: the server span has the session of the caller, and over a real transport nothing below it has"
+echo "as stated: the server span has the session of the caller, and nothing below it has, except where MCP runs in process"
