@@ -69,15 +69,15 @@ test-collector: $(VENV)/.collector  ## The configurations of collector-config/, 
 	$(BIN)/python tests/alone.py $(BIN)/python -m pytest tests/collector $(ARGS)
 
 bench-fleet bench-fleet-quick: export PYTHONPATH := tests:tests/collector
-bench-fleet: $(VENV)/.collector  ## What each configuration takes, and a simulation of a fleet: writes benchmarks/results/
-	$(BIN)/python -m benchmarks.fleet
-	$(BIN)/python -m benchmarks.fleet.clickhouse
-	$(BIN)/python -m benchmarks.fleet.simulation
+bench-fleet: $(VENV)/.collector  ## What each configuration takes, and a simulation of a fleet: writes trials/results/
+	$(BIN)/python -m trials.fleet
+	$(BIN)/python -m trials.fleet.clickhouse
+	$(BIN)/python -m trials.fleet.simulation
 
 bench-fleet-quick: $(VENV)/.collector  ## The same in seconds; writes nothing
-	$(BIN)/python -m benchmarks.fleet --quick
-	$(BIN)/python -m benchmarks.fleet.clickhouse --spans 50000 --rounds 2
-	$(BIN)/python -m benchmarks.fleet.simulation --quick
+	$(BIN)/python -m trials.fleet --quick
+	$(BIN)/python -m trials.fleet.clickhouse --spans 50000 --rounds 2
+	$(BIN)/python -m trials.fleet.simulation --quick
 
 bench bench-quick behaviour behaviour-quick: export VENV := .venv-bench
 bench bench-quick behaviour behaviour-quick: export CONSTRAINTS := constraints/bench.txt
@@ -90,26 +90,26 @@ bench-quick:  ## The same in seconds, to see that it runs; writes nothing
 	@$(MAKE) --no-print-directory $(VENV)/.bench
 	$(VENV)/bin/python -m benchmarks --quick
 
-behaviour:  ## Where session ids get lost, ours beside the peers: writes benchmarks/results/behaviour.md
+behaviour:  ## Where session ids get lost, ours beside the peers: writes trials/results/behaviour.md
 	@$(MAKE) --no-print-directory $(VENV)/.bench
-	$(VENV)/bin/python -m benchmarks.behaviour
+	$(VENV)/bin/python -m trials.behaviour
 
 behaviour-quick:  ## Ours alone; writes nothing
 	@$(MAKE) --no-print-directory $(VENV)/.bench
-	$(VENV)/bin/python -m benchmarks.behaviour --only otel-sessions
+	$(VENV)/bin/python -m trials.behaviour --only otel-sessions
 
-soak: $(VENV)/.test  ## Random programs on many threads against an oracle, and a million traces: writes benchmarks/results/soak.md
-	$(BIN)/python -m benchmarks.soak --traces --output benchmarks/results/soak.md
+soak: $(VENV)/.test  ## Random programs on many threads against an oracle, and a million traces: writes trials/results/soak.md
+	$(BIN)/python -m trials.soak --traces --output trials/results/soak.md
 
 soak-quick: $(VENV)/.test  ## The same in seconds
-	$(BIN)/python -m benchmarks.soak --seconds 10 --spans 100000 --limit 120 --traces 50000
+	$(BIN)/python -m trials.soak --seconds 10 --spans 100000 --limit 120 --traces 50000
 
-fuzz: $(VENV)/.test  ## Hostile headers, carriers, URLs and tracestates by the million: writes benchmarks/results/fuzz.md
+fuzz: $(VENV)/.test  ## Hostile headers, carriers, URLs and tracestates by the million: writes trials/results/fuzz.md
 	-$(PIP) install 'atheris>=3; sys_platform == "linux"'
-	$(BIN)/python -m benchmarks.fuzz --cases 1200000 --guided 60000 --output benchmarks/results/fuzz.md
+	$(BIN)/python -m trials.fuzz --cases 1200000 --guided 60000 --output trials/results/fuzz.md
 
 fuzz-quick: $(VENV)/.test  ## The same in half a minute
-	$(BIN)/python -m benchmarks.fuzz --seconds 22
+	$(BIN)/python -m trials.fuzz --seconds 22
 
 constraints:  ## Pins the newest and the lowest supported versions; needs uv
 	uv pip compile -q --universal --python-version 3.10 --no-header --no-annotate --no-emit-index-url --upgrade \

@@ -138,7 +138,7 @@ def kept_in_every_service(services: list[Service], session_id: str) -> list[bool
 
 @pytest.mark.parametrize("make", [SessionRatioSampler, ParentBasedSessionRatio])
 def test_a_session_is_kept_or_dropped_whole_in_three_services(make):
-    """The full size, 10,000 sessions, is in `python -m benchmarks.sampler`."""
+    """The full size, 10,000 sessions, is in `make bench`."""
     services = [Service(make(0.1)) for _ in range(3)]
     ids = [f"session-{number}" for number in range(2_000)]
     verdicts = {each: {*kept_in_every_service(services, each), *kept_in_every_service(services, each)} for each in ids}

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from random import SystemRandom
 
 import pytest
-from benchmarks.fleet.ring import POSITIONS, Ring, _points, address_of, position_of, session_key, trace_key
+from trials.fleet.ring import POSITIONS, Ring, _points, address_of, position_of, session_key, trace_key
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from benchmarks.fleet import _cells, _changes
-from benchmarks.fleet._population import Session
-from benchmarks.fleet._torn import torn
-from benchmarks.fleet.ring import POSITIONS, Ring
+from trials.fleet import _cells, _changes
+from trials.fleet._population import Session
+from trials.fleet._torn import torn
+from trials.fleet.ring import POSITIONS, Ring
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -1,4 +1,4 @@
-"""The command ``python -m benchmarks.fuzz``."""
+"""The command ``python -m trials.fuzz``."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _played(arguments: argparse.Namespace) -> list[dict[str, Tally]]:
 
 
 def _parsed() -> argparse.Namespace:
-    parser = argparse.ArgumentParser("python -m benchmarks.fuzz", description=sys.modules[__package__ or ""].__doc__)
+    parser = argparse.ArgumentParser("python -m trials.fuzz", description=sys.modules[__package__ or ""].__doc__)
     parser.add_argument("--cases", type=int, default=2_000_000, help="that many in all (%(default)s)")
     parser.add_argument("--seconds", type=float, default=1500, help="but for no more seconds than that (%(default)s)")
     parser.add_argument("--processes", type=int, default=2, help="at a time (%(default)s)")

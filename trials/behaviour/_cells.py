@@ -40,7 +40,7 @@ def _run_cell(row: Scenario, tool: Tool) -> Outcome:
 
 
 def _run_apart(row: Scenario, tool: Tool) -> Outcome:
-    command = [sys.executable, "-m", "benchmarks.behaviour", "--cell", row.name, "--only", tool.name]
+    command = [sys.executable, "-m", "trials.behaviour", "--cell", row.name, "--only", tool.name]
     environment = {**clean_environment(), **row.environment}
     try:
         result = subprocess.run(  # noqa: S603  # this program itself

@@ -54,7 +54,7 @@ def through_a_queue(stage: Stage) -> Outcome:
 def to_a_subprocess(stage: Stage) -> Outcome:
     with stage.tool.travelling_scope(ADA):
         carrier = stage.tool.outgoing_environment()
-    command = [sys.executable, "-m", "benchmarks.behaviour", "--receive", stage.tool.name]
+    command = [sys.executable, "-m", "trials.behaviour", "--receive", stage.tool.name]
     result = subprocess.run(  # noqa: S603  # this program itself
         command, env={**os.environ, **carrier}, stdout=subprocess.PIPE, text=True, check=True, timeout=60
     )

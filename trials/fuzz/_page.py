@@ -31,7 +31,7 @@ counted apart: where foreign baggage, once encoded anew, is over the limits of t
 
 The slowest case is the time of the processor that its quickest of four repetitions took; over {slow:.0f} ms counts as a fault.
 
-{python}, opentelemetry-sdk {sdk}, hypothesis {hypothesis}. Written by `python -m benchmarks.fuzz`.
+{python}, opentelemetry-sdk {sdk}, hypothesis {hypothesis}. Written by `python -m trials.fuzz`.
 """
 
 

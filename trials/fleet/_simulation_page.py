@@ -24,7 +24,7 @@ Assumed: the length of a session is log-normal, half are under {median:.0f} min 
 a moment* half are over {active:.0f} min: long ones are met more often. A turn begins every {turn:.0f} s on average, takes {shortest:.0f} to {longest:.0f} s, and its spans
 come in {batches} batches. Session ids are random UUIDs; ids that count up spread as well. {sessions:,} active sessions ({updated:,} for updates of all
 gateways), each change with {draws} sets of names of the gateways ({updated_draws} for updates); a figure is their mean, in brackets the lowest and the highest.
-Seed {seed}. Written by `python -m benchmarks.fleet.simulation`.
+Seed {seed}. Written by `python -m trials.fleet.simulation`.
 
 ## Who is torn when the list of gateways changes
 

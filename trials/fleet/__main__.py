@@ -1,4 +1,4 @@
-"""Measures what each configuration of collector-config/ takes: ``python -m benchmarks.fleet``."""
+"""Measures what each configuration of collector-config/ takes: ``python -m trials.fleet``."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _ROOT = Path(__file__).parents[2]
-_PAGE = _ROOT / "benchmarks" / "results" / "fleet.md"
+_PAGE = _ROOT / "trials" / "results" / "fleet.md"
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""The command ``python -m benchmarks.soak``."""
+"""The command ``python -m trials.soak``."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def main() -> int:
 
 
 def _parsed() -> argparse.Namespace:
-    parser = argparse.ArgumentParser("python -m benchmarks.soak", description=sys.modules[__package__ or ""].__doc__)
+    parser = argparse.ArgumentParser("python -m trials.soak", description=sys.modules[__package__ or ""].__doc__)
     parser.add_argument("--seconds", type=float, default=60, help="run for at least that long (%(default)s)")
     parser.add_argument("--spans", type=int, default=1_000_000, help="and for at least that many spans (%(default)s)")
     parser.add_argument("--limit", type=float, default=300, help="but for no more seconds than that (%(default)s)")

@@ -1,4 +1,4 @@
-"""The command ``python -m benchmarks.behaviour``."""
+"""The command ``python -m trials.behaviour``."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ def main() -> int:
 
 def _parsed() -> argparse.Namespace:
     what = "See what otel-sessions does where session ids get lost, next to other tools."
-    parser = argparse.ArgumentParser("python -m benchmarks.behaviour", description=what)
-    parser.add_argument("--output", type=Path, help="the page to write (benchmarks/results/behaviour.md)")
+    parser = argparse.ArgumentParser("python -m trials.behaviour", description=what)
+    parser.add_argument("--output", type=Path, help="the page to write (trials/results/behaviour.md)")
     parser.add_argument("--only", nargs="+", choices=_CALLED, metavar="TOOL", help="print these columns alone")
     parser.add_argument("--rows", nargs="+", choices=_ROWS, metavar="ROW", help="print these rows alone")
     parser.add_argument("--cell", choices=_ROWS, help=argparse.SUPPRESS)

@@ -1,4 +1,4 @@
-"""The command ``python -m benchmarks.fleet.simulation``: what becomes of sessions while a fleet changes.
+"""The command ``python -m trials.fleet.simulation``: what becomes of sessions while a fleet changes.
 
 Dice with a seed, and no clock: it finds the same each time. Nothing is sent; `ring` is held against the real load
 balancer in `tests/collector/test_ring.py`.
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ._torn import Torn
 
 _ROOT = Path(__file__).parents[2]
-_RESULTS = _ROOT / "benchmarks/results"
+_RESULTS = _ROOT / "trials/results"
 _PAGE = "fleet-simulation.md"
 
 FALLS = (1.2, 1.3, 1.4, 1.5)  # what each gateway bears, in times the mean load
@@ -80,7 +80,7 @@ def main() -> int:
     """Simulate everything, write the page and draw the picture."""
     arguments = _parsed()
     found = simulate(_QUICK if arguments.quick else _FULL, arguments.seed)
-    folder = arguments.output or (_ROOT / "build/benchmarks" if arguments.quick else _RESULTS)
+    folder = arguments.output or (_ROOT / "build/trials" if arguments.quick else _RESULTS)
 
     from . import _simulation_page, plot
 
@@ -113,12 +113,12 @@ def simulate(amounts: _Amounts, seed: int) -> Found:
 
 def _parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        "python -m benchmarks.fleet.simulation", description=(__doc__ or "").splitlines()[0]
+        "python -m trials.fleet.simulation", description=(__doc__ or "").splitlines()[0]
     )
     parser.add_argument("--quick", action="store_true", help="see that it runs; the figures mean little")
     parser.add_argument("--seed", type=int, default=1, help="of the dice (%(default)s)")
     parser.add_argument(
-        "--output", type=Path, help="folder for the page (benchmarks/results; with --quick, build/benchmarks)"
+        "--output", type=Path, help="folder for the page (trials/results; with --quick, build/trials)"
     )
     return parser.parse_args()
 

@@ -1,4 +1,4 @@
-"""``python -m benchmarks.fleet.clickhouse``: what the tables of ``collector-config/clickhouse`` save, on chDB.
+"""``python -m trials.fleet.clickhouse``: what the tables of ``collector-config/clickhouse`` save, on chDB.
 
 Each query of a Sessions page, by the roll-ups and keys, and asked of the spans in a table as the exporter makes it; one
 session looked up by each kind of index; and what inserting costs. Prints tables in Markdown.
@@ -164,7 +164,7 @@ def table(head: tuple[str, ...], rows: Iterator[tuple[object, ...]]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.fleet.clickhouse", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m trials.fleet.clickhouse", description=__doc__)
     parser.add_argument("--spans", type=int, default=2_000_000)
     parser.add_argument("--rounds", type=int, default=7)
     given = parser.parse_args()

@@ -28,7 +28,7 @@ and in copies of the context; put too many attributes on spans, and never end so
 threads take turns changes all the time, down to 10 µs. After each of these come spans outside, which
 must have no session that was not there before.
 
-{python}, opentelemetry-sdk {sdk}, opentelemetry-instrumentation-threading {threading}. Written by `python -m benchmarks.soak`.
+{python}, opentelemetry-sdk {sdk}, opentelemetry-instrumentation-threading {threading}. Written by `python -m trials.soak`.
 """
 
 

@@ -1,1 +1,0 @@
-"""What otel-sessions does where session ids get lost, next to other tools: ``python -m benchmarks.behaviour``."""
