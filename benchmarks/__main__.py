@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
+
+from harness.isolation import isolate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,7 +71,7 @@ _QUICK = _Amounts(
 def main() -> int:
     """Measure everything and write the report."""
     arguments = _parsed()
-    _isolate()
+    isolate(LANGFUSE_TRACING_ENABLED="false")
     amounts = _QUICK if arguments.quick else _FULL
     folder = arguments.output or _ROOT / ("build/benchmarks" if arguments.quick else "benchmarks/results")
     results = _measured(amounts)
@@ -90,13 +91,6 @@ def _parsed() -> argparse.Namespace:
         "--output", type=Path, help="folder for the report (benchmarks/results; with --quick, build/benchmarks)"
     )
     return parser.parse_args()
-
-
-def _isolate() -> None:
-    """Take the settings of the machine out of the measurement, and keep every tool from calling home."""
-    for name in [name for name in os.environ if name.startswith("OTEL_") or name.lower().endswith("_proxy")]:
-        del os.environ[name]
-    os.environ.update(TRACELOOP_TELEMETRY="false", LANGFUSE_TRACING_ENABLED="false", LOGFIRE_SEND_TO_LOGFIRE="false")
 
 
 def _measured(amounts: _Amounts) -> Results:

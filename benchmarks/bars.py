@@ -2,41 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from . import propagation, sampler, scopes, spans, throughput, tools, workloads
-from ._interleaved import ratio
+from harness import workloads
+from harness.bars import Bar
+from harness.samples import ratio
+
+from . import propagation, sampler, scopes, spans, throughput, tools
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from ._interleaved import Key, Samples, Spread
+    from harness.samples import Samples, Spread
 
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """One promise.
-
-    Attributes:
-        what: What is compared.
-        measured: The ratio; ``None`` where it was not measured.
-        limit: The least or the most that it may be.
-        is_floor: The limit is the least.
-    """
-
-    what: str
-    measured: Spread | None
-    limit: float
-    is_floor: bool = False
-
-    @property
-    def is_met(self) -> bool | None:
-        """Whether the measured ratio keeps the promise; ``None`` where it was not measured."""
-        if self.measured is None:
-            return None
-        value = self.measured.value
-        return value >= self.limit if self.is_floor else value <= self.limit
+    from ._interleaved import Key
 
 
 def of_spans(found: Mapping[Key, Samples]) -> Iterator[Bar]:

@@ -8,8 +8,10 @@ from contextlib import ExitStack, nullcontext
 from contextvars import copy_context
 from typing import TYPE_CHECKING
 
+from harness.pipelines import tracer_with
+from harness.workloads import HTTP_CLIENT
+
 from . import tools as known
-from .spans import HTTP_CLIENT, tracer_with
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harness.pictures import BLUE, INK, QUIET, panels, title_of
+from harness.samples import spread
+
 from . import spans, tools
-from ._interleaved import spread
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -13,37 +15,25 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-    from ._interleaved import Key, Samples, Spread
+    from harness.samples import Samples, Spread
 
-_OURS = "#1f5fa8"
+    from ._interleaved import Key
+
 _PEERS = "#b4bcc6"
-_INK = "#24292f"
-_QUIET = "#6e7781"
+_TITLE = "Cost per span above a processor that does nothing, µs of CPU"
 
 _PANELS = ((spans.TWO_IDS, "two ids"), (spans.FOREIGN_10, "two ids, with 10 foreign baggage entries"))
 
 
 def draw(found: Mapping[Key, Samples], folder: Path) -> None:
     """Write ``span-cost.svg`` and ``span-cost.png`` into ``folder``."""
-    import matplotlib as mpl
-
-    mpl.use("agg")
-    from matplotlib import pyplot as plt
-
-    mpl.rcParams.update({"svg.hashsalt": "otel-sessions", "font.size": 10, "text.color": _INK})
     names = _ordered(found)
-    figure, axes = plt.subplots(1, len(_PANELS), sharey=True, sharex=True, figsize=(10, 3.3))
-    for axis, (situation, title) in zip(axes, _PANELS, strict=True):
-        _bars(axis, names, [spread(found[situation, name]) for name in names])
-        _floor(axis, spread(found[situation, tools.FLOOR]).value)
-        axis.set_title(title, loc="left", fontsize=10, color=_INK)
-    _names(axes[0], names)
-    figure.set_layout_engine("constrained", w_pad=0.12, h_pad=0.06)
-    figure.suptitle("Cost per span above a processor that does nothing, µs of CPU", x=0.012, ha="left", weight="bold")
-    for suffix in ("svg", "png"):
-        metadata = {"Date": None} if suffix == "svg" else None
-        figure.savefig(folder / f"span-cost.{suffix}", dpi=160, metadata=metadata, facecolor="white")
-    plt.close(figure)
+    with panels(folder, "span-cost", _TITLE, sharey=True, sharex=True, figsize=(10, 3.3)) as axes:
+        for axis, (situation, title) in zip(axes, _PANELS, strict=True):
+            _bars(axis, names, [spread(found[situation, name]) for name in names])
+            _floor(axis, spread(found[situation, tools.FLOOR]).value)
+            title_of(axis, title)
+        _names(axes[0], names)
 
 
 def _ordered(found: Mapping[Key, Samples]) -> list[str]:
@@ -57,12 +47,12 @@ def _ordered(found: Mapping[Key, Samples]) -> list[str]:
 
 
 def _bars(axis: Axes, names: Sequence[str], costs: Sequence[Spread]) -> None:
-    colors = [_OURS if name == tools.OURS else _PEERS for name in names]
+    colors = [BLUE if name == tools.OURS else _PEERS for name in names]
     values = [cost.value / 1_000 for cost in costs]
     axis.barh(range(len(names)), values, color=colors, height=0.62)
     for row, (name, value) in enumerate(zip(names, values, strict=True)):
         weight = "bold" if name == tools.OURS else "normal"
-        axis.text(value, row, f"  {value:.1f}", va="center", color=_INK, weight=weight)
+        axis.text(value, row, f"  {value:.1f}", va="center", color=INK, weight=weight)
     axis.spines[["top", "right", "bottom", "left"]].set_visible(False)
     axis.tick_params(length=0)
     axis.set_xticks([])
@@ -71,7 +61,7 @@ def _bars(axis: Axes, names: Sequence[str], costs: Sequence[Spread]) -> None:
 
 def _floor(axis: Axes, nanoseconds: float) -> None:
     value = nanoseconds / 1_000
-    axis.axvline(value, color=_QUIET, linewidth=1, linestyle=(0, (3, 2)))
+    axis.axvline(value, color=QUIET, linewidth=1, linestyle=(0, (3, 2)))
     axis.annotate(
         f"floor: two set_attribute calls, {value:.1f}",
         (value, 0.0),
@@ -81,7 +71,7 @@ def _floor(axis: Axes, nanoseconds: float) -> None:
         ha="left",
         va="top",
         fontsize=8.5,
-        color=_QUIET,
+        color=QUIET,
     )
 
 
@@ -89,4 +79,4 @@ def _names(axis: Axes, names: Sequence[str]) -> None:
     axis.set_yticks(range(len(names)), names)
     for label, name in zip(axis.get_yticklabels(), names, strict=True):
         label.set_fontweight("bold" if name == tools.OURS else "normal")
-        label.set_color(_INK)
+        label.set_color(INK)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from opentelemetry import baggage
 from opentelemetry.baggage.propagation import W3CBaggagePropagator
-from opentelemetry.context import Context, attach, detach
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.context import Context
 from opentelemetry.trace import SpanKind, set_span_in_context
 
+from harness.pipelines import attached, tracer_with
 from otel_sessions import set_session
 from otel_sessions.sdk import SessionPropagator
 
@@ -45,11 +45,8 @@ def run(rounds: int, repeats: int) -> dict[Key, list[float]]:
 
 
 def _cases() -> Iterator[Case]:
-    span = (
-        TracerProvider(shutdown_on_exit=False)
-        .get_tracer("benchmarks")
-        .start_span("POST", kind=SpanKind.CLIENT, attributes={"url.full": "http://orders:8080/v1/orders"})
-    )
+    attributes = {"url.full": "http://orders:8080/v1/orders"}
+    span = tracer_with().start_span("POST", kind=SpanKind.CLIENT, attributes=attributes)
     calling = set_span_in_context(span, Context())
     foreign = calling
     for number in range(3):
@@ -64,11 +61,7 @@ def _of(situation: str, around: Context, name: str, propagator: TextMapPropagato
     propagator.inject(request := {}, outgoing)
     assert request["baggage"].startswith("session.id="), request
 
-    @contextmanager
-    def inside() -> Iterator[None]:
-        token = attach(outgoing)
-        yield
-        detach(token)
+    inside = partial(attached, outgoing)
 
     def inject(count: int) -> None:
         for _ in range(count):

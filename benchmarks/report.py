@@ -6,22 +6,38 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from harness.environment import here, told, versions
+from harness.samples import spread
+
 from . import picture, tables
-from ._interleaved import spread
-from .results import environment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from ._interleaved import Key, Samples
+    from harness.samples import Samples
+
+    from ._interleaved import Key
     from .results import Results
+
+_PACKAGES = (
+    "otel-sessions",
+    "opentelemetry-api",
+    "opentelemetry-sdk",
+    "opentelemetry-exporter-otlp-proto-http",
+    "opentelemetry-processor-baggage",
+    "logfire",
+    "openinference-instrumentation",
+    "traceloop-sdk",
+    "langfuse",
+)
+
 
 _PAGE = """\
 # Benchmarks
 
 {date}, {python}, {system}, {cores} cores. {amounts}
-{packages}
+{packages}.
 
 Written by `python -m benchmarks`. What counts are the ratios: they were measured in one run, each thing in
 turn with the others, and the absolute figures depend on the machine.
@@ -110,16 +126,15 @@ In fresh interpreters, with byte code in place. `import otel_sessions` loads {mo
 def write(results: Results, folder: Path) -> None:
     """Write the page, the figures and the picture into ``folder``."""
     folder.mkdir(parents=True, exist_ok=True)
-    here = environment()
-    (folder / "README.md").write_text(_page(results, here), encoding="utf-8")
-    (folder / "results.json").write_text(json.dumps(_figures(results, here), indent=1) + "\n", encoding="utf-8")
+    (folder / "README.md").write_text(_page(results), encoding="utf-8")
+    (folder / "results.json").write_text(json.dumps(_figures(results), indent=1) + "\n", encoding="utf-8")
     picture.draw(results.spans, folder)
 
 
-def _page(results: Results, here: Mapping[str, Any]) -> str:
-    packages = ", ".join(f"{name} {number}" for name, number in here["packages"].items())
+def _page(results: Results) -> str:
     return _PAGE.format(
-        **{**here, "packages": f"{packages}."},
+        **here(),
+        packages=told(_PACKAGES),
         amounts=results.amounts,
         modules=len(results.loaded),
         promises=tables.promises(results),
@@ -139,9 +154,9 @@ def _page(results: Results, here: Mapping[str, Any]) -> str:
     )
 
 
-def _figures(results: Results, here: Mapping[str, Any]) -> dict[str, Any]:
+def _figures(results: Results) -> dict[str, Any]:
     return {
-        "environment": {**here, "amounts": results.amounts},
+        "environment": {**here(), "packages": versions(_PACKAGES), "amounts": results.amounts},
         "bars": [{**asdict(bar), "met": bar.is_met} for bar in tables.all_bars(results)],
         "spans_ns": _nested(results.spans),
         "scopes_ns": _nested(results.scopes),

@@ -1,31 +1,17 @@
-"""What one run has found, and where: the value that the report is made of."""
+"""What one run has found: the value that the report is made of."""
 
 from __future__ import annotations
 
-import os
-import platform
 from dataclasses import dataclass
-from datetime import datetime, timezone
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ._interleaved import Key, Samples
-    from .sampler import Kept
+    from harness.samples import Samples
 
-_PACKAGES = (
-    "otel-sessions",
-    "opentelemetry-api",
-    "opentelemetry-sdk",
-    "opentelemetry-exporter-otlp-proto-http",
-    "opentelemetry-processor-baggage",
-    "logfire",
-    "openinference-instrumentation",
-    "traceloop-sdk",
-    "langfuse",
-)
+    from ._interleaved import Key
+    from .sampler import Kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,21 +47,3 @@ class Results:
     tools: Mapping[str, str]
     missing: Mapping[str, str]
     amounts: str
-
-
-def environment() -> dict[str, object]:
-    """Return when and on what this runs: nothing that names the machine."""
-    return {
-        "date": datetime.now(timezone.utc).date().isoformat(),
-        "python": f"{platform.python_implementation()} {platform.python_version()}",
-        "system": f"{platform.system()} {platform.machine()}",
-        "cores": os.cpu_count(),
-        "packages": {package: _version(package) for package in _PACKAGES},
-    }
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "source tree" if package == "otel-sessions" else "not installed"

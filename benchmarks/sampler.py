@@ -8,17 +8,17 @@ from itertools import cycle, islice
 from typing import TYPE_CHECKING
 
 from opentelemetry.context import Context
-from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
 from opentelemetry.trace import SpanKind
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+from harness.pipelines import tracer_with
+from harness.workloads import HTTP_CLIENT
 from otel_sessions import set_session
 from otel_sessions._pipeline.sampler import _verdict_on, parentbased_session_ratio
 
 from ._interleaved import Case, measure
-from .spans import HTTP_CLIENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -98,8 +98,7 @@ def _decisions(
 
 
 def _spans(sampler: Sampler, contexts: Sequence[Context], kind: SpanKind, attributes: object) -> Burst:
-    provider = TracerProvider(sampler=sampler, shutdown_on_exit=False)
-    start_span = provider.get_tracer("benchmarks").start_span
+    start_span = tracer_with(sampler=sampler).start_span
     turns = cycle(contexts)
 
     def burst(count: int) -> None:
@@ -137,8 +136,7 @@ def keep(sessions: int, traces: int) -> Kept:
 
 def _service() -> Callable[[dict[str, str]], bool]:
     """Return what takes a request, whose headers it replaces by its own, and tells whether it has kept its span."""
-    provider = TracerProvider(sampler=parentbased_session_ratio(str(RATIO)), shutdown_on_exit=False)
-    tracer, propagator = provider.get_tracer("benchmarks"), TraceContextTextMapPropagator()
+    tracer, propagator = tracer_with(sampler=parentbased_session_ratio(str(RATIO))), TraceContextTextMapPropagator()
 
     def serve(headers: dict[str, str]) -> bool:
         context = propagator.extract(headers, None if not headers else Context())

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 from opentelemetry import baggage
 from opentelemetry.context import Context, attach, detach, get_current
 
+from harness.pipelines import attached
+from harness.workloads import HTTP_CLIENT
 from otel_sessions import set_session
 
 from ._interleaved import Case, measure
-from .spans import HTTP_CLIENT, context_of_span
-from .tools import IDS, SESSION_ID, USER_ID, attached
+from .spans import context_of_span
+from .tools import IDS, SESSION_ID, USER_ID
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -9,35 +9,25 @@ from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.context import Context
-from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import set_span_in_context
 
+from harness.pipelines import attached, tracer_with
+from harness.samples import over
+from harness.workloads import HTTP_CLIENT
+
 from . import tools as known
-from ._interleaved import Case, measure, over
-from .tools import IDS, Tool, attached, with_baggage
+from ._interleaved import Case, measure
+from .tools import IDS, Tool, with_baggage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from contextlib import AbstractContextManager
 
-    from opentelemetry.sdk.trace import SpanProcessor
     from opentelemetry.trace import Tracer
 
     from ._interleaved import Key
 
     Surroundings = Callable[[], AbstractContextManager[object]]
-
-HTTP_CLIENT: dict[str, Any] = {
-    "http.request.method": "POST",
-    "url.full": "https://api.example.com/v1/chat/completions",
-    "server.address": "api.example.com",
-    "server.port": 443,
-    "network.protocol.version": "1.1",
-    "http.request.resend_count": 0,
-    "user_agent.original": "python-httpx/0.28.1",
-    "http.route": "/v1/chat/completions",
-}
-"""What a span of an HTTP client starts with: 8 attributes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +51,7 @@ class Situation:
 
 def context_of_span(attributes: Mapping[str, Any] | None = None) -> Context:
     """Return a Context with nothing but a recording span."""
-    span = TracerProvider(shutdown_on_exit=False).get_tracer("benchmarks").start_span("parent", attributes=attributes)
-    return set_span_in_context(span, Context())
+    return set_span_in_context(tracer_with().start_span("parent", attributes=attributes), Context())
 
 
 def _in(context: Context) -> Surroundings:
@@ -129,12 +118,6 @@ def _cases(tool: Tool, stack: ExitStack) -> Iterator[Case]:
 
 def _case(tool: Tool, situation: Situation, tracer: Tracer) -> Case:
     return Case((situation.title, tool.name), _burst(tracer, situation.attributes), situation.around(tool))
-
-
-def tracer_with(processor: SpanProcessor) -> Tracer:
-    provider = TracerProvider(shutdown_on_exit=False)
-    provider.add_span_processor(processor)
-    return provider.get_tracer("benchmarks")
 
 
 def _burst(tracer: Tracer, attributes: Mapping[str, Any] | None) -> Callable[[int], object]:

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import bars, imports, memory, propagation, sampler, scopes, spans, throughput, tools, workloads
-from ._interleaved import ratio, spread
+from harness import workloads
+from harness.bars import COLUMNS, VERDICTS
+from harness.pages import table
+from harness.samples import ratio, spread
+
+from . import bars, imports, memory, propagation, sampler, scopes, spans, throughput, tools
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from ._interleaved import Key, Samples, Spread
-    from .bars import Bar
+    from harness.bars import Bar
+    from harness.samples import Samples
+
+    from ._interleaved import Key
     from .results import Results
-
-_VERDICTS = {True: "met", False: "**not met**", None: "not measured"}
 
 
 def promises(results: Results) -> str:
     """Return the table of the bars."""
-    rows = [_promise(bar) for bar in all_bars(results)]
-    return _table(("promise", "measured", "quartiles", "bar", "verdict"), [*rows, _promise_on_imports(results)])
+    rows = [bar.row() for bar in all_bars(results)]
+    return table(("promise", *COLUMNS), [*rows, _promise_on_imports(results)])
 
 
 def all_bars(results: Results) -> Iterator[Bar]:
@@ -32,28 +36,21 @@ def all_bars(results: Results) -> Iterator[Bar]:
     yield from bars.of_throughput(results.throughput)
 
 
-def _promise(bar: Bar) -> Sequence[str]:
-    limit = f"{'≥' if bar.is_floor else '≤'} {bar.limit:.2f}"
-    if bar.measured is None:
-        return bar.what, "", "", limit, _VERDICTS[None]
-    return bar.what, f"{bar.measured.value:.2f}", _quartiles(bar.measured, ".2f"), limit, _VERDICTS[bar.is_met]
-
-
 def _promise_on_imports(results: Results) -> Sequence[str]:
     what = "`import otel_sessions` loads the SDK, a server, a client or a command line"
     unwanted = imports.unwanted(results.loaded)
-    return what, ", ".join(unwanted) or "no", "", "no", _VERDICTS[not unwanted]
+    return what, ", ".join(unwanted) or "no", "", "no", VERDICTS[not unwanted]
 
 
 def span_costs(found: Mapping[Key, Samples]) -> str:
     """Return the table of spans with two ids, next to contrib's processor."""
     contrib = found.get((spans.TWO_IDS, tools.CONTRIB))
     rows = [
-        (name, _ns(samples), _quartiles(spread(samples), ",.0f"), _ratio_text(samples, contrib))
+        (name, _ns(samples), spread(samples).quartiles(",.0f"), _ratio_text(samples, contrib))
         for name, samples in _of(found, spans.TWO_IDS).items()
         if name != tools.NO_OP
     ]
-    return _table(("tool", "ns above no-op", "quartiles", "ratio to contrib"), rows)
+    return table(("tool", "ns above no-op", "quartiles", "ratio to contrib"), rows)
 
 
 def span_situations(found: Mapping[Key, Samples]) -> str:
@@ -61,7 +58,7 @@ def span_situations(found: Mapping[Key, Samples]) -> str:
     names = [name for name in tools.NAMES if any(name == tool for _, tool in found)]
     header = ("ns", *("whole span, no-op" if name == tools.NO_OP else name for name in names))
     rows = [(each.title, *(_ns(found.get((each.title, name))) for name in names)) for each in spans.SITUATIONS]
-    return _table(header, rows)
+    return table(header, rows)
 
 
 def scope_costs(found: Mapping[Key, Samples]) -> str:
@@ -75,18 +72,18 @@ def scope_costs(found: Mapping[Key, Samples]) -> str:
         )
         for name, samples in _of(found, scopes.EMPTY).items()
     ]
-    return _table(("ns", *scopes.PLACES, "ratio to `using_attributes`, empty context"), rows)
+    return table(("ns", *scopes.PLACES, "ratio to `using_attributes`, empty context"), rows)
 
 
 def turn_costs(found: Mapping[Key, Samples]) -> str:
     """Return the table of chat turns, next to contrib's processor."""
     contrib = found.get((tools.CONTRIB,))
     rows = [
-        (name, _ns(samples), _quartiles(spread(samples), ",.0f"), _ratio_text(samples, contrib))
+        (name, _ns(samples), spread(samples).quartiles(",.0f"), _ratio_text(samples, contrib))
         for (name,), samples in found.items()
         if name != tools.NO_OP
     ]
-    return _table(("tool", "ns per turn", "quartiles", "ratio to contrib"), rows)
+    return table(("tool", "ns per turn", "quartiles", "ratio to contrib"), rows)
 
 
 def wire_costs(found: Mapping[Key, Samples]) -> str:
@@ -111,7 +108,7 @@ def _beside(found: Mapping[Key, Samples], ours: str, theirs: str) -> str:
         for (situation, what, name), samples in found.items()
         if name == ours
     ]
-    return _table(("situation", "ns of", ours, theirs, "ratio"), rows)
+    return table(("situation", "ns of", ours, theirs, "ratio"), rows)
 
 
 def exported_spans(found: Mapping[Key, Samples]) -> str:
@@ -123,7 +120,7 @@ def exported_spans(found: Mapping[Key, Samples]) -> str:
         if (workload.title, name, throughput.WALL) in found
         for row in [_exported(found, workload.title, name)]
     ]
-    return _table(("workload", "ids", "spans/s", "ratio", "quartiles", "ratio of CPU"), rows)
+    return table(("workload", "ids", "spans/s", "ratio", "quartiles", "ratio of CPU"), rows)
 
 
 def _exported(found: Mapping[Key, Samples], workload: str, name: str) -> Sequence[str]:
@@ -133,7 +130,7 @@ def _exported(found: Mapping[Key, Samples], workload: str, name: str) -> Sequenc
         return workload, name, rate, "1", "", "1"
     by_wall = ratio(found[workload, throughput.WITHOUT, throughput.WALL], wall)
     by_cpu = ratio(found[workload, throughput.WITHOUT, throughput.CPU], cpu)
-    return "", name, rate, f"{by_wall.value:.2f}", _quartiles(by_wall, ".2f"), f"{by_cpu.value:.2f}"
+    return "", name, rate, f"{by_wall.value:.2f}", by_wall.quartiles(".2f"), f"{by_cpu.value:.2f}"
 
 
 def held_bytes(found: Mapping[Key, float]) -> str:
@@ -143,7 +140,7 @@ def held_bytes(found: Mapping[Key, float]) -> str:
         for name in dict.fromkeys(tool for _, tool in found)
     ]
     header = ("bytes", *(f"{title}, above no-op" for title in memory.SPANS), memory.SCOPE)
-    return _table(header, rows)
+    return table(header, rows)
 
 
 def _above(found: Mapping[Key, float], title: str, name: str) -> str:
@@ -158,7 +155,7 @@ def import_times(found: Mapping[Key, Samples]) -> str:
         (f"`import {modules}`", f"{spread(found[modules,]).value / 1e6:.1f}", _ratio_text(found[modules,], sdk))
         for modules in imports.TIMED
     ]
-    return _table(("statement", "ms of CPU", f"ratio to `{imports.SDK}`"), rows)
+    return table(("statement", "ms of CPU", f"ratio to `{imports.SDK}`"), rows)
 
 
 def what_was_run(results: Results) -> str:
@@ -178,14 +175,5 @@ def _bytes(value: float | None) -> str:
     return "" if value is None else f"{abs(value):,.0f}"
 
 
-def _quartiles(found: Spread, form: str) -> str:
-    return f"{found.low:{form}} to {found.high:{form}}"
-
-
 def _ratio_text(above: Samples, below: Samples | None) -> str:
     return "" if below is None else f"{ratio(above, below).value:.2f}"
-
-
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    rule = ["---", *("---:" for _ in header[1:])]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (header, rule, *rows))

@@ -7,26 +7,31 @@ round ends when the receiver has taken the last one. The garbage collector runs 
 from __future__ import annotations
 
 import gc
-import random
 import time
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExportResult
 
-from . import receiver, workloads
+from harness import workloads
+from harness.pipelines import provider_with
+from harness.samples import in_rounds
+
+from . import receiver
 from . import tools as known
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
+    from opentelemetry.sdk.trace import TracerProvider
+
+    from harness.workloads import Workload
+
     from ._interleaved import Key
     from .tools import Tool
-    from .workloads import Workload
 
 WITHOUT = "without ids"
 WITH = known.OURS
@@ -59,7 +64,7 @@ class _Pipeline:
 
     def round(self, workload: Workload, turns: int) -> dict[str, float]:
         """Make the spans and export them; returns the nanoseconds per span."""
-        tracer = self.provider.get_tracer("benchmarks")
+        tracer = self.provider.get_tracer("application")
         turn, scope, before = workload.turn, self.scope, self.exporter.acknowledged
         wall, cpu = time.perf_counter_ns(), time.process_time_ns()
         for _ in range(turns):
@@ -91,9 +96,8 @@ def run(tools: Mapping[str, Tool], rounds: int, spans: int) -> dict[Key, list[fl
 def _interleaved(
     pipelines: Sequence[_Pipeline], workload: Workload, rounds: int, turns: int
 ) -> Iterator[tuple[Key, float]]:
-    order = random.Random(rounds)  # noqa: S311  # the same orders in each run
-    for number in range(-_WARM_UP, rounds):
-        for pipeline in order.sample(pipelines, len(pipelines)):
+    for number, shuffled in in_rounds(pipelines, rounds, _WARM_UP):
+        for pipeline in shuffled:
             for clock, figure in pipeline.round(workload, turns).items():
                 if number >= 0:
                     yield (workload.title, pipeline.name, clock), figure
@@ -107,8 +111,6 @@ def _pipelines(tools: Mapping[str, Tool], url: str, queue_size: int) -> Iterator
 
 def _pipeline(name: str, tool: Tool | None, url: str, queue_size: int) -> _Pipeline:
     exporter = _Exporter(endpoint=url)
-    provider = TracerProvider(shutdown_on_exit=False)
-    if tool is not None:
-        provider.add_span_processor(tool.processor())
-    provider.add_span_processor(BatchSpanProcessor(exporter, max_queue_size=queue_size))
+    stamping = [] if tool is None else [tool.processor()]
+    provider = provider_with(*stamping, BatchSpanProcessor(exporter, max_queue_size=queue_size))
     return _Pipeline(name, exporter, provider, nullcontext if tool is None else tool.scope)

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import baggage
-from opentelemetry.context import attach, detach, get_current
+from opentelemetry.context import get_current
 from opentelemetry.sdk.trace import SpanProcessor
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
+from harness.pipelines import attached
 from otel_sessions import set_session
 from otel_sessions.sdk import SessionSpanProcessor
 
@@ -56,16 +57,6 @@ class Tool:
     processor: Callable[[], SpanProcessor]
     scope: Callable[[], AbstractContextManager[object]]
     reads_baggage: bool = False
-
-
-@contextmanager
-def attached(context: Context) -> Iterator[None]:
-    """Make ``context`` the current one inside."""
-    token = attach(context)
-    try:
-        yield
-    finally:
-        detach(token)
 
 
 def with_baggage(entries: dict[str, str], context: Context | None = None) -> Context:

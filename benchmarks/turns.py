@@ -9,10 +9,12 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+from harness.pipelines import tracer_with
+from harness.samples import over
+from harness.workloads import CHAT
+
 from . import tools as known
-from ._interleaved import Case, measure, over
-from .spans import tracer_with
-from .workloads import CHAT
+from ._interleaved import Case, measure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

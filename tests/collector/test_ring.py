@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from random import SystemRandom
 
 import pytest
-from trials.fleet.ring import POSITIONS, Ring, _points, address_of, position_of, session_key, trace_key
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -20,6 +19,7 @@ from otel_sessions.sdk import SessionSpanProcessor
 from plan import Plan
 from received import wait_for_spans
 from servers import free_port
+from trials.fleet.ring import POSITIONS, Ring, _points, address_of, position_of, session_key, trace_key
 
 SESSION = {"routing_key": "attributes", "routing_attributes": ["session.id"]}
 TRACE = {"routing_key": "traceID"}

@@ -8,14 +8,17 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import _cells, _hops, _isolation, _page, _peers, _rows
+from harness.isolation import stay_on_this_machine
+
+from . import _cells, _hops, _page, _peers, _rows
 from ._outcome import Verdict
 from ._tools import OtelSessions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ._outcome import Outcome, Scenario
+    from ._outcome import Outcome
+    from ._scenario import Scenario
     from ._tools import Tool
 
 _OURS = OtelSessions()
@@ -39,7 +42,7 @@ def main() -> int:
     """Run the table, or one cell of it; fail where otel-sessions does."""
     arguments = _parsed()
     if arguments.cell or arguments.receive:
-        _isolation.stay_on_this_machine()
+        stay_on_this_machine()
     if arguments.receive:
         print(_hops.receive(_CALLED[arguments.receive]), flush=True)
         return 0

@@ -8,14 +8,15 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from ._isolation import clean_environment
+from harness.isolation import clean_environment
+
 from ._outcome import NoSuchCallError, Outcome, Verdict, fails
 from ._stage import Stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from ._outcome import Scenario
+    from ._scenario import Scenario
     from ._tools import Tool
 
 _SECONDS = 90

@@ -8,7 +8,8 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from ._outcome import ADA, BOB, Outcome, scenario, worst
+from ._outcome import ADA, BOB, Outcome, worst
+from ._scenario import scenario
 
 if TYPE_CHECKING:
     from ._stage import Stage

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace
 
-from ._outcome import ADA, Outcome, fails, passes, scenario, worst
+from ._outcome import ADA, Outcome, fails, passes, worst
+from ._scenario import scenario
 
 if TYPE_CHECKING:
     from ._stage import Stage

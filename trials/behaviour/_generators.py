@@ -7,7 +7,8 @@ import gc
 import threading
 from typing import TYPE_CHECKING
 
-from ._outcome import ADA, BOB, Outcome, scenario, worst
+from ._outcome import ADA, BOB, Outcome, worst
+from ._scenario import scenario
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

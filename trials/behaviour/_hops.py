@@ -12,9 +12,11 @@ from opentelemetry import propagate
 from opentelemetry.context import Context
 from opentelemetry.trace import SpanKind
 
-from ._outcome import ADA, Outcome, judged, scenario
+from harness.pipelines import attached
+
+from ._outcome import ADA, Outcome, judged
+from ._scenario import scenario
 from ._stage import Stage
-from ._tools import attached
 
 if TYPE_CHECKING:
     from ._tools import Tool

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from ._outcome import ADA, Outcome, judged, scenario
+from ._outcome import ADA, Outcome, judged
+from ._scenario import scenario
 
 if TYPE_CHECKING:
     from ._stage import Stage

@@ -1,15 +1,10 @@
-"""What a cell of the table says, and what a row is."""
+"""What a cell of the table says."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, NamedTuple
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from ._stage import Stage
+from typing import NamedTuple
 
 
 class Ids(NamedTuple):
@@ -66,33 +61,3 @@ def worst(*outcomes: Outcome) -> Outcome:
 
 class NoSuchCallError(Exception):
     """The tool declares that it has nothing for this; the message says what is missing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Scenario:
-    """One row.
-
-    Attributes:
-        name: What the command line calls it.
-        title: What the table calls it: the good behaviour.
-        what: What exactly is run.
-        run: Runs it; an exception is what the application would have got.
-        environment: Variables that are set before anything is imported.
-    """
-
-    name: str
-    title: str
-    what: str
-    run: Callable[[Stage], Outcome]
-    environment: Mapping[str, str] = field(default_factory=dict)
-
-
-def scenario(
-    title: str, what: str, environment: Mapping[str, str] | None = None
-) -> Callable[[Callable[[Stage], Outcome]], Scenario]:
-    """Make a row of a function."""
-
-    def made(run: Callable[[Stage], Outcome]) -> Scenario:
-        return Scenario(run.__name__.replace("_", "-"), title, what, run, environment or {})
-
-    return made

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
-from benchmarks.results import environment
+from harness import pages
+from harness.environment import here, told
 
 from ._outcome import Outcome, Verdict
 from ._rows import BY_SUBJECT
@@ -13,7 +13,7 @@ from ._rows import BY_SUBJECT
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from ._outcome import Scenario
+    from ._scenario import Scenario
     from ._tools import Tool
 
 _PAGE = """\
@@ -53,12 +53,9 @@ _OTHER_PACKAGES = (
 
 def page(outcomes: Mapping[tuple[str, str], Outcome], tools: Sequence[Tool]) -> str:
     """Return the whole page."""
-    here = environment()
     return _PAGE.format(
-        date=here["date"],
-        python=here["python"],
-        system=here["system"],
-        packages=_versions(tools),
+        **here(),
+        packages=told([*(tool.package for tool in tools), *_OTHER_PACKAGES]),
         table=table(outcomes, tools),
         tools="\n".join(f"- **{tool.name}**: {tool.how}." for tool in tools),
         rows=_rows(),
@@ -67,18 +64,13 @@ def page(outcomes: Mapping[tuple[str, str], Outcome], tools: Sequence[Tool]) -> 
 
 def table(outcomes: Mapping[tuple[str, str], Outcome], tools: Sequence[Tool]) -> str:
     """Return the table of the rows that were run, by tool."""
-    header = ["", *(tool.name for tool in tools)]
-    lines = [_line(header), _line(["---"] * len(header))]
+    lines: list[list[str]] = []
     for subject, rows in BY_SUBJECT.items():
         run = [row for row in rows if any(row.name == name for name, _ in outcomes)]
         if run:
-            lines.append(_line([f"**{subject}**", *("" for _ in tools)]))
-        lines += [_line([row.title, *_cells(row, outcomes, tools)]) for row in run]
-    return "\n".join(lines)
-
-
-def _line(cells: Iterable[str]) -> str:
-    return f"| {' | '.join(cells)} |"
+            lines.append([f"**{subject}**", *("" for _ in tools)])
+        lines += [[row.title, *_cells(row, outcomes, tools)] for row in run]
+    return pages.table(["", *(tool.name for tool in tools)], lines, pages.TEXT)
 
 
 def _cells(row: Scenario, outcomes: Mapping[tuple[str, str], Outcome], tools: Iterable[Tool]) -> Iterator[str]:
@@ -101,14 +93,3 @@ def _rows() -> str:
         "\n".join([f"**{subject}**", "", *(f"- *{row.title}*: {row.what}" for row in rows)])
         for subject, rows in BY_SUBJECT.items()
     )
-
-
-def _versions(tools: Iterable[Tool]) -> str:
-    return ", ".join(f"{name} {_version(name)}" for name in (*(tool.package for tool in tools), *_OTHER_PACKAGES))
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "not installed"

@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from opentelemetry import baggage, trace
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
+from harness.pipelines import attached
+
 from ._outcome import NoSuchCallError
-from ._tools import Tool, attached, sdk_pipeline
+from ._recorder import Recorder
+from ._tools import Tool, sdk_pipeline
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
     from contextlib import AbstractContextManager
 
     from ._outcome import Ids
-    from ._stage import Recorder
 
 _KEYS = ("session.id", "user.id")
 _NOWHERE = "http://127.0.0.1:9"
@@ -231,15 +233,13 @@ class Langfuse(Tool):
         """Make the client on an existing pipeline; what it would send itself is thrown away."""
         from langfuse import Langfuse as Client
 
-        from ._stage import Recorder as Discarded
-
         Client(
             public_key="none",
             secret_key="none",  # noqa: S106  # nothing is sent
             base_url=_NOWHERE,
             tracer_provider=sdk_pipeline(recorder),
             should_export_span=lambda _: True,
-            span_exporter=Discarded(),
+            span_exporter=Recorder(),
         )
 
     def scope(self, ids: Ids) -> AbstractContextManager[object]:

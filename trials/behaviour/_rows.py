@@ -9,7 +9,7 @@ from . import _concurrency, _coverage, _generators, _hops, _late, _values
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ._outcome import Scenario
+    from ._scenario import Scenario
 
 BY_SUBJECT: Mapping[str, Sequence[Scenario]] = {
     "Which spans": _coverage.ROWS,

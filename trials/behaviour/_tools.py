@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import propagate, trace
-from opentelemetry.context import Context, attach, detach
+from opentelemetry.context import Context
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+
+from harness.pipelines import attached
 
 from ._outcome import NoSuchCallError
 
@@ -22,17 +24,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from ._outcome import Ids
-    from ._stage import Recorder
-
-
-@contextmanager
-def attached(context: Context) -> Iterator[None]:
-    """Make ``context`` the current one inside, as people do by hand."""
-    token = attach(context)
-    try:
-        yield
-    finally:
-        detach(token)
+    from ._recorder import Recorder
 
 
 def sdk_pipeline(recorder: Recorder, provider: TracerProvider | None = None) -> TracerProvider:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from opentelemetry import baggage, propagate
 from opentelemetry.context import Context
 
-from ._outcome import ADA, BOB, Ids, NoSuchCallError, Outcome, fails, judged, scenario
+from ._outcome import ADA, BOB, Ids, NoSuchCallError, Outcome, fails, judged
+from ._scenario import scenario
 from ._tools import attached
 
 if TYPE_CHECKING:

@@ -112,14 +112,10 @@ def simulate(amounts: _Amounts, seed: int) -> Found:
 
 
 def _parsed() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        "python -m trials.fleet.simulation", description=(__doc__ or "").splitlines()[0]
-    )
+    parser = argparse.ArgumentParser("python -m trials.fleet.simulation", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="see that it runs; the figures mean little")
     parser.add_argument("--seed", type=int, default=1, help="of the dice (%(default)s)")
-    parser.add_argument(
-        "--output", type=Path, help="folder for the page (trials/results; with --quick, build/trials)"
-    )
+    parser.add_argument("--output", type=Path, help="folder for the page (trials/results; with --quick, build/trials)")
     return parser.parse_args()
 
 

@@ -1,4 +1,4 @@
-"""Keeps a cell apart from the machine: none of its settings, and no network but the loopback interface."""
+"""Keeps what runs apart from the machine: none of its settings, and no network but the loopback interface."""
 
 from __future__ import annotations
 
@@ -23,6 +23,13 @@ def clean_environment() -> dict[str, str]:
         if not name.startswith(_SETTINGS) and not name.lower().endswith("_proxy")
     }
     return {**kept, **_QUIET}
+
+
+def isolate(**settings: str) -> None:
+    """Make this process's environment a clean one; to be called before what reads it when it is imported."""
+    clean = clean_environment()
+    os.environ.clear()
+    os.environ.update(clean, **settings)
 
 
 def stay_on_this_machine() -> None:
