@@ -68,7 +68,6 @@ test-collector: $(VENV)/.collector  ## The configurations of collector-config/, 
 	@PYTHONPATH=tests $(BIN)/python tests/collector/kafka_broker.py
 	$(BIN)/python tests/alone.py $(BIN)/python -m pytest tests/collector $(ARGS)
 
-bench-fleet bench-fleet-quick: export PYTHONPATH := tests:tests/collector
 bench-fleet: $(VENV)/.collector  ## What each configuration takes, and a simulation of a fleet: writes trials/results/
 	$(BIN)/python -m trials.fleet
 	$(BIN)/python -m trials.fleet.clickhouse

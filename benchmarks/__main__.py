@@ -6,9 +6,9 @@ import argparse
 import sys
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from harness import output
 from harness.isolation import isolate
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
-_ROOT = Path(__file__).parent.parent
+_RESULTS = output.ROOT / "benchmarks" / "results"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,23 +73,19 @@ def main() -> int:
     arguments = _parsed()
     isolate(LANGFUSE_TRACING_ENABLED="false")
     amounts = _QUICK if arguments.quick else _FULL
-    folder = arguments.output or _ROOT / ("build/benchmarks" if arguments.quick else "benchmarks/results")
     results = _measured(amounts)
 
     from . import report, tables
 
-    report.write(results, folder)
     print(tables.promises(results))
-    print(f"written to {folder}")
+    with output.folder_of(arguments, _RESULTS) as folder:
+        report.write(results, folder)
     return 0
 
 
 def _parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser("python -m benchmarks", description="Measure what otel-sessions costs.")
-    parser.add_argument("--quick", action="store_true", help="see that it runs; the figures mean little")
-    parser.add_argument(
-        "--output", type=Path, help="folder for the report (benchmarks/results; with --quick, build/benchmarks)"
-    )
+    output.add_to(parser, _RESULTS)
     return parser.parse_args()
 
 

@@ -125,7 +125,6 @@ In fresh interpreters, with byte code in place. `import otel_sessions` loads {mo
 
 def write(results: Results, folder: Path) -> None:
     """Write the page, the figures and the picture into ``folder``."""
-    folder.mkdir(parents=True, exist_ok=True)
     (folder / "README.md").write_text(_page(results), encoding="utf-8")
     (folder / "results.json").write_text(json.dumps(_figures(results), indent=1) + "\n", encoding="utf-8")
     picture.draw(results.spans, folder)

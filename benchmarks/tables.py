@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def promises(results: Results) -> str:
     """Return the table of the bars."""
     rows = [bar.row() for bar in all_bars(results)]
-    return table(("promise", *COLUMNS), [*rows, _promise_on_imports(results)])
+    return table(("promise", "measured", *COLUMNS), [*rows, _promise_on_imports(results)])
 
 
 def all_bars(results: Results) -> Iterator[Bar]:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .samples import Spread
 
-COLUMNS = ("measured", "quartiles", "bar", "verdict")
+COLUMNS = ("quartiles", "bar", "verdict")
+"""What a row tells beside the ratio."""
+
 VERDICTS = {True: "met", False: "**not met**", None: "not measured"}
 
 
@@ -37,7 +39,7 @@ class Bar:
         return value >= self.limit if self.is_floor else value <= self.limit
 
     def row(self) -> tuple[str, ...]:
-        """Return its row in a table: what is compared, then the `COLUMNS`."""
+        """Return its row in a table: what is compared, the ratio, and the `COLUMNS`."""
         limit = f"{'≥' if self.is_floor else '≤'} {self.limit:.2f}"
         found = self.measured
         figures = ("", "") if found is None else (f"{found.value:.2f}", found.quartiles(".2f"))

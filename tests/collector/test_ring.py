@@ -19,7 +19,7 @@ from otel_sessions.sdk import SessionSpanProcessor
 from plan import Plan
 from received import wait_for_spans
 from servers import free_port
-from trials.fleet.ring import POSITIONS, Ring, _points, address_of, position_of, session_key, trace_key
+from trials.fleet.simulation.ring import POSITIONS, Ring, _points, address_of, position_of, session_key, trace_key
 
 SESSION = {"routing_key": "attributes", "routing_attributes": ["session.id"]}
 TRACE = {"routing_key": "traceID"}

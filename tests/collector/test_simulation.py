@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plan import Plan
-from trials.fleet import _cells, _changes
-from trials.fleet._population import Session
-from trials.fleet._torn import torn
-from trials.fleet.ring import POSITIONS, Ring
+from trials.fleet.simulation import _cells, _changes
+from trials.fleet.simulation._population import Session
+from trials.fleet.simulation._torn import torn
+from trials.fleet.simulation.ring import POSITIONS, Ring
 
 FLEET = _changes.pod_names(4, "tests")
 OF_THE_LAST = next(position for position in range(POSITIONS) if Ring(FLEET).endpoint_at(position) == FLEET[3])

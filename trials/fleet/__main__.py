@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import os
 import subprocess
 import tempfile
 from contextlib import ExitStack
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from harness.environment import here
+from harness.output import ROOT
 
 from . import held, page
 from .cases import CASES, ROUTING, Fleet, Measured
@@ -20,8 +21,7 @@ from .throughput import measure
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_ROOT = Path(__file__).parents[2]
-_PAGE = _ROOT / "trials" / "results" / "fleet.md"
+_PAGE = ROOT / "trials" / "results" / "fleet.md"
 
 
 def main() -> None:
@@ -29,7 +29,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="see that it runs; writes nothing")
     quick = parser.parse_args().quick
     rounds, count = (2, 4) if quick else (8, 40)
-    otelcol = subprocess.run([_ROOT / "collector-config" / "build"], stdout=subprocess.PIPE, text=True, check=True)  # noqa: S603
+    otelcol = subprocess.run([ROOT / "collector-config" / "build"], stdout=subprocess.PIPE, text=True, check=True)  # noqa: S603
     binary = otelcol.stdout.strip()
     chat, small = CHAT.requests(count), SMALL.requests(count)
     with tempfile.TemporaryDirectory() as directory, Fleet(binary, Path(directory)) as fleet:
@@ -41,8 +41,7 @@ def main() -> None:
         of_small = measure({name: collectors[name] for name in ROUTING}, rounds, small)
         in_memory, on_disk = held.bytes_in_memory(fleet, 4 * chat), held.bytes_on_disk(fleet, chat)
     facts = {
-        "date": datetime.now(timezone.utc).date().isoformat(),
-        "cores": os.cpu_count(),
+        **here(),
         "version": version_of(binary),
         "size": size_of(chat),
         "small": size_of(small),

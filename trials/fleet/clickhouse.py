@@ -8,19 +8,18 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-_HERE = Path(__file__).parent
-sys.path.insert(0, str(_HERE.parents[1] / "tests" / "collector"))  # the tables are filled as for the tests
-
-from clickhouse_database import FIRST_DAY, SQL, TABLES, Database, database, queries_in  # noqa: E402
+from clickhouse_database import FIRST_DAY, SQL, TABLES, Database, database, queries_in
+from harness import pages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+_HERE = Path(__file__).parent
 
 _DURING = {
     "from_": "2025-03-06 00:00:00",
@@ -158,9 +157,8 @@ def _figures(found: Timed) -> tuple[str, str]:
     return f"{found.read:,}", f"{found.milliseconds:.0f}"
 
 
-def table(head: tuple[str, ...], rows: Iterator[tuple[object, ...]]) -> str:
-    lines = [head, tuple("---" for _ in head), *rows]
-    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines) + "\n"
+def shown(head: tuple[str, ...], rows: Iterator[tuple[object, ...]]) -> str:
+    return f"{pages.table(head, rows, pages.TEXT)}\n"
 
 
 def main() -> None:
@@ -171,7 +169,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "data"
         with database(path, "inserts") as target:
-            print(table(("inserting", "spans per CPU-second"), of_inserts(target, given.spans // 5)))
+            print(shown(("inserting", "spans per CPU-second"), of_inserts(target, given.spans // 5)))
         with database(path, "bench") as target:
             fill(target, given.spans)
             print_queries(target, given.rounds, given.spans)
@@ -182,9 +180,9 @@ def print_queries(target: Database, rounds: int, spans: int) -> None:
     version = target.rows("SELECT version()")[0][0]
     print(f"{spans:,} spans in seven days, chDB of ClickHouse {version}, median of {rounds}.\n")
     head = ("query", "rows read", "median ms", "rows read without", "median ms without", "times")
-    print(table(head, of_queries(target, rounds, ids)))
-    print(table(("one session by", "rows read", "median ms"), of_look_ups(target, rounds, ids)))
-    print(table(("on disk", "rows", "MiB"), of_sizes(target)))
+    print(shown(head, of_queries(target, rounds, ids)))
+    print(shown(("one session by", "rows read", "median ms"), of_look_ups(target, rounds, ids)))
+    print(shown(("on disk", "rows", "MiB"), of_sizes(target)))
 
 
 if __name__ == "__main__":

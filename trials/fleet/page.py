@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from statistics import median, quantiles
 from typing import TYPE_CHECKING
+
+from harness.bars import COLUMNS, Bar
+from harness.pages import TEXT, page, table
+from harness.samples import ratio, spread
 
 from .cases import BY_SESSION, BY_SESSION_IN_MEMORY, BY_TRACE, BY_TRACE_IN_MEMORY, CASES, OTHERS
 
@@ -31,21 +34,21 @@ def text(
     on_disk: float,
 ) -> str:
     """Return the page."""
-    parts = [
+    return page(
         _WHAT.format(**facts),
-        _table(("configuration", "does", "spans per CPU-second", "quartiles"), _rows(found)),
+        table(("configuration", "does", "spans per CPU-second", "quartiles"), _rows(found), TEXT),
         "## By session, and by trace",
         _routing(found, of_small, facts),
         "## What is held",
         f"A span that waits in the memory of `gateway-session-tail.yaml`: **{in_memory:,.0f} bytes** of resident memory.",
         f"A span that waits on the disk of `agent.yaml`, its gateways away: **{on_disk:,.0f} bytes**.",
-    ]
-    return "\n\n".join(part.strip() for part in parts) + "\n"
+    )
 
 
 def _rows(found: Mapping[str, Sequence[float]]) -> list[tuple[str, ...]]:
+    spreads = {name: spread(samples) for name, samples in found.items()}
     return [
-        (name, what, f"{median(found[name]):,.0f}", _quartiles(found[name]))
+        (name, what, f"{spreads[name].value:,.0f}", spreads[name].quartiles(",.0f"))
         for name, what in ({case.name: case.what for case in CASES} | OTHERS).items()
         if name in found
     ]
@@ -54,28 +57,17 @@ def _rows(found: Mapping[str, Sequence[float]]) -> list[tuple[str, ...]]:
 def _routing(
     found: Mapping[str, Sequence[float]], of_small: Mapping[str, Sequence[float]], facts: Mapping[str, object]
 ) -> str:
-    rows = [
-        _ratio(f"{spans}, {facts[size]:.0f} bytes each; queue {where}", samples[by_session], samples[by_trace])
+    bars = [
+        Bar(
+            f"{spans}, {facts[size]:.0f} bytes each; queue {where}",
+            ratio(samples[by_session], samples[by_trace]),
+            _BAR,
+            is_floor=True,
+        )
         for spans, size, samples in (("chat turns", "size", found), ("small spans", "small", of_small))
         for where, by_session, by_trace in (
             ("on disk, as it stands", BY_SESSION, BY_TRACE),
             ("in memory", BY_SESSION_IN_MEMORY, BY_TRACE_IN_MEMORY),
         )
     ]
-    return _table(("throughput by session to that by trace id", "ratio", "quartiles", "bar", "verdict"), rows)
-
-
-def _ratio(what: str, by_session: Sequence[float], by_trace: Sequence[float]) -> tuple[str, ...]:
-    ratios = [session / trace for session, trace in zip(by_session, by_trace, strict=True)]
-    value = median(by_session) / median(by_trace)
-    low, _, high = quantiles(ratios, n=4)
-    return what, f"{value:.2f}", f"{low:.2f} to {high:.2f}", f"≥ {_BAR:.2f}", "met" if value >= _BAR else "**not met**"
-
-
-def _quartiles(samples: Sequence[float]) -> str:
-    low, _, high = quantiles(samples, n=4)
-    return f"{low:,.0f} to {high:,.0f}"
-
-
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (header, ["---"] * len(header), *rows))
+    return table(("throughput by session to that by trace id", "ratio", *COLUMNS), [bar.row() for bar in bars], TEXT)

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from benchmarks import workloads
+from harness import workloads
+from harness.pipelines import tracer_with
 from otel_sessions import set_session, turn
 from otel_sessions.sdk import SessionSpanProcessor
 
@@ -49,10 +49,7 @@ class Payload:
         and a request is of many sessions.
         """
         exporter = InMemorySpanExporter()
-        provider = TracerProvider(resource=_RESOURCE, shutdown_on_exit=False)
-        provider.add_span_processor(SessionSpanProcessor())
-        provider.add_span_processor(SimpleSpanProcessor(exporter))
-        tracer = provider.get_tracer("application")
+        tracer = tracer_with(SessionSpanProcessor(), SimpleSpanProcessor(exporter), resource=_RESOURCE)
         sessions = -(-count * BATCH // (_TURNS * self.spans))
         for _ in range(_TURNS):
             for number in range(sessions):

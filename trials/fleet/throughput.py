@@ -7,12 +7,13 @@ it has sent what it keeps. Each round has sessions of its own, as a tail sampler
 from __future__ import annotations
 
 import http.client
-import random
 import time
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import psutil
+
+from harness.samples import in_rounds
 
 from .payloads import BATCH, of_round
 
@@ -33,11 +34,8 @@ _SETTLED = 1.5
 def measure(collectors: Mapping[str, Measured], rounds: int, requests: Sequence[bytes]) -> dict[str, list[float]]:
     """Return the spans per CPU-second of each round, by the name of the case."""
     found: dict[str, list[float]] = {name: [] for name in collectors}
-    order = random.Random(rounds)  # noqa: S311  # the same orders in each run
-    names = list(collectors)
-    for number in range(-1 if rounds > _FEW else 0, rounds):  # one to warm up
+    for number, names in in_rounds(list(collectors), rounds, warm_up=1 if rounds > _FEW else 0):
         bodies = of_round(requests, number + 1)
-        order.shuffle(names)
         for name in names:
             seconds = cpu_for(collectors[name], bodies)
             if number >= 0:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import platform
-from importlib.metadata import version
 from typing import TYPE_CHECKING
+
+from harness import pages
+from harness.environment import here, told
 
 from ._run import SLOW, SPUN_OUT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from ._run import Tally
 
@@ -31,7 +32,7 @@ counted apart: where foreign baggage, once encoded anew, is over the limits of t
 
 The slowest case is the time of the processor that its quickest of four repetitions took; over {slow:.0f} ms counts as a fault.
 
-{python}, opentelemetry-sdk {sdk}, hypothesis {hypothesis}. Written by `python -m trials.fuzz`.
+{python}, {packages}. Written by `python -m trials.fuzz`.
 """
 
 
@@ -47,16 +48,14 @@ def text(tallies: Mapping[str, Tally], guided: Mapping[str, Tally], seed: int, s
     what = _WHAT.format(
         spun=SPUN_OUT,
         slow=SLOW,
-        python=f"{platform.python_implementation()} {platform.python_version()}",
-        sdk=version("opentelemetry-sdk"),
-        hypothesis=version("hypothesis"),
+        python=here()["python"],
+        packages=told(("opentelemetry-sdk", "hypothesis")),
     )
-    found = problems(tallies, guided)
-    verdict = f"**Not right:** {'; '.join(found)}." if found else "**All was right.**"
+    verdict = pages.verdict(problems(tallies, guided))
     parts = [what, verdict, _table(tallies), f"Seed {seed}, {seconds:.0f} s in all."]
     if guided:
         parts += ["## Guided by coverage", _GUIDED, _table(guided)]
-    return "\n\n".join(part.strip() for part in parts) + "\n"
+    return pages.page(*parts)
 
 
 _GUIDED = """\
@@ -82,8 +81,7 @@ def _table(tallies: Mapping[str, Tally]) -> str:
     rows = [(title, *counts[title], f"{tally.slowest:.1f}") for title, tally in tallies.items()]
     slowest = max(tally.slowest for tally in tallies.values())
     total = ("in all", *map(sum, zip(*counts.values(), strict=True)), f"{slowest:.1f}")
-    lines: list[Sequence[object]] = [_HEAD, ("---", *["---:"] * (len(_HEAD) - 1)), *rows, total]
-    return "\n".join(f"| {' | '.join(_shown(cell) for cell in line)} |" for line in lines)
+    return pages.table(_HEAD, [list(map(_shown, row)) for row in (*rows, total)])
 
 
 def _counts(tally: Tally) -> tuple[int, ...]:

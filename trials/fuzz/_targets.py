@@ -13,10 +13,10 @@ from opentelemetry.propagators.b3 import B3MultiFormat
 from opentelemetry.propagators.composite import CompositePropagator
 from opentelemetry.propagators.jaeger import JaegerPropagator
 from opentelemetry.propagators.textmap import Getter
-from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+from harness.pipelines import tracer_with
 from otel_sessions import from_carrier, get_session, to_carrier
 from otel_sessions.sdk import SessionPropagator, SessionSpanProcessor
 
@@ -80,10 +80,7 @@ class Pipeline:
 
     def __init__(self, sampler: Sampler | None = None) -> None:
         self.last = Last()
-        provider = TracerProvider(shutdown_on_exit=False, sampler=sampler)
-        provider.add_span_processor(SessionSpanProcessor())
-        provider.add_span_processor(SimpleSpanProcessor(self.last))
-        self.tracer = provider.get_tracer("fuzz")
+        self.tracer = tracer_with(SessionSpanProcessor(), SimpleSpanProcessor(self.last), sampler=sampler)
 
     def attributes_in(self, context: Context) -> dict[str, Any]:
         """Return what a span that starts in ``context`` exports."""

@@ -3,49 +3,41 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
 
 from otel_sessions import _diagnostics
+from trials import _log
 
 from ._grammar import SECRET
 
 
-class Log(logging.Handler):
+class Log(_log.Log):
     """Counts the records that should not be, and keeps some."""
 
     def __init__(self) -> None:
         super().__init__(logging.NOTSET)
-        self.counts: Counter[str] = Counter()
-        self.found: list[str] = []
         self.is_writing = False
-        root = logging.getLogger()
-        root.addHandler(self)
         for name in ("", "opentelemetry", "otel_sessions"):
             logging.getLogger(name).setLevel(logging.DEBUG)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Judge ``record``."""
-        shown = f"{record.name}: {record.getMessage()} {record.exc_info and record.exc_info[1]!r}"
+        shown = _log.said(record)
         if self.is_writing and _is_of_limits(record):
             self.counts["limits"] += 1
             return
         if SECRET in shown:
-            self._note("secrets", shown)
+            self.note("secrets", shown)
         if record.name.startswith("opentelemetry"):
-            self._note("of OpenTelemetry", shown)
+            self.note("of OpenTelemetry", shown)
         elif record.levelno >= logging.ERROR:
-            self._note("errors", shown)
+            self.note("errors", shown)
         elif "raised" in shown and "whose reading raised" not in shown:
-            self._note("raised inside", shown)
+            self.note("raised inside", shown)
 
     def taken(self) -> list[str]:
-        """Return what was found since the last time."""
-        found, self.found = self.found, []
-        return found
-
-    def _note(self, kind: str, shown: str) -> None:
-        self.counts[kind] += 1
-        self.found.append(f"record ({kind}): {shown[:300]}")
+        """Return the first that were found since the last time."""
+        found, self.shown = self.shown, []
+        return [f"record ({each[:300]})" for each in found]
 
 
 def _is_of_limits(record: logging.LogRecord) -> bool:

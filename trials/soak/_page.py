@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import platform
-from importlib.metadata import version
 from typing import TYPE_CHECKING
+
+from harness import pages
+from harness.environment import here, told
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +29,7 @@ and in copies of the context; put too many attributes on spans, and never end so
 threads take turns changes all the time, down to 10 µs. After each of these come spans outside, which
 must have no session that was not there before.
 
-{python}, opentelemetry-sdk {sdk}, opentelemetry-instrumentation-threading {threading}. Written by `python -m trials.soak`.
+{python}, {packages}. Written by `python -m trials.soak`.
 """
 
 
@@ -38,15 +39,14 @@ def text(amounts: Amounts, result: Result, traces: Sequence[Part], log: Log, pro
         threads=amounts.threads,
         spans=amounts.spans,
         seconds=amounts.seconds,
-        python=f"{platform.python_implementation()} {platform.python_version()}",
-        sdk=version("opentelemetry-sdk"),
-        threading=version("opentelemetry-instrumentation-threading"),
+        python=here()["python"],
+        packages=told(("opentelemetry-sdk", "opentelemetry-instrumentation-threading")),
     )
-    verdict = f"**Not right:** {'; '.join(problems)}." if problems else "**All was right.**"
-    parts = [what, verdict, _table(_rows(amounts, result, log))]
+    parts = [what, pages.verdict(problems), pages.table(("", "found"), _rows(amounts, result, log))]
     if traces:
-        parts += ["## Memory after many traces", _TRACES, _table(_trace_rows(traces))]
-    return "\n\n".join(part.strip() for part in parts) + "\n"
+        table = pages.table(("", "how many", "MB", "verdict"), _trace_rows(traces))
+        parts += ["## Memory after many traces", _TRACES, table]
+    return pages.page(*parts)
 
 
 _TRACES = """\
@@ -58,7 +58,6 @@ def _rows(amounts: Amounts, result: Result, log: Log) -> list[tuple[str, ...]]:
     counts = result.oracle.counts
     memory = [megabytes for _, megabytes in result.memory]
     return [
-        ("", "found"),
         ("spans", f"{counts['spans']:,}"),
         ("with a wrong session or user", f"{counts['wrong']:,}"),
         ("without a session that they should have", f"{counts['missing']:,}"),
@@ -76,7 +75,7 @@ def _rows(amounts: Amounts, result: Result, log: Log) -> list[tuple[str, ...]]:
 
 
 def _trace_rows(traces: Sequence[Part]) -> list[tuple[str, ...]]:
-    rows: list[tuple[str, ...]] = [("", "how many", "MB", "verdict")]
+    rows: list[tuple[str, ...]] = []
     for part in traces:
         memory = _megabytes(part.memory[0], max(part.memory), part.memory[-1]) if part.memory else ""
         rows.append((part.title, f"{part.count:,}", memory, "; ".join(part.problems) or "right"))
@@ -85,9 +84,3 @@ def _trace_rows(traces: Sequence[Part]) -> list[tuple[str, ...]]:
 
 def _megabytes(*values: float) -> str:
     return ", ".join(f"{value:.1f}" for value in values)
-
-
-def _table(rows: Sequence[tuple[str, ...]]) -> str:
-    head, *body = rows
-    lines = [head, ("---", *["---:"] * (len(head) - 1)), *body]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from opentelemetry.instrumentation.threading import ThreadingInstrumentor
-from opentelemetry.sdk.trace import TracerProvider
 
+from harness.pipelines import tracer_with
 from otel_sessions.sdk import SessionSpanProcessor
 
 from . import _late, _scopes, _streams, _watch
@@ -99,10 +99,7 @@ def run(amounts: Amounts, log: Log) -> Result:
 
 
 def _play(amounts: Amounts, log: Log, result: Result) -> None:
-    provider = TracerProvider(shutdown_on_exit=False)
-    provider.add_span_processor(SessionSpanProcessor())
-    provider.add_span_processor(result.oracle)
-    tracer = provider.get_tracer("soak")
+    tracer = tracer_with(SessionSpanProcessor(), result.oracle)
     stop = threading.Event()
     with ThreadPoolExecutor(amounts.threads * 8) as pool:
         setting = Setting(tracer, result.oracle, pool, _ACTS)

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from opentelemetry.context import Context, attach, detach
-from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import set_span_in_context
 
+from harness.pipelines import tracer_with
 from otel_sessions import bind_session
 from otel_sessions.sdk import SessionSpanProcessor
 
@@ -45,7 +45,7 @@ class Part:
 
 def run(count: int) -> list[Part]:
     """Bind ``count`` traces, and a tenth of that in each of the other ways; then fork."""
-    tracer = _tracer()
+    tracer = tracer_with(SessionSpanProcessor())
     root = tracer.start_span("long-lived root", context=Context())
     parts = [
         _measured("traces of a root and a child, bound and ended", count, lambda n: _bound(tracer, n)),
@@ -54,12 +54,6 @@ def run(count: int) -> list[Part]:
     ]
     root.end()
     return [*parts, _forks(_FORKS)]
-
-
-def _tracer() -> Tracer:
-    provider = TracerProvider(shutdown_on_exit=False)
-    provider.add_span_processor(SessionSpanProcessor())
-    return provider.get_tracer("soak")
 
 
 def _measured(title: str, count: int, work: Callable[[int], None]) -> Part:
@@ -118,7 +112,7 @@ def _session_of(span: Span) -> object:
 def _forks(count: int) -> Part:
     """Fork while other threads start and bind spans; the child goes on in the trace, and so does the parent."""
     part = Part("forks of a process whose threads start and bind spans", count)
-    tracer, stop = _tracer(), threading.Event()
+    tracer, stop = tracer_with(SessionSpanProcessor()), threading.Event()
 
     def work() -> None:
         number = 0

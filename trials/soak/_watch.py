@@ -7,27 +7,23 @@ import logging
 import resource
 import sys
 import threading
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from otel_sessions._context import entry, local_trace
+from trials import _log
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_MAX_SHOWN = 10
 _STATM = Path("/proc/self/statm")
 
 
-class Log(logging.Handler):
+class Log(_log.Log):
     """Counts what is logged at ERROR by anybody, at WARNING by the library, and exceptions that reach nobody."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
-        self.counts: Counter[str] = Counter()
-        self.shown: list[str] = []
-        logging.getLogger().addHandler(self)
         logging.getLogger("opentelemetry.attributes").setLevel(logging.ERROR)  # says that a span is full, each time
         sys.unraisablehook = self._hook("unraisable")
         threading.excepthook = self._hook("in a thread")
@@ -35,21 +31,16 @@ class Log(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Count ``record``."""
         if record.levelno >= logging.ERROR:
-            self._note("errors", f"{record.name}: {record.getMessage()} {record.exc_info and record.exc_info[1]!r}")
+            self.note("errors", _log.said(record))
         elif record.name == "otel_sessions":
-            self._note("warnings", record.getMessage())
+            self.note("warnings", record.getMessage())
 
     def failed(self, where: str, error: BaseException) -> None:
         """Count an exception that a workload did not mean to raise."""
-        self._note("errors", f"{where}: {error!r}")
+        self.note("errors", f"{where}: {error!r}")
 
     def _hook(self, what: str) -> Callable[[Any], None]:
         return lambda args: self.failed(what, args.exc_value)
-
-    def _note(self, kind: str, text: str) -> None:
-        self.counts[kind] += 1
-        if len(self.shown) < _MAX_SHOWN:
-            self.shown.append(f"{kind}: {text}")
 
 
 def rss() -> float:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from statistics import fmean
 from typing import TYPE_CHECKING, NamedTuple
 
+from harness.pages import table
+
 from . import _balance, _population, _resharding
 from ._torn import WINDOWS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from .simulation import Found
+    from ._found import Found
 
 _PAGE = """\
 # Fleet, simulated
@@ -153,7 +155,7 @@ def _changes(found: Found) -> str:
         (what, *(_percent(_spread(each.at_all for each in found.changes[what, gateways])) for gateways in fleets))
         for what in dict.fromkeys(what for what, _ in found.changes)
     ]
-    return _table(("torn, of N gateways", *map(str, fleets)), [ideal, *rows])
+    return table(("torn, of N gateways", *map(str, fleets)), [ideal, *rows])
 
 
 def _windows(found: Found) -> str:
@@ -162,7 +164,7 @@ def _windows(found: Found) -> str:
         for (what, gateways), torn in found.changes.items()
         if gateways == _resharding.AT
     ]
-    return _table(("cut", *_seconds(WINDOWS, "window of")), rows)
+    return table(("cut", *_seconds(WINDOWS, "window of")), rows)
 
 
 def _restarts(found: Found) -> str:
@@ -171,14 +173,14 @@ def _restarts(found: Found) -> str:
         for what in dict.fromkeys(what for what, _ in found.restarts)
         for title, value in _MEASURES
     ]
-    return _table(("", *_seconds(_resharding.AWAYS, "away for")), rows)
+    return table(("", *_seconds(_resharding.AWAYS, "away for")), rows)
 
 
 def _agents(found: Found) -> str:
     rows = [
         (what, *(_percent(_spread(map(value, torn))) for _, value in _MEASURES)) for what, torn in found.agents.items()
     ]
-    return _table(("who learns of it when", *(title for title, _ in _MEASURES)), rows)
+    return table(("who learns of it when", *(title for title, _ in _MEASURES)), rows)
 
 
 _MEASURES: Sequence[tuple[str, Callable]] = (
@@ -199,7 +201,7 @@ def _balances(found: Found) -> str:
         (str(gateways), *(_times(_spread(getattr(each, column) for each in balances)) for column in columns.values()))
         for gateways, balances in found.balances.items()
     ]
-    return _table(("gateways", *columns), rows)
+    return table(("gateways", *columns), rows)
 
 
 def _falls(found: Found) -> str:
@@ -208,7 +210,7 @@ def _falls(found: Found) -> str:
         (str(gateways), *(f"{found.falls[gateways, each]:.0%}" for each in bears))
         for gateways in dict.fromkeys(gateways for gateways, _ in found.falls)
     ]
-    return _table(("gateways", *(f"each bears {each:.1f} times the mean" for each in bears)), rows)
+    return table(("gateways", *(f"each bears {each:.1f} times the mean" for each in bears)), rows)
 
 
 def _remedies(found: Found) -> str:
@@ -229,7 +231,7 @@ def _remedies(found: Found) -> str:
         "spans left",
         "the hot session",
     )
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def _moves(found: Found) -> str:
@@ -238,12 +240,12 @@ def _moves(found: Found) -> str:
         (way, *(f"{found.moves[way, growth]:.1%}" for growth in growths))
         for way in dict.fromkeys(way for way, _ in found.moves)
     ]
-    return _table(("a cell is chosen by", *(f"{old} → {new} cells" for old, new in growths)), rows)
+    return table(("a cell is chosen by", *(f"{old} → {new} cells" for old, new in growths)), rows)
 
 
 def _sampled(found: Found) -> str:
     rows = [(way, f"{each.low:.1%}", f"{each.high:.1%}") for way, each in found.sampled.items()]
-    return _table(("the cell is chosen by", "lowest", "highest"), rows)
+    return table(("the cell is chosen by", "lowest", "highest"), rows)
 
 
 def _reaches(found: Found) -> str:
@@ -251,7 +253,7 @@ def _reaches(found: Found) -> str:
         (each.event, *(f"{share:.1%}" for share in (each.torn_in_ring, each.torn_in_cells, each.cut_off_in_cells)))
         for each in found.reaches
     ]
-    return _table(("", "one ring: torn", "cells: torn", "cells: without a gateway until theirs is back"), rows)
+    return table(("", "one ring: torn", "cells: torn", "cells: without a gateway until theirs is back"), rows)
 
 
 def _seconds(values: Iterable[float], what: str) -> list[str]:
@@ -272,8 +274,3 @@ def _percent(spread: _Spread) -> str:
 
 def _times(spread: _Spread) -> str:
     return f"{spread.mean:.2f} ({spread.low:.2f} to {spread.high:.2f})"
-
-
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    rule = ["---", *("---:" for _ in header[1:])]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (header, rule, *rows))

@@ -1,16 +1,8 @@
-"""The command ``python -m trials.fleet.simulation``: what becomes of sessions while a fleet changes.
-
-Dice with a seed, and no clock: it finds the same each time. Nothing is sent; `ring` is held against the real load
-balancer in `tests/collector/test_ring.py`.
-"""
+"""Simulates everything there is, and keeps what one run has found. Pure."""
 
 from __future__ import annotations
 
-import argparse
-import os
-import sys
 from dataclasses import dataclass
-from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -26,16 +18,12 @@ if TYPE_CHECKING:
     from ._cells import Reach, Sampled
     from ._torn import Torn
 
-_ROOT = Path(__file__).parents[2]
-_RESULTS = _ROOT / "trials/results"
-_PAGE = "fleet-simulation.md"
-
 FALLS = (1.2, 1.3, 1.4, 1.5)  # what each gateway bears, in times the mean load
 FALLING = (10, 30)
 
 
 @dataclass(frozen=True, slots=True)
-class _Amounts:
+class Amounts:
     """How much to simulate."""
 
     changes: _resharding.Amounts
@@ -43,8 +31,8 @@ class _Amounts:
     draws: int
 
 
-_FULL = _Amounts(_resharding.Amounts((3, 10, 30, 100), 6_000, 6, 2_000, 1), sessions=20_000, draws=6)
-_QUICK = _Amounts(_resharding.Amounts((3, 10), 400, 2, 200, 1), sessions=500, draws=1)
+FULL = Amounts(_resharding.Amounts((3, 10, 30, 100), 6_000, 6, 2_000, 1), sessions=20_000, draws=6)
+QUICK = Amounts(_resharding.Amounts((3, 10), 400, 2, 200, 1), sessions=500, draws=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,27 +60,11 @@ class Found:
     moves: Mapping[tuple[str, tuple[int, int]], float]
     sampled: Mapping[str, Sampled]
     reaches: Sequence[Reach]
-    amounts: _Amounts
+    amounts: Amounts
     seed: int
 
 
-def main() -> int:
-    """Simulate everything, write the page and draw the picture."""
-    arguments = _parsed()
-    found = simulate(_QUICK if arguments.quick else _FULL, arguments.seed)
-    folder = arguments.output or (_ROOT / "build/trials" if arguments.quick else _RESULTS)
-
-    from . import _simulation_page, plot
-
-    folder.mkdir(parents=True, exist_ok=True)
-    pictures = _ROOT / "docs/images" if folder == _RESULTS else folder
-    (folder / _PAGE).write_text(_simulation_page.text(found, os.path.relpath(pictures, folder)), encoding="utf-8")
-    plot.draw(found.changes, pictures)
-    print(f"written to {folder}")
-    return 0
-
-
-def simulate(amounts: _Amounts, seed: int) -> Found:
+def simulate(amounts: Amounts, seed: int) -> Found:
     """Run all that there is."""
     dice = Random(f"{seed}, cells")  # noqa: S311  # dice
     ids = [session_id(dice) for _ in range(amounts.sessions)]
@@ -111,15 +83,7 @@ def simulate(amounts: _Amounts, seed: int) -> Found:
     )
 
 
-def _parsed() -> argparse.Namespace:
-    parser = argparse.ArgumentParser("python -m trials.fleet.simulation", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="see that it runs; the figures mean little")
-    parser.add_argument("--seed", type=int, default=1, help="of the dice (%(default)s)")
-    parser.add_argument("--output", type=Path, help="folder for the page (trials/results; with --quick, build/trials)")
-    return parser.parse_args()
-
-
-def _balances(amounts: _Amounts, ids: Sequence[str], seed: int) -> dict[int, list[Balance]]:
+def _balances(amounts: Amounts, ids: Sequence[str], seed: int) -> dict[int, list[Balance]]:
     dice = Random(f"{seed}, balances")  # noqa: S311  # dice
     positions = [position_of(session_key(each)) for each in ids]
     return {
@@ -128,19 +92,15 @@ def _balances(amounts: _Amounts, ids: Sequence[str], seed: int) -> dict[int, lis
     }
 
 
-def _remedies(amounts: _Amounts, seed: int) -> list[list[Remedy]]:
+def _remedies(amounts: Amounts, seed: int) -> list[list[Remedy]]:
     dice = Random(f"{seed}, remedies")  # noqa: S311  # dice
     return [_balance.remedies(names, dice) for names in _names(_balance.REMEDIES_AT, amounts)]
 
 
-def _falls(count: int, bears: float, amounts: _Amounts) -> float:
+def _falls(count: int, bears: float, amounts: Amounts) -> float:
     falls = [_cells.fallen(names, bears) == 1 for names in _names(count, amounts)]
     return sum(falls) / len(falls)
 
 
-def _names(count: int, amounts: _Amounts) -> list[list[str]]:
+def _names(count: int, amounts: Amounts) -> list[list[str]]:
     return [pod_names(count, f"namespace-{draw}") for draw in range(amounts.draws)]
-
-
-if __name__ == "__main__":
-    sys.exit(main())

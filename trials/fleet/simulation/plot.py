@@ -5,6 +5,8 @@ from __future__ import annotations
 from statistics import fmean
 from typing import TYPE_CHECKING, NamedTuple
 
+from harness.pictures import BLUE, INK, QUIET, panels, title_of
+
 from . import _resharding
 
 if TYPE_CHECKING:
@@ -16,18 +18,17 @@ if TYPE_CHECKING:
     from ._torn import Torn
 
 _NAME = "fleet-resharding"
-_INK = "#24292f"
-_QUIET = "#6e7781"
+_TITLE = "Share of the active sessions that are torn (simulated)"
 _GRID = "#e4e8ec"
-_BLUE, _ORANGE, _GREEN = "#1f5fa8", "#c2571a", "#2d7d46"
+_ORANGE, _GREEN = "#c2571a", "#2d7d46"
 
 _LINES = {
     _resharding.LEAVE: _ORANGE,
-    _resharding.JOIN: _BLUE,
+    _resharding.JOIN: BLUE,
     _resharding.RESTART: _GREEN,
     _resharding.UPDATE_READDRESSED: _ORANGE,
     _resharding.UPDATE: _GREEN,
-    _resharding.UPDATE_LISTED: _BLUE,
+    _resharding.UPDATE_LISTED: BLUE,
 }
 
 
@@ -53,30 +54,18 @@ _ALL = {
 
 def draw(changes: Mapping[tuple[str, int], Sequence[Torn]], folder: Path) -> None:
     """Write ``fleet-resharding.svg`` and ``.png`` into ``folder``."""
-    import matplotlib as mpl
-
-    mpl.use("agg")
-    from matplotlib import pyplot as plt
-
-    mpl.rcParams.update({"svg.hashsalt": "otel-sessions", "font.size": 10, "text.color": _INK})
     fleets = sorted({gateways for _, gateways in changes})
-    figure, (one, all_of_them) = plt.subplots(1, 2, figsize=(10, 4.2))
-    _one(one, changes, fleets)
-    _all(all_of_them, changes, fleets)
-    figure.set_layout_engine("constrained", w_pad=0.12, h_pad=0.06)
-    figure.suptitle("Share of the active sessions that are torn (simulated)", x=0.012, ha="left", weight="bold")
-    for suffix in ("svg", "png"):
-        metadata = {"Date": None} if suffix == "svg" else None
-        figure.savefig(folder / f"{_NAME}.{suffix}", dpi=160, metadata=metadata, facecolor="white")
-    plt.close(figure)
+    with panels(folder, _NAME, _TITLE, figsize=(10, 4.2)) as (one, all_of_them):
+        _one(one, changes, fleets)
+        _all(all_of_them, changes, fleets)
 
 
 def _one(axis: Axes, changes: Mapping[tuple[str, int], Sequence[Torn]], fleets: Sequence[int]) -> None:
-    axis.set_title("one gateway joins, leaves or restarts", loc="left", fontsize=10, color=_INK)
+    title_of(axis, "one gateway joins, leaves or restarts")
     axis.set_yscale("log")
     ideal = [100 / (gateways + 1) for gateways in fleets]
-    axis.plot(fleets, ideal, color=_INK, linewidth=1.2, linestyle=(0, (3, 2)), zorder=3)
-    _label(axis, _Label("dashed: 1 / (N + 1)", fleets[-2], (10, 14)), ideal[-2], _QUIET)
+    axis.plot(fleets, ideal, color=INK, linewidth=1.2, linestyle=(0, (3, 2)), zorder=3)
+    _label(axis, _Label("dashed: 1 / (N + 1)", fleets[-2], (10, 14)), ideal[-2], QUIET)
     for what, label in _ONE.items():
         _line(axis, what, label, changes, fleets)
     axis.set_ylim(0.3, 60)
@@ -84,7 +73,7 @@ def _one(axis: Axes, changes: Mapping[tuple[str, int], Sequence[Torn]], fleets: 
 
 
 def _all(axis: Axes, changes: Mapping[tuple[str, int], Sequence[Torn]], fleets: Sequence[int]) -> None:
-    axis.set_title("all gateways restart, one by one", loc="left", fontsize=10, color=_INK)
+    title_of(axis, "all gateways restart, one by one")
     for what, label in _ALL.items():
         _line(axis, what, label, changes, fleets)
     axis.set_ylim(-3, 103)
@@ -120,9 +109,9 @@ def _scales(axis: Axes, fleets: Sequence[int], shares: Sequence[float]) -> None:
     axis.set_xticks(fleets, [f"{gateways}" for gateways in fleets])
     axis.set_yticks(shares, [f"{share:g} %" for share in shares])
     axis.minorticks_off()
-    axis.set_xlabel("gateways", color=_INK)
-    axis.tick_params(length=0, colors=_INK)
+    axis.set_xlabel("gateways", color=INK)
+    axis.tick_params(length=0, colors=INK)
     axis.grid(axis="y", color=_GRID, linewidth=0.8)
     axis.set_axisbelow(True)
     axis.spines[["top", "right", "left"]].set_visible(False)
-    axis.spines["bottom"].set_color(_QUIET)
+    axis.spines["bottom"].set_color(QUIET)
