@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.trace import Tracer
 
-pytest_plugins = ["pytester"]
+pytest_plugins = ["figures", "pytester"]
 
 
 def _is_ours(processor) -> bool:

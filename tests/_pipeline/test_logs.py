@@ -739,10 +739,10 @@ def test_the_bytes_of_every_record_have_both_ids(set_up, tracer):
         provider.force_flush()
         provider.shutdown()
         records = receiver.records()
-    found = [{entry.key: entry.value for entry in record.attributes} for record in records]
-    assert [(ids["session.id"].string_value, ids["user.id"].string_value) for ids in found] == [("ours", "ada")] * 5
-    assert found[0]["session.tags"].array_value.values[0].string_value == "t"
-    assert {int.from_bytes(record.trace_id, "big") for record in records} == {span.get_span_context().trace_id}
+    found = [record.attributes for record in records]
+    assert [(ids["session.id"], ids["user.id"]) for ids in found] == [("ours", "ada")] * 5
+    assert found[0]["session.tags"] == ["t"]
+    assert {int(record.trace_id, 16) for record in records} == {span.get_span_context().trace_id}
 
 
 FORKS = """

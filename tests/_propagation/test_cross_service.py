@@ -24,13 +24,12 @@ from urllib.parse import quote, unquote, unquote_plus
 
 import httpx
 import pytest
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
 
 from otel_sessions.view import LoopbackServer
+from wire import logs_in, spans_in
 
 SECONDS = 60
 PROGRAMS = Path(__file__).parents[1] / "programs"
@@ -179,42 +178,24 @@ class Collector(LoopbackServer):
     def spans(self) -> list[Item]:
         return [
             Item(
-                service, span.name, span.trace_id.hex(), span.span_id.hex(), span.parent_span_id.hex(),
-                number_in(span.attributes), ids_in(span.attributes),
+                span.service, span.name, span.trace_id, span.span_id, span.parent_id,
+                span.attributes.get("number"), ids_in(span.attributes),
             )
-            for service, groups in self._resources(ExportTraceServiceRequest, self.traces, "resource_spans")
-            for group in groups.scope_spans
-            for span in group.spans
+            for span in spans_in(self.traces)
         ]  # fmt: skip
 
     def logs(self) -> list[Item]:
         return [
             Item(
-                service, group.scope.name, log.trace_id.hex(), "", log.span_id.hex(),
-                int(log.body.string_value) if group.scope.name == "service" else None, ids_in(log.attributes),
+                log.service, log.logger, log.trace_id, "", log.span_id,
+                int(log.body) if log.logger == "service" else None, ids_in(log.attributes),
             )
-            for service, groups in self._resources(ExportLogsServiceRequest, self.records, "resource_logs")
-            for group in groups.scope_logs
-            for log in group.log_records
+            for log in logs_in(self.records)
         ]  # fmt: skip
-
-    def _resources(self, message, bodies, field):
-        for body in bodies:
-            for of_resource in getattr(message.FromString(body), field):
-                yield texts_in(of_resource.resource.attributes)["service.name"], of_resource
-
-
-def texts_in(attributes):
-    return {entry.key: entry.value.string_value for entry in attributes}
 
 
 def ids_in(attributes):
-    texts = texts_in(attributes)
-    return texts.get("session.id"), texts.get("user.id")
-
-
-def number_in(attributes):
-    return next((entry.value.int_value for entry in attributes if entry.key == "number"), None)
+    return attributes.get("session.id"), attributes.get("user.id")
 
 
 class ThirdParty(LoopbackServer):

@@ -46,7 +46,7 @@ def receiver():
 
 
 def trace_id_of(span):
-    return span.get_span_context().trace_id.to_bytes(16, "big")
+    return f"{span.get_span_context().trace_id:032x}"
 
 
 def sent(receiver):

@@ -19,13 +19,12 @@ from typing import NamedTuple
 
 import httpx
 import pytest
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
 
 from otel_sessions.view import LoopbackServer
-from wire import WireSpan, spans_of
+from wire import WireSpan, logs_in, spans_of
 
 SECONDS = 60
 BIN = Path(sys.executable).parent
@@ -92,12 +91,9 @@ class Collector(LoopbackServer):
     def logs(self, *names: str) -> list[Log]:
         """Return the records of the loggers ``names``, which are those of the programs unless given."""
         return [
-            Log(record.body.string_value, ids_in({e.key: e.value.string_value for e in record.attributes}))
-            for body in self.log_bodies
-            for of_resource in ExportLogsServiceRequest.FromString(body).resource_logs
-            for of_scope in of_resource.scope_logs
-            if of_scope.scope.name in (names or ("app", "service"))
-            for record in of_scope.log_records
+            Log(record.body, ids_in(record.attributes))
+            for record in logs_in(self.log_bodies)
+            if record.logger in (names or ("app", "service"))
         ]
 
 

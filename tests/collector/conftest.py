@@ -1,4 +1,4 @@
-"""The Collector's binary, what stands behind and before it, and the figures that are told at the end."""
+"""The Collector's binary, and what stands behind and before it."""
 
 from __future__ import annotations
 
@@ -19,22 +19,6 @@ if TYPE_CHECKING:
     from plan import Plan
 
 _APPLICATION = Path(__file__).with_name("application.py")
-_figures = pytest.StashKey[list[str]]()
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    config.stash[_figures] = []
-
-
-def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    for line in config.stash[_figures]:
-        terminalreporter.write_line(line)
-
-
-@pytest.fixture
-def report(request: pytest.FixtureRequest) -> Callable[[str], None]:
-    """Return a function that notes a line, to be told at the end of the run."""
-    return request.config.stash[_figures].append
 
 
 @pytest.fixture(scope="session")

@@ -6,12 +6,9 @@ from collections import Counter, defaultdict
 from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple
 
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-
-from otel_sessions.view._decode import _mapping
 from plan import TURN_NUMBER, Key
 from servers import eventually
-from wire import LogReceiver
+from wire import LogReceiver, spans_in, spans_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,22 +17,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from plan import Plan
-
-
-class Arrived(NamedTuple):
-    """A span as it came over the wire."""
-
-    name: str
-    trace_id: str
-    span_id: str
-    trace_state: str
-    is_error: bool
-    service: str
-    attributes: dict[str, object]
-
-    @property
-    def key(self) -> Key:
-        return Key(str(self.attributes.get("session.id")), int(self.attributes.get(TURN_NUMBER, 0)), self.name)
+    from wire import WireSpan
 
 
 class Backend(LogReceiver):
@@ -51,34 +33,17 @@ class Backend(LogReceiver):
             self.headers.append(dict(request.headers))
         return response
 
-    def spans(self) -> list[Arrived]:
-        return spans_in(self.bodies)
+    def spans(self) -> list[WireSpan]:
+        return spans_of(self)
 
     def log_records(self) -> list[dict[str, object]]:
         """Return the attributes of the log records, with the name of the event as ``event.name``."""
-        return [{**_mapping(record.attributes), "event.name": record.event_name} for record in self.records()]
+        return [{**record.attributes, "event.name": record.event} for record in self.records()]
 
 
-def spans_in(bodies: Iterable[bytes]) -> list[Arrived]:
-    """Return the spans of OTLP requests for traces."""
-    requests = [ExportTraceServiceRequest.FromString(body) for body in bodies]
-    return [
-        Arrived(
-            span.name,
-            span.trace_id.hex(),
-            span.span_id.hex(),
-            span.trace_state,
-            span.status.code == span.status.STATUS_CODE_ERROR,
-            next(
-                (pair.value.string_value for pair in of_resource.resource.attributes if pair.key == "service.name"), ""
-            ),
-            _mapping(span.attributes),
-        )
-        for request in requests
-        for of_resource in request.resource_spans
-        for of_scope in of_resource.scope_spans
-        for span in of_scope.spans
-    ]
+def key_of(span: WireSpan) -> Key:
+    """Return which span of a plan it is."""
+    return Key(str(span.attributes.get("session.id")), int(span.attributes.get(TURN_NUMBER, 0)), span.name)
 
 
 class Tally(NamedTuple):
@@ -95,24 +60,24 @@ class Tally(NamedTuple):
     unknown: list[Key]
 
 
-def tally(plan: Plan, spans: Iterable[Arrived]) -> Tally:
-    made, arrived = set(plan.spans()), Counter(span.key for span in spans)
+def tally(plan: Plan, spans: Iterable[WireSpan]) -> Tally:
+    made, arrived = set(plan.spans()), Counter(key_of(span) for span in spans)
     return Tally(sorted(made - arrived.keys()), arrived.total() - len(arrived), sorted(arrived.keys() - made))
 
 
-def session_ids(spans: Iterable[Arrived]) -> set[str]:
+def session_ids(spans: Iterable[WireSpan]) -> set[str]:
     return {str(span.attributes.get("session.id")) for span in spans}
 
 
-def partial(plan: Plan, spans: Iterable[Arrived]) -> list[str]:
+def partial(plan: Plan, spans: Iterable[WireSpan]) -> list[str]:
     """Return the sessions of which some spans have arrived and others not."""
-    arrived = {span.key for span in spans}
+    arrived = {key_of(span) for span in spans}
     numbers = {plan.session_id(number): number for number in range(plan.sessions)}
     seen = {key.session_id for key in arrived}
     return sorted(each for each in seen if not arrived.issuperset(plan.spans_of(numbers[each])))
 
 
-def split(groups: Iterable[Iterable[Arrived]]) -> list[str]:
+def split(groups: Iterable[Iterable[WireSpan]]) -> list[str]:
     """Return the sessions that are in more than one of the groups."""
     places: defaultdict[str, set[int]] = defaultdict(set)
     for number, spans in enumerate(groups):

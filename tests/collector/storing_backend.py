@@ -17,13 +17,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from otel_sessions.view._receiver import MAX_BODY_BYTES, _decompressed
-from received import spans_in
 from servers import Installed, Restartable, free_port
+from wire import spans_in
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-    from received import Arrived
+    from wire import WireSpan
 
 _UNFINISHED = ".unfinished"
 
@@ -47,7 +47,7 @@ class StoringBackend(Restartable):
         files = [path for path in self.stored.iterdir() if path.suffix != _UNFINISHED]
         return [path.read_bytes() for path in sorted(files, key=lambda path: path.stat().st_ctime_ns)]
 
-    def spans(self) -> list[Arrived]:
+    def spans(self) -> list[WireSpan]:
         return spans_in(self.bodies)
 
 

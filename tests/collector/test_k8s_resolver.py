@@ -10,8 +10,9 @@ import pytest
 from deployments import KUBERNETES, manifest
 from kubernetes_api import Asked, EndpointSlices, Pod, kubeconfig
 from plan import Plan
-from received import session_ids, spans_in, split, tally, wait_for_spans
+from received import session_ids, split, tally, wait_for_spans
 from servers import eventually, free_port, log_of, start
+from wire import spans_in
 
 NAMESPACE = "otel-sessions"
 GATEWAYS = [Pod(f"gateway-{number}", f"127.0.0.{number + 2}") for number in range(3)]

@@ -17,8 +17,9 @@ from starlette.responses import Response
 
 from kafka_broker import Broker, libraries, why_not
 from plan import Plan
-from received import Backend, spans_in, split, tally, wait_for_spans
+from received import Backend, key_of, split, tally, wait_for_spans
 from servers import Restartable, eventually
+from wire import spans_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -129,14 +130,14 @@ def test_spans_and_log_records_arrive_once_with_their_own_trace_ids(broker, flee
     spans = running.spans()
     traces = defaultdict(set)
     for span in spans:
-        traces[span.trace_id].add((span.key.session_id, span.key.turn))
+        traces[span.trace_id].add(key_of(span)[:2])
     first_turns = {trace_id for trace_id, turns in traces.items() if {turn for _, turn in turns} == {0}}
     assert keys == {hashlib.sha256(each.encode()).hexdigest()[:32].encode() for each in plan.session_ids()}
     assert tally(plan, spans) == ([], 0, [])
     assert sorted(map(len, traces.values())) == [1] * 200
-    assert sorted(record.trace_id.hex() for record in records) == sorted(first_turns)
+    assert sorted(record.trace_id for record in records) == sorted(first_turns)
     assert [span for span in spans if "otel_sessions.trace_id" in span.attributes] == []
-    assert "otel_sessions.trace_id" not in {pair.key for record in records for pair in record.attributes}
+    assert "otel_sessions.trace_id" not in {key for record in records for key in record.attributes}
 
 
 def test_a_trace_id_that_a_client_brings_along_is_not_believed(fleet):

@@ -14,15 +14,17 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
 from collectors import validate
 from plan import Plan
-from received import spans_in, tally, wait_for_spans
+from received import tally, wait_for_spans
 from servers import eventually
 from storing_backend import StoringBackend
+from wire import spans_in
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from collectors import Collector
-    from received import Arrived, Backend
+    from received import Backend
+    from wire import WireSpan
 
 TOKEN = b64encode(b"pk-lf-1:sk-lf-2").decode()
 LANGFUSE = "langfuse."
@@ -31,12 +33,12 @@ LANGFUSE = "langfuse."
 class Archive(NamedTuple):
     path: Path
 
-    def spans(self) -> list[Arrived]:
+    def spans(self) -> list[WireSpan]:
         lines = [line for line in self.path.read_text().splitlines() if line.startswith('{"resourceSpans"')]
         # OTLP has ids in hex where the JSON of protobuf has base64: they come out wrong here, all else as it was.
         return spans_in(json_format.Parse(line, ExportTraceServiceRequest()).SerializeToString() for line in lines)
 
-    def wait_for(self, count: int) -> list[Arrived]:
+    def wait_for(self, count: int) -> list[WireSpan]:
         return eventually(self.spans, lambda spans: len(spans) >= count, 30)
 
 

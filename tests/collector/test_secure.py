@@ -21,10 +21,11 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import TraceS
 from certificates import Authority
 from collectors import validate
 from plan import Plan
-from received import Backend, spans_in, tally, wait_for_spans
+from received import Backend, tally, wait_for_spans
 from secured import GOOD, NEXT, Secured, request_of
 from servers import eventually
 from storing_backend import StoringBackend
+from wire import spans_in
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -17,13 +17,12 @@ from typing import NamedTuple
 import pytest
 from markdown_it import MarkdownIt
 from opentelemetry import baggage, context
-from opentelemetry.proto.common.v1.common_pb2 import ArrayValue
 from opentelemetry.sdk.trace import SpanProcessor
 
 from otel_sessions import bind_session, set_session
 from otel_sessions.demo import StandIn
 from otel_sessions.sdk import SessionSpanProcessor
-from wire import LogReceiver, WireSpan, spans_of
+from wire import LogReceiver, spans_of
 
 MOVES = Path(__file__).parents[2] / "docs" / "moves"
 
@@ -494,7 +493,7 @@ class Arrived:
         self._names = {span.span_id: span.name for span in spans}
         self._new_ids = {new_id: f"new-{number}" for number, new_id in enumerate(new_ids_of(in_order), 1)}
         self._spans = by_section(spans)
-        self._logs = by_section([log_in(record) for record in records])
+        self._logs = by_section(records)
 
     def spans(self, section):
         found = sorted(self._spans[section], key=lambda span: span.start)
@@ -506,7 +505,7 @@ class Arrived:
 
     def _line(self, item):
         shown = SHOWN if item.name.startswith(SAID_ELSEWHERE) else SHOWN + SAID
-        kept = [f"{key}={plain(item.attributes[key])}" for key in sorted(item.attributes) if key.startswith(shown)]
+        kept = [f"{key}={item.attributes[key]}" for key in sorted(item.attributes) if key.startswith(shown)]
         line = " ".join([item.name, "|", *kept])
         return re.sub(RANDOM_ID, lambda found: self._new_ids[found[0]], line)
 
@@ -528,17 +527,6 @@ def by_section(items):
         else:
             found[section].append(item)
     return found
-
-
-def log_in(record):
-    """Return a log record in the form of a span, whose span is that which it belongs to."""
-    attributes = {entry.key: getattr(entry.value, entry.value.WhichOneof("value")) for entry in record.attributes}
-    name = record.event_name or record.body.string_value
-    return WireSpan(name, record.trace_id, record.span_id, record.time_unix_nano, attributes)
-
-
-def plain(value):
-    return [each.string_value for each in value.values] if isinstance(value, ArrayValue) else value
 
 
 class Run(NamedTuple):

@@ -1,4 +1,4 @@
-"""Phoenix and MLflow from their packages, the programs that export to both, and what was counted, at the end."""
+"""Phoenix and MLflow from their packages, and the programs that export to both."""
 
 from __future__ import annotations
 
@@ -30,18 +30,10 @@ if TYPE_CHECKING:
 
 PROJECT = "shop-assistant"
 
-_figures = pytest.StashKey[list[str]]()
 
-
-def pytest_configure(config: pytest.Config) -> None:
-    config.stash[_figures] = []
+def pytest_configure() -> None:
     # Whoever ends this run wants its servers to end too.
     signal.signal(signal.SIGTERM, lambda *_: pytest.exit("terminated"))
-
-
-def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    for line in config.stash[_figures]:
-        terminalreporter.write_line(line)
 
 
 def say(request: pytest.FixtureRequest, text: str) -> None:
@@ -52,12 +44,12 @@ def say(request: pytest.FixtureRequest, text: str) -> None:
 
 
 @pytest.fixture
-def compare(request: pytest.FixtureRequest) -> Callable[[str, dict, dict], None]:
+def compare(report: Callable[[str], None]) -> Callable[[str, dict, dict], None]:
     """Return a function that asserts that two maps are equal, and says at the end how many of the entries were."""
 
     def check(what: str, found: dict, expected: dict) -> None:
         right = sum(key in found and found[key] == value for key, value in expected.items())
-        request.config.stash[_figures].append(f"{what}: {right} of {len(expected)}")
+        report(f"{what}: {right} of {len(expected)}")
         assert found == expected
 
     return check
