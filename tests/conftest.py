@@ -24,6 +24,7 @@ from otel_sessions._settings.settings import use_in_process
 from otel_sessions.demo import StandIn
 from otel_sessions.sdk import SessionSpanProcessor
 from otel_sessions.testing import clean_slate
+from otel_sessions.view import OTLPReceiver
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -133,6 +134,13 @@ def api() -> Iterator[StandIn]:
 def client(api: StandIn) -> Iterator[OpenAI]:
     with OpenAI(base_url=api.base_url, api_key="none", max_retries=0) as client:
         yield client
+
+
+@pytest.fixture
+def receiver() -> Iterator[OTLPReceiver]:
+    """An OTLP endpoint on a socket, which keeps what it is sent; `wire` reads it."""
+    with OTLPReceiver() as receiver:
+        yield receiver
 
 
 @pytest.fixture

@@ -24,18 +24,11 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from otel_sessions import bind_session, clear_session, from_carrier, get_session, set_session, step, to_carrier
 from otel_sessions.demo import StandIn
 from otel_sessions.sdk import SessionSpanProcessor, instrument, uninstrument
-from otel_sessions.view import OTLPReceiver
 from wire import spans_of
 
 SECONDS = 60
 
 pytestmark = pytest.mark.usefixtures("no_error_of_anybody", "no_session_is_left_behind")
-
-
-@pytest.fixture
-def receiver():
-    with OTLPReceiver() as receiver:
-        yield receiver
 
 
 @pytest.fixture

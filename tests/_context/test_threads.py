@@ -13,6 +13,7 @@ from opentelemetry import baggage, context
 from opentelemetry.instrumentation.threading import ThreadingInstrumentor
 
 from otel_sessions import clear_session, get_session, set_session, step
+from threads import in_a_thread
 
 OURS = {"session.id": "ours", "user.id": "ada"}
 NEXT = {"session.id": "next", "user.id": "bob"}
@@ -78,28 +79,12 @@ def by_run_in_executor(work):
     asyncio.run(main())
 
 
-def waited_for(thread_of, work):
-    failed = []
-
-    def caught():
-        try:
-            work()
-        except BaseException as error:  # noqa: BLE001  # it is raised again below
-            failed.append(error)
-
-    thread = thread_of(caught)
-    thread.start()
-    thread.join(SECONDS)
-    if failed:
-        raise failed[0]
-
-
 def by_thread(work):
-    waited_for(lambda caught: threading.Thread(target=caught), work)
+    in_a_thread(work)
 
 
 def by_timer(work):
-    waited_for(lambda caught: threading.Timer(0, caught), work)
+    in_a_thread(work, lambda caught: threading.Timer(0, caught))
 
 
 def by_to_thread(work):
@@ -304,7 +289,7 @@ class Worker(threading.Thread):
 @pytest.mark.usefixtures("_either")
 def test_a_thread_with_a_run_method_of_its_own_does_not_get_the_session(pipeline, job):
     with set_session("ours", user_id="ada"):
-        waited_for(Worker, job("inside"))
+        in_a_thread(job("inside"), Worker)
     assert pipeline.attributes("inside") == {}
 
 
@@ -355,7 +340,7 @@ def test_it_gets_the_session_from_a_context_that_it_has_captured(pipeline, job, 
         step("p"),
         pipeline.tracer.start_as_current_span("turn") as turn,
     ):
-        waited_for(worker, job("inside"))
+        in_a_thread(job("inside"), worker)
     assert pipeline.attributes("inside") == dict(turn.attributes)
     assert pipeline.attributes("inside")["session.path"] == "/p"
     assert pipeline.spans()["inside"].parent.span_id == turn.get_span_context().span_id
@@ -380,7 +365,7 @@ def test_a_thread_class_that_calls_the_run_method_above_it_gets_the_session(pipe
             super().run()
 
     with set_session("ours", user_id="ada"):
-        waited_for(lambda caught: Polite(target=caught), job("inside"))
+        in_a_thread(job("inside"), lambda caught: Polite(target=caught))
     assert pipeline.attributes("inside") == OURS
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import threading
 
 import agents
 import pytest
@@ -16,6 +15,7 @@ from opentelemetry.trace import set_span_in_context
 
 from otel_sessions import clear_session, get_session, set_session, update_session
 from otel_sessions.sdk import SessionSpanProcessor
+from threads import in_a_thread
 
 MESSAGES = [{"role": "user", "content": "What is a span?"}]
 KEYS = ("session.id", "user.id", "session.displaced_id")
@@ -51,23 +51,6 @@ def seen(pipeline):
         tuple(span.attributes[key] for key in KEYS if key in span.attributes)
         for span in pipeline.exporter.get_finished_spans()
     ]
-
-
-def in_a_thread(work):
-    """Run ``work`` in a thread that has no context, as a callback of a library does, and wait for it."""
-    failed = []
-
-    def run():
-        try:
-            work()
-        except BaseException as error:  # noqa: BLE001  # it is raised again below
-            failed.append(error)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    thread.join()
-    if failed:
-        raise failed[0]
 
 
 # Conflicts: OpenInference's own session at the same time

@@ -15,16 +15,9 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcess
 from otel_sessions import set_session, step
 from otel_sessions.demo import StandIn
 from otel_sessions.sdk import SessionSpanProcessor, instrument
-from otel_sessions.view import OTLPReceiver
 from wire import spans_of
 
 MESSAGES = [{"role": "user", "content": "What is a span?"}]
-
-
-@pytest.fixture
-def receiver():
-    with OTLPReceiver() as receiver:
-        yield receiver
 
 
 @pytest.fixture

@@ -23,7 +23,6 @@ from otel_sessions import _diagnostics, bind_session, clear_session, from_carrie
 from otel_sessions._context import local_trace
 from otel_sessions._context.scope import _pinning
 from otel_sessions.sdk import SessionSpanProcessor
-from otel_sessions.view import OTLPReceiver
 from wire import spans_of
 
 OURS = {"session.id": "ours", "user.id": "ada"}
@@ -37,12 +36,6 @@ SPAWN = multiprocessing.get_context("spawn")
 def _nothing_is_left():
     yield
     assert get_session() is None
-
-
-@pytest.fixture
-def receiver():
-    with OTLPReceiver() as receiver:
-        yield receiver
 
 
 def trace_id_of(span):

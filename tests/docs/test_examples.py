@@ -15,16 +15,9 @@ import httpx
 import pytest
 
 from otel_sessions.demo import StandIn
-from otel_sessions.view import OTLPReceiver
 from wire import spans_of
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-
-
-@pytest.fixture
-def receiver():
-    with OTLPReceiver() as receiver:
-        yield receiver
 
 
 @pytest.fixture
