@@ -101,14 +101,14 @@ soak: $(VENV)/.test  ## Random programs on many threads against an oracle, and a
 	$(BIN)/python -m trials.soak --traces --output trials/results/soak.md
 
 soak-quick: $(VENV)/.test  ## The same in seconds
-	$(BIN)/python -m trials.soak --seconds 10 --spans 100000 --limit 120 --traces 50000
+	$(BIN)/python -m trials.soak --seconds 7 --spans 100000 --limit 120 --traces 50000
 
 fuzz: $(VENV)/.test  ## Hostile headers, carriers, URLs and tracestates by the million: writes trials/results/fuzz.md
 	-$(PIP) install 'atheris>=3; sys_platform == "linux"'
 	$(BIN)/python -m trials.fuzz --cases 1200000 --guided 60000 --output trials/results/fuzz.md
 
-fuzz-quick: $(VENV)/.test  ## The same in half a minute
-	$(BIN)/python -m trials.fuzz --seconds 22
+fuzz-quick: $(VENV)/.test  ## The same in seconds
+	$(BIN)/python -m trials.fuzz --seconds 16
 
 constraints:  ## Pins the newest and the lowest supported versions; needs uv
 	uv pip compile -q --universal --python-version 3.10 --no-header --no-annotate --no-emit-index-url --upgrade \

@@ -47,6 +47,7 @@ DOCUMENTS = [
     "CHANGELOG.md",
     "collector-config/README.md",
     "collector-config/deploy/README.md",
+    "trials/README.md",
     *PAGES,
 ]
 

@@ -28,7 +28,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="see that it runs; writes nothing")
     quick = parser.parse_args().quick
-    rounds, count = (2, 4) if quick else (8, 40)
+    rounds, count, at_a_time = (2, 4, 100) if quick else (8, 40, 1)
     otelcol = subprocess.run([ROOT / "collector-config" / "build"], stdout=subprocess.PIPE, text=True, check=True)  # noqa: S603
     binary = otelcol.stdout.strip()
     chat, small = CHAT.requests(count), SMALL.requests(count)
@@ -37,8 +37,8 @@ def main() -> None:
         collectors = {name: Measured(each, each) for name, each in alone.items()}
         with ExitStack() as running:
             others = started(fleet, Path(directory), running)
-            found = measure({**collectors, **others}, rounds, chat)
-        of_small = measure({name: collectors[name] for name in ROUTING}, rounds, small)
+            found = measure({**collectors, **others}, rounds, chat, at_a_time)
+        of_small = measure({name: collectors[name] for name in ROUTING}, rounds, small, at_a_time)
         in_memory, on_disk = held.bytes_in_memory(fleet, 4 * chat), held.bytes_on_disk(fleet, chat)
     facts = {
         **here(),

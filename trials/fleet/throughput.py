@@ -31,31 +31,37 @@ _SETTLED = 1.5
 """Seconds after the last request: longer than a tail sampler waits, and than batches do."""
 
 
-def measure(collectors: Mapping[str, Measured], rounds: int, requests: Sequence[bytes]) -> dict[str, list[float]]:
-    """Return the spans per CPU-second of each round, by the name of the case."""
+def measure(
+    collectors: Mapping[str, Measured], rounds: int, requests: Sequence[bytes], at_a_time: int = 1
+) -> dict[str, list[float]]:
+    """Return the spans per CPU-second of each round, by the name of the case.
+
+    More than one ``at_a_time`` take turns on the cores: it is over soon, and the figures say little.
+    """
     found: dict[str, list[float]] = {name: [] for name in collectors}
     for number, names in in_rounds(list(collectors), rounds, warm_up=1 if rounds > _FEW else 0):
         bodies = of_round(requests, number + 1)
-        for name in names:
-            seconds = cpu_for(collectors[name], bodies)
-            if number >= 0:
-                found[name].append(len(bodies) * BATCH / seconds)
+        for start in range(0, len(names), at_a_time):
+            some = names[start : start + at_a_time]
+            for name, seconds in zip(some, cpu_for([collectors[name] for name in some], bodies), strict=True):
+                if number >= 0:
+                    found[name].append(len(bodies) * BATCH / seconds)
     return found
 
 
-def cpu_for(measured: Measured, bodies: Sequence[bytes]) -> float:
-    """Return the seconds of CPU that a Collector takes for these requests."""
-    collector = measured.collector
-    before = cpu_of(collector)
-    send(measured, bodies)
+def cpu_for(some: Sequence[Measured], bodies: Sequence[bytes]) -> list[float]:
+    """Return the seconds of CPU that each of some Collectors takes for these requests, which it is sent in its turn."""
+    before = [cpu_of(each.collector) for each in some]
+    for each in some:
+        send(each, bodies)
     deadline = time.monotonic() + _PATIENCE
     time.sleep(_SETTLED)
-    while not is_settled(collector):
+    while busy := are_busy([each.collector for each in some]):
         if time.monotonic() > deadline:
-            message = f"{collector.name} has not sent all after {_PATIENCE:.0f} s"
+            message = f"{', '.join(busy)}: not all is sent after {_PATIENCE:.0f} s"
             raise RuntimeError(message)
         time.sleep(_QUIET)
-    return cpu_of(collector) - before
+    return [cpu_of(each.collector) - cpu for each, cpu in zip(some, before, strict=True)]
 
 
 def send(measured: Measured, bodies: Sequence[bytes]) -> None:
@@ -80,11 +86,15 @@ def _connection(measured: Measured) -> http.client.HTTPConnection:
     return http.client.HTTPSConnection(address.hostname, address.port, timeout=_PATIENCE, context=measured.trusting)
 
 
-def is_settled(collector: Collector) -> bool:
-    """Tell whether nothing waits in it, and it does next to nothing."""
-    before = cpu_of(collector)
+def are_busy(collectors: Sequence[Collector]) -> list[str]:
+    """Return the names of those in which something waits, or that do more than next to nothing."""
+    before = [cpu_of(each) for each in collectors]
     time.sleep(_QUIET)
-    return collector.metric("otelcol_exporter_queue_size") == 0 and cpu_of(collector) - before < _QUIET / 10
+    return [
+        each.name
+        for each, cpu in zip(collectors, before, strict=True)
+        if each.metric("otelcol_exporter_queue_size") or cpu_of(each) - cpu >= _QUIET / 10
+    ]
 
 
 def cpu_of(collector: Collector) -> float:
