@@ -7,6 +7,7 @@ it has sent what it keeps. Each round has sessions of its own, as a tail sampler
 from __future__ import annotations
 
 import http.client
+import os
 import time
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -29,6 +30,8 @@ _QUIET = 0.4
 _FEW = 2
 _SETTLED = 1.5
 """Seconds after the last request: longer than a tail sampler waits, and than batches do."""
+_TICK = 1 / os.sysconf("SC_CLK_TCK")
+"""The least CPU time that can be told, in seconds; a short run may take less."""
 
 
 def measure(
@@ -61,7 +64,7 @@ def cpu_for(some: Sequence[Measured], bodies: Sequence[bytes]) -> list[float]:
             message = f"{', '.join(busy)}: not all is sent after {_PATIENCE:.0f} s"
             raise RuntimeError(message)
         time.sleep(_QUIET)
-    return [cpu_of(each.collector) - cpu for each, cpu in zip(some, before, strict=True)]
+    return [max(cpu_of(each.collector) - cpu, _TICK) for each, cpu in zip(some, before, strict=True)]
 
 
 def send(measured: Measured, bodies: Sequence[bytes]) -> None:
