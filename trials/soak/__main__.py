@@ -35,7 +35,8 @@ def main() -> int:
         *([f"records at ERROR: {log.counts['errors']}"] if log.counts["errors"] else ()),
     ]
     page = _page.text(amounts, result, traces, log, problems)
-    tell(page, [f"not right: {each}" for each in (*problems, *result.oracle.shown, *log.shown)], arguments.output)
+    remarks = [f"not right: {each}" for each in (*problems, *result.oracle.shown)]
+    tell(page, [*remarks, *(f"logged: {each}" for each in log.shown)], arguments.output)
     return 1 if problems else 0
 
 

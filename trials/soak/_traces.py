@@ -30,6 +30,7 @@ _SAMPLES = 10
 _FLAT = 2.0
 _WARM_UP = 2_000  # more than are remembered of one trace
 _FORKS = 300
+_TRACES_OF_A_FORK = 500  # a short run forks less often, too
 _PATIENCE = 10.0
 
 
@@ -53,7 +54,7 @@ def run(count: int) -> list[Part]:
         _measured("children, never ended, of one root that lives on", count // 10, lambda n: _child(tracer, root, n)),
     ]
     root.end()
-    return [*parts, _forks(_FORKS)]
+    return [*parts, _forks(min(_FORKS, count // _TRACES_OF_A_FORK))]
 
 
 def _measured(title: str, count: int, work: Callable[[int], None]) -> Part:
