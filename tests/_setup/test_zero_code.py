@@ -307,7 +307,7 @@ def test_a_distribution_may_give_options_and_its_configurator_comes_first(run_ap
 @pytest.mark.parametrize(
     ("hook", "reason"),
     [
-        pytest.param("without_our_sdk_module", "otel_sessions.sdk", id="import"),
+        pytest.param("without_our_sdk_module", "otel_sessions._setup.instrument", id="import"),
         pytest.param("with_an_sdk_that_raises", "RuntimeError", id="install"),
         pytest.param("with_a_provider_that_raises", "RuntimeError", id="provider"),
     ],

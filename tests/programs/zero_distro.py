@@ -29,16 +29,16 @@ class Configurator(_OTelSDKConfigurator):
 
 
 def without_our_sdk_module():
-    sys.modules["otel_sessions.sdk"] = None  # type: ignore[assignment]
+    sys.modules["otel_sessions._setup.instrument"] = None  # type: ignore[assignment]
 
 
 def with_an_sdk_that_raises():
-    import otel_sessions.sdk
+    from otel_sessions._setup import instrument as module
 
     def instrument(tracer_provider=None):  # noqa: ARG001
         raise RuntimeError("conv-42")  # noqa: EM101
 
-    otel_sessions.sdk.instrument = instrument
+    module.instrument = instrument
 
 
 def with_a_provider_that_raises():
