@@ -123,7 +123,7 @@ def test_what_is_current_is_not_mixed_into_the_event_of_another_session(events, 
     ],
 )
 def test_the_user_is_shown_as_the_settings_say(events, monkeypatch, mode, shown):
-    monkeypatch.setenv("OTEL_SESSION_USER_ID", mode)
+    monkeypatch.setenv("OTEL_SESSION_USER_PRIVACY", mode)
     monkeypatch.setenv("OTEL_SESSION_USER_HASH_KEY", "key")
     emit_start(Session("ours", "ada"))
     with set_session("ours", user_id="ada"):
@@ -322,7 +322,7 @@ def test_instrument_and_the_environment_switch_events_on(monkeypatch):
         pass
     assert destination.told() == []
     monkeypatch.setenv("OTEL_SESSION_EVENTS", "true")
-    instrument(logger_provider=destination.provider, user_id="drop")
+    instrument(logger_provider=destination.provider, user_privacy="drop")
     with set_session(user_id="ada") as session:
         pass
     assert destination.told() == [("session.start", {"session.id": session.id})]

@@ -312,7 +312,7 @@ def test_whole_sessions_are_sampled_by_it(make_pipeline):
 def test_asked_for_again_an_id_that_was_made_stays(app, make_pipeline):
     app.instrument(session_id="auto")
     first = get_session()
-    app.instrument(session_id="auto", user_id="drop")
+    app.instrument(session_id="auto", user_privacy="drop")
     other = make_pipeline()
     instrument(other.provider, session_id="auto")
     assert get_session() == first
@@ -322,7 +322,7 @@ def test_asked_for_again_an_id_that_was_made_stays(app, make_pipeline):
 
 def test_it_shows_what_the_settings_show_that_hold_now(app):
     app.instrument(session_id="auto")
-    app.instrument(session_id="auto", user_id="drop")
+    app.instrument(session_id="auto", user_privacy="drop")
     assert HELD.state.settings is in_process()
 
 

@@ -81,7 +81,7 @@ def test_the_baggage_of_others_is_not_in_it():
 
 @pytest.mark.parametrize("mode", ["hash", "drop"])
 def test_a_user_is_in_it_as_it_may_be_shown_and_stays_so(monkeypatch, mode):
-    monkeypatch.setenv("OTEL_SESSION_USER_ID", mode)
+    monkeypatch.setenv("OTEL_SESSION_USER_PRIVACY", mode)
     monkeypatch.setenv("OTEL_SESSION_USER_HASH_KEY", "a key of some length")
     with set_session("conv-42", user_id="ada"):
         text = handle()

@@ -164,7 +164,7 @@ def test_a_trace_that_is_bound_while_it_is_not_recorded_has_its_session_on_recor
 
 
 def test_the_user_is_shown_as_the_settings_say(logs, monkeypatch):
-    monkeypatch.setenv("OTEL_SESSION_USER_ID", "drop")
+    monkeypatch.setenv("OTEL_SESSION_USER_PRIVACY", "drop")
     with set_session("ours", user_id="ada"):
         assert logs.emitted() == {"session.id": "ours"}
 

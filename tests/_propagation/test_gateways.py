@@ -111,8 +111,8 @@ def test_the_headers_of_a_bound_trace_are_those_of_its_session(pipeline):
 @pytest.mark.parametrize(
     ("settings", "user"),
     [
-        ({"user_id": "drop"}, {}),
-        ({"user_id": "hash", "user_hash_key": KEY}, {"Helicone-User-Id": hashed("ada", KEY)}),
+        ({"user_privacy": "drop"}, {}),
+        ({"user_privacy": "hash", "user_hash_key": KEY}, {"Helicone-User-Id": hashed("ada", KEY)}),
     ],
 )
 def test_a_user_is_shown_as_the_settings_say(settings, user):
@@ -123,7 +123,7 @@ def test_a_user_is_shown_as_the_settings_say(settings, user):
 
 def test_settings_of_after_the_scope_hold_too():
     with set_session("s", user_id="ada"):
-        use_in_process(Settings.resolved(user_id="drop"))
+        use_in_process(Settings.resolved(user_privacy="drop"))
         assert "Helicone-User-Id" not in session_headers("helicone")
 
 

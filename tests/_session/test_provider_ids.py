@@ -233,8 +233,8 @@ def test_hidden_inputs_hide_no_parameters(pipeline, instrumented, client):
 @pytest.mark.parametrize(
     ("settings", "expected"),
     [
-        ({"user_id": "drop"}, ()),
-        ({"user_id": "hash", "user_hash_key": "0123456789abcdef"}, (hashed("ada", "0123456789abcdef"),)),
+        ({"user_privacy": "drop"}, ()),
+        ({"user_privacy": "hash", "user_hash_key": "0123456789abcdef"}, (hashed("ada", "0123456789abcdef"),)),
     ],
 )
 def test_the_user_of_a_call_is_shown_as_any_other(chat, client, settings, expected):
@@ -244,7 +244,7 @@ def test_the_user_of_a_call_is_shown_as_any_other(chat, client, settings, expect
 
 
 def test_a_user_that_is_not_shown_keeps_no_session_back(chat_of_both, client):
-    use_in_process(Settings.resolved(user_id="drop"))
+    use_in_process(Settings.resolved(user_privacy="drop"))
     ask(client, user="ada", metadata={"session_id": "s"})
     assert seen(chat_of_both) == [("s",)]
 

@@ -42,7 +42,7 @@ def seen(pipeline):
 
 @pytest.mark.parametrize(
     ("settings", "shown"),
-    [({}, "ada"), ({"user_id": "hash", "user_hash_key": KEY}, HASH), ({"user_id": "drop"}, None)],
+    [({}, "ada"), ({"user_privacy": "hash", "user_hash_key": KEY}, HASH), ({"user_privacy": "drop"}, None)],
     ids=["plain", "hash", "drop"],
 )
 def test_a_user_id_appears_in_the_same_way_everywhere(seen, settings, shown):
@@ -54,19 +54,19 @@ def test_a_user_id_appears_in_the_same_way_everywhere(seen, settings, shown):
 
 
 def test_the_environment_says_so_too(seen, monkeypatch):
-    monkeypatch.setenv("OTEL_SESSION_USER_ID", "hash")
+    monkeypatch.setenv("OTEL_SESSION_USER_PRIVACY", "hash")
     monkeypatch.setenv("OTEL_SESSION_USER_HASH_KEY", KEY)
     assert seen(set_session("conv-42", user_id="ada")) == {HASH}
 
 
 def test_a_user_that_came_plain_goes_on_hashed_and_one_that_came_hashed_as_it_is(seen):
-    instrument(user_id="hash", user_hash_key=KEY)
+    instrument(user_privacy="hash", user_hash_key=KEY)
     for given in ("ada", HASH):
         assert seen(from_carrier({"baggage": f"session.id=conv-42,user.id={given}"})) == {HASH}
 
 
 def test_a_session_that_was_bound_and_one_of_a_parent_span_show_the_user_so_too(pipeline):
-    instrument(user_id="hash", user_hash_key=KEY)
+    instrument(user_privacy="hash", user_hash_key=KEY)
     with pipeline.tracer.start_as_current_span("bound") as span:
         bind_session("conv-42", user_id="ada")
         pipeline.tracer.start_span("lost", context=set_span_in_context(span, Context())).end()
@@ -75,7 +75,7 @@ def test_a_session_that_was_bound_and_one_of_a_parent_span_show_the_user_so_too(
 
 def test_another_call_of_instrument_counts_for_sessions_that_are_set_from_then_on(seen):
     assert seen(set_session("conv-42", user_id="ada")) == {"ada"}
-    instrument(user_id="drop")
+    instrument(user_privacy="drop")
     assert seen(set_session("conv-42", user_id="ada")) == {None}
     uninstrument()
     assert seen(set_session("conv-42", user_id="ada")) == {"ada"}
@@ -83,7 +83,7 @@ def test_another_call_of_instrument_counts_for_sessions_that_are_set_from_then_o
 
 def test_no_message_shows_an_id_or_the_key(caplog):
     caplog.set_level(0)
-    instrument(user_id="s3cret-user", user_hash_key="s3cret-key")
+    instrument(user_privacy="s3cret-user", user_hash_key="s3cret-key")
     with set_session("s3cret" * 50, user_id="s3cret" * 50), from_carrier({"baggage": "user.id=" + "s3cret" * 50}):
         pass
     told = [record.getMessage() for record in caplog.records if record.name == "otel_sessions"]
@@ -98,7 +98,7 @@ def test_scopes_that_were_made_before_follow_what_holds_when_they_are_entered(se
     def decorated():
         return baggage.get_baggage("user.id")
 
-    instrument(pipeline.provider, user_id="drop", trust_incoming=False)
+    instrument(pipeline.provider, user_privacy="drop", trust_incoming=False)
     assert seen(scope) == {None}
     assert decorated() is None
     with carried:
@@ -109,17 +109,17 @@ def test_scopes_that_were_made_before_follow_what_holds_when_they_are_entered(se
 
 
 def test_the_user_of_a_request_is_in_baggage_as_it_may_be_shown():
-    instrument(user_id="hash", user_hash_key=KEY, incoming_headers="user.id=x-user-id")
+    instrument(user_privacy="hash", user_hash_key=KEY, incoming_headers="user.id=x-user-id")
     propagator = SessionPropagator(W3CBaggagePropagator())
     headers = [{"baggage": "session.id=a,user.id=ada,x=1"}, {"x-user-id": "ada", "baggage": "session.id=a,x=1"}]
     found = [baggage.get_all(propagator.extract(each, Context())) for each in headers]
     assert found == [{"session.id": "a", "user.id": HASH, "x": "1"}] * 2
-    instrument(user_id="drop")
+    instrument(user_privacy="drop")
     assert baggage.get_all(propagator.extract(headers[0], Context())) == {"session.id": "a", "x": "1"}
 
 
 def test_the_tracers_of_openinference_get_the_user_as_it_may_be_shown():
-    instrument(user_id="drop")
+    instrument(user_privacy="drop")
     with using_user("theirs"), set_session("conv-42", user_id="ada"):
         assert (context.get_value("session.id"), context.get_value("user.id")) == ("conv-42", None)
     instrument(disabled=True)
@@ -129,7 +129,7 @@ def test_the_tracers_of_openinference_get_the_user_as_it_may_be_shown():
 
 @pytest.mark.parametrize(("mode", "shown"), [("hash", HASH), ("drop", None)])
 def test_a_user_that_a_span_has_started_with_is_not_spread_to_other_names_in_plain(make_pipeline, mode, shown):
-    instrument(user_id=mode, user_hash_key=KEY)
+    instrument(user_privacy=mode, user_hash_key=KEY)
     pipeline = make_pipeline(SessionSpanProcessor(dialects="langfuse"))
     with set_session("conv-42", user_id="bob"):
         pipeline.tracer.start_span("span", attributes={"user.id": "ada"}).end()
@@ -140,7 +140,7 @@ def test_a_user_that_a_span_has_started_with_is_not_spread_to_other_names_in_pla
 def test_the_settings_of_one_pipeline_outlast_the_end_of_another(make_pipeline):
     first, second = make_pipeline(), make_pipeline()
     for pipeline in (first, second):
-        instrument(pipeline.provider, user_id="drop")
+        instrument(pipeline.provider, user_privacy="drop")
     uninstrument(first.provider)
     with set_session("conv-42", user_id="ada"):
         assert to_carrier() == {"baggage": "session.id=conv-42"}

@@ -39,13 +39,14 @@ def test_there_is_a_variable_for_each_setting_and_its_default_is_the_first_of_th
         "OTEL_SESSION_PROPAGATE_TO",
         "OTEL_SESSION_TRUST_INCOMING",
         "OTEL_SESSION_INCOMING_HEADERS",
-        "OTEL_SESSION_USER_ID",
+        "OTEL_SESSION_USER_PRIVACY",
         "OTEL_SESSION_USER_HASH_KEY",
         "OTEL_SESSION_METADATA_ON_WIRE",
         "OTEL_SESSION_CONFLICT",
         "OTEL_SESSION_LOGS",
         "OTEL_SESSION_EVENTS",
         "OTEL_SESSION_ID",
+        "OTEL_SESSION_USER_ID",
         "OTEL_SESSION_PROVIDER_IDS",
         "OTEL_SESSION_FLUSH",
         "OTEL_SESSION_DISABLED",
@@ -56,13 +57,14 @@ def test_there_is_a_variable_for_each_setting_and_its_default_is_the_first_of_th
         propagate_to=PRIVATE,
         trust_incoming=True,
         incoming_headers=(),
-        user_id="plain",
+        user_privacy="plain",
         user_hash_key=None,
         metadata_on_wire=(),
         conflict="scope",
         logs="true",
         events=False,
         session_id=None,
+        user_id=None,
         provider_ids=("user",),
         flush=0,
         disabled=False,
@@ -85,7 +87,7 @@ def test_there_is_a_variable_for_each_setting_and_its_default_is_the_first_of_th
             ("session.id", "x-session-id"),
             ("user.id", "x-user"),
         )),
-        ("user_id", "drop", "drop"),
+        ("user_privacy", "drop", "drop"),
         ("user_hash_key", " k ", " k "),
         ("metadata_on_wire", "tenant,session.tags", ("tenant", "session.tags")),
         ("conflict", "Span", "span"),
@@ -93,6 +95,8 @@ def test_there_is_a_variable_for_each_setting_and_its_default_is_the_first_of_th
         ("events", "true", True),
         ("session_id", " Auto ", "auto"),
         ("session_id", " nightly-7 ", "nightly-7"),
+        ("user_id", " ada ", "ada"),
+        ("user_id", "auto", "auto"),
         ("provider_ids", "User", ("user",)),
         ("provider_ids", "session, user", ("user", "session")),
         ("provider_ids", "session", ("session",)),
@@ -134,6 +138,8 @@ def test_an_empty_variable_is_none(monkeypatch, warnings, name, text):
         ("events", True, True),
         ("session_id", 7, "7"),
         ("session_id", UUID(int=7), "00000000-0000-0000-0000-000000000007"),
+        ("user_id", 7, "7"),
+        ("user_id", UUID(int=7), "00000000-0000-0000-0000-000000000007"),
         ("provider_ids", ["session"], ("session",)),
         ("provider_ids", [], ()),
         ("flush", 0, 0),
@@ -156,7 +162,7 @@ def test_an_argument_beats_the_environment(monkeypatch):
 @pytest.mark.parametrize(
     ("name", "text", "closed", "allowed"),
     [
-        ("user_id", SECRET, "drop", "plain, hash, drop"),
+        ("user_privacy", SECRET, "drop", "plain, hash, drop"),
         ("trust_incoming", "perhaps", False, "false, true"),
         ("propagate_to", "https://api.corp.example/v1", NONE, "private, all, none"),
         ("propagate_to", "none,private", NONE, "private, all, none"),
@@ -202,16 +208,16 @@ def test_the_variable_of_the_session_id_is_found_by_the_name_of_the_argument(mon
 
 
 def test_hash_without_a_key_is_drop(monkeypatch, warnings):
-    assert resolved(monkeypatch, user_id="hash").user_id == "drop"
+    assert resolved(monkeypatch, user_privacy="hash").user_privacy == "drop"
     (message,) = warnings()
     assert "OTEL_SESSION_USER_HASH_KEY" in message
 
 
 def test_a_key_that_can_be_tried_out_is_used_with_a_warning(monkeypatch, warnings):
-    assert resolved(monkeypatch, user_id="hash", user_hash_key="short").user_hash_key == "short"
+    assert resolved(monkeypatch, user_privacy="hash", user_hash_key="short").user_hash_key == "short"
     (message,) = warnings()
     assert "OTEL_SESSION_USER_HASH_KEY: it is shorter than 16 characters" in message
-    assert resolved(monkeypatch, user_id="hash", user_hash_key="0123456789abcdef").user_id == "hash"
+    assert resolved(monkeypatch, user_privacy="hash", user_hash_key="0123456789abcdef").user_privacy == "hash"
     assert len(warnings()) == 1
 
 
@@ -268,15 +274,16 @@ def test_no_text_raises_and_none_opens(name, text):
         assert (value == ALL) == ("all" in [part.strip().lower() for part in text.split(",")])
     if name == "trust_incoming" and text.strip():
         assert value == (text.strip().lower() in {"true", "1", "yes", "on"})
-    if name == "user_id" and text.strip():
+    if name == "user_privacy" and text.strip():
         assert value == (text.strip().lower() if text.strip().lower() == "plain" else "drop")
 
 
 def test_the_repr_shows_what_was_set_and_never_a_key():
-    settings = Settings.resolved(user_id="hash", user_hash_key=SECRET, events=True, aliases="a=user.id")
-    expected = "Settings(aliases='a=user.id', user_id='hash', user_hash_key='set, not shown', events='true')"
+    settings = Settings.resolved(user_privacy="hash", user_hash_key=SECRET, events=True, aliases="a=user.id")
+    expected = "Settings(aliases='a=user.id', user_privacy='hash', user_hash_key='set, not shown', events='true')"
     assert repr(settings) == expected
     assert repr(Settings.resolved(session_id=SECRET)) == "Settings(session_id='set, not shown')"
+    assert repr(Settings.resolved(user_id=SECRET)) == "Settings(user_id='set, not shown')"
     assert repr(Settings.resolved(session_id="auto", flush=9, provider_ids=())) == (
         "Settings(session_id='auto', provider_ids='none', flush='9')"
     )
@@ -297,7 +304,8 @@ def config():
 def test_the_command_shows_each_setting_its_value_and_where_it_comes_from(config):
     status, lines = config(
         OTEL_SESSION_PROPAGATE_TO="private,*.corp.example",
-        OTEL_SESSION_USER_ID="hash",
+        OTEL_SESSION_USER_PRIVACY="hash",
+        OTEL_SESSION_USER_ID=f"{SECRET}-of-a-user",
         OTEL_SESSION_USER_HASH_KEY=SECRET,
     )
     assert status == 0
@@ -306,6 +314,7 @@ def test_the_command_shows_each_setting_its_value_and_where_it_comes_from(config
     assert rows["OTEL_SESSION_PROPAGATE_TO"] == ["private,*.corp.example", "environment"]
     assert rows["OTEL_SESSION_TRUST_INCOMING"] == ["true", "default"]
     assert rows["OTEL_SESSION_USER_HASH_KEY"] == ["set,", "not", "shown", "environment"]
+    assert rows["OTEL_SESSION_USER_ID"] == ["set,", "not", "shown", "environment"]
     assert SECRET not in "\n".join(lines)
 
 

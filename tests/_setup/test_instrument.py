@@ -299,7 +299,7 @@ def test_a_session_that_is_bound_late_changes_its_names_in_a_dialect(existing):
 
 
 def test_settings_that_were_given_stay_where_a_test_begins_anew(existing):
-    instrument(existing.provider, user_id="drop")
+    instrument(existing.provider, user_privacy="drop")
     clean_slate()
     assert existing.stamped() == {"session.id": "a"}
 

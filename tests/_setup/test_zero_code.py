@@ -194,7 +194,7 @@ def test_spans_logs_and_calls_of_a_program_have_the_session_with_all_instrumenta
 
 def test_settings_of_the_environment_hold_and_one_that_is_unknown_warns_once_and_closes(run_app, collector):
     said = run_app(
-        OTEL_SESSION_USER_ID="sometimes",
+        OTEL_SESSION_USER_PRIVACY="sometimes",
         OTEL_SESSION_PROPAGATE_TO="user@host",
         OTEL_SESSION_DIALECTS="langfuse",
         OTEL_PROPAGATORS="tracecontext,session_baggage",
@@ -204,7 +204,7 @@ def test_settings_of_the_environment_hold_and_one_that_is_unknown_warns_once_and
     assert ids_sent(collector) == NO_CLIENT
     assert [re.findall("OTEL_SESSION_[A-Z_]+", line)[0] for line in said] == [
         "OTEL_SESSION_PROPAGATE_TO",
-        "OTEL_SESSION_USER_ID",
+        "OTEL_SESSION_USER_PRIVACY",
     ]
     assert "sometimes" not in "".join(said)
 

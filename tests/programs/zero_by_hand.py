@@ -22,13 +22,13 @@ def attributes():
 
 
 found = [attributes()]
-SessionsInstrumentor().instrument(tracer_provider=provider, user_id="drop", dialects=["langfuse"], nonsense=1)
+SessionsInstrumentor().instrument(tracer_provider=provider, user_privacy="drop", dialects=["langfuse"], nonsense=1)
 found.append(attributes())
 SessionsInstrumentor().instrument(tracer_provider=provider)  # says that it is done already
 found.append(attributes())
 SessionsInstrumentor().uninstrument()
 found.append(attributes())
 is_as_before = propagate.get_global_textmap() is before
-SessionsInstrumentor().instrument(tracer_provider=provider, user_id="plain")
+SessionsInstrumentor().instrument(tracer_provider=provider, user_privacy="plain")
 found.append(attributes())
 json.dump([found, is_as_before, SessionsInstrumentor() is SessionsInstrumentor()], sys.stdout)

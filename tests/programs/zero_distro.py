@@ -17,7 +17,7 @@ class Distro(BaseDistro):
 
     def load_instrumentor(self, entry_point, **kwargs):
         if entry_point.name == "otel_sessions":
-            kwargs["user_id"] = "drop"
+            kwargs["user_privacy"] = "drop"
         super().load_instrumentor(entry_point, **kwargs)
 
 

@@ -171,18 +171,20 @@ instrument(
     propagate_to=["private", "*.corp.example"],
     trust_incoming=False,
     incoming_headers={"session.id": "x-session-id"},
-    user_id="hash",
+    user_privacy="hash",
     user_hash_key=b"key",
     metadata_on_wire=("tenant",),
     conflict="span",
     logs="sampled",
     events=True,
     session_id="auto",
+    user_id="ada",
     provider_ids=["user", "session"],
     flush=250,
     disabled=False,
 )
-instrument(session_id=uuid4(), provider_ids="none")
+instrument(session_id=uuid4(), user_id=uuid4(), provider_ids="none")
+instrument(user_id=7, user_privacy="drop")
 instrument(dialects="langfuse,genai", aliases="my.key=session.id", propagate_to="none", logs=False)
 end_session()
 end_session(session)

@@ -28,7 +28,7 @@ from otel_sessions._session.fields import (
 from otel_sessions._session.session import EMPTY, Session
 from otel_sessions._settings.settings import in_process
 
-from .process_session import HELD
+from .process_session import user_of_process, whole
 from .state import CLEARED, NOTHING, State, as_of_now, state_of
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ class Carry(Change):
     def applied(self, _outer: State | None, _args: Args = (), _kwargs: Kwargs = NO_KWARGS, /) -> State:
         """Carry what the carrier had, as far as callers are trusted now; the session of the process for nothing."""
         carried = as_of_now(self.alone) if in_process().trust_incoming else NOTHING
-        return HELD.state or carried if carried is NOTHING else carried
+        return whole() or carried if carried is NOTHING else carried
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,12 +173,15 @@ def start(session_id: object, fields: Fields) -> Change:
 def plain_start(session_id: str, user_id: str | None) -> Start:
     """Return the start of a session with these ids and nothing else; this is the hot case, and its state is made once.
 
+    Not so where it gets the user of the process: whether there is one shows when it is entered.
+
     Raises `NotPlainError` where an id has to be cleaned; errors are not cached, so nothing long is kept.
     """
     if not (_is_clean(session_id) and (user_id is None or _is_clean(user_id))):
         raise NotPlainError
     notice_weak(session_id)
-    return Start(session_id, Fields(user_id), state_of(Session(session_id, user_id)))
+    is_known = user_id is not None or in_process().user_id is None
+    return Start(session_id, Fields(user_id), state_of(Session(session_id, user_id)) if is_known else None)
 
 
 def forget() -> None:
@@ -208,8 +211,16 @@ def _inherited(session_id: str | Absent, outer: State | None) -> Session:
         return EMPTY
     if outer.session.id == session_id:
         return outer.session
-    # Who a remote caller says it is holds for the session it names, and for no other.
-    return EMPTY if outer.user_is_remote else Session(user_id=outer.session.user_id)
+    return Session(user_id=_user_for_another(outer))
+
+
+def _user_for_another(outer: State) -> str | None:
+    """Return whose a session is that is opened here inside ``outer``, another one, where nobody says it."""
+    if not outer.user_is_remote:
+        return outer.session.user_id
+    # Who a remote caller says it is holds for the session it names, and for no other. A user that is found on a
+    # parent span is perhaps not a caller's; then it is not for us to name another.
+    return user_of_process() if outer.id_is_remote or outer.session.user_id is None else None
 
 
 def _continued(outer: State | None, session: Session, fields: Fields) -> State:
@@ -220,6 +231,7 @@ def _continued(outer: State | None, session: Session, fields: Fields) -> State:
         is_whole=outer.is_whole,
         id_is_remote=outer.id_is_remote,
         user_is_remote=outer.user_is_remote and fields.user_id is None,
+        user_is_of_process=outer.user_is_of_process and fields.user_id is None,
     )
 
 

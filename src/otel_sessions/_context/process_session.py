@@ -1,4 +1,7 @@
-"""The session of this process, for what has no other: the exception that somebody has to ask for (``OTEL_SESSION_ID``).
+"""The session and the user of this process, for what has no other: the exception that somebody has to ask for.
+
+That is ``OTEL_SESSION_ID`` and ``OTEL_SESSION_USER_ID``, each alone or both. The user is also that of sessions that are
+opened here without one, and never of one that a caller has sent.
 
 Nothing is attached to any Context: it is what is found where nothing else is, in every thread and task, and in a
 forked child. Where nobody has asked for it, that is one look at `HELD`.
@@ -6,6 +9,7 @@ forked child. Where nobody has asked for it, that is one look at `HELD`.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from otel_sessions._session import ids
@@ -22,8 +26,8 @@ class _Held:
     """What this process holds.
 
     Attributes:
-        asked_for: The id that was asked for, or ``auto``; ``None`` for none.
-        state: Its session; ``None`` for none.
+        asked_for: The session id that was asked for, or ``auto``; ``None`` for none.
+        state: Its session, its user, or both; ``None`` for neither.
     """
 
     __slots__ = ("asked_for", "state")
@@ -37,19 +41,34 @@ HELD = _Held()
 
 
 def follow(settings: Settings | None) -> Session | None:
-    """Let the process have the session that ``settings`` ask for, and return that if an id was made for it.
+    """Let the process have the session and user that ``settings`` ask for, and return it if an id was made for it.
 
-    Asked again, a session with such an id stays the same. ``None`` ends it.
+    Asked again, a session with such an id keeps it. ``None`` ends both.
     """
-    asked_for = None if settings is None or settings.disabled else settings.session_id
-    if asked_for is None:
+    asked_for = user_id = None
+    if settings is not None and not settings.disabled:
+        asked_for, user_id = settings.session_id, settings.user_id
+    if asked_for is None and user_id is None:
         HELD.asked_for = HELD.state = None
         return None
-    is_known = asked_for == HELD.asked_for and HELD.state is not None
-    session = HELD.state.session if is_known and HELD.state is not None else _session_of(asked_for)
-    HELD.asked_for, HELD.state = asked_for, state_of(session)  # again: as the settings show it that hold now
-    return session if asked_for == AUTO and not is_known else None
+    known_id = None if HELD.state is None or asked_for != HELD.asked_for else HELD.state.session.id
+    session = Session(known_id or _id_of(asked_for), user_id)
+    # Again: as the settings show it that hold now.
+    HELD.asked_for, HELD.state = asked_for, state_of(session, user_is_of_process=True)
+    return session if asked_for == AUTO and known_id is None else None
 
 
-def _session_of(asked_for: str) -> Session:
-    return Session(ids.new_id() if asked_for == AUTO else asked_for)
+def whole() -> State | None:
+    """Return what this process holds, for where nothing of it is looked for elsewhere."""
+    held = HELD.state
+    return held if held is None or held.is_whole else replace(held, is_whole=True)
+
+
+def user_of_process() -> str | None:
+    """Return the user of this process, for a session that is opened here without one; ``None`` for none."""
+    held = HELD.state
+    return None if held is None else held.session.user_id
+
+
+def _id_of(asked_for: str | None) -> str | None:
+    return ids.new_id() if asked_for == AUTO else asked_for

@@ -2,7 +2,7 @@
 
 Highest first: a scope that clears · a scope opened after the trace was bound · what the trace was
 bound to · any other scope · baggage · the local span of the Context, where the rest got lost ·
-what other tools left · the session of the process, if it was asked for one.
+what other tools left · the session and the user of the process, if it was asked for them.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 from otel_sessions import _diagnostics
 from otel_sessions._session import ids
-from otel_sessions._session.session import MAX_ITEMS, SESSION_ID, Session, extras_in, overlaid, texts_in
+from otel_sessions._session.session import MAX_ITEMS, SESSION_ID, USER_ID, Session, extras_in, overlaid, texts_in
 from otel_sessions._settings.settings import in_process
 
 from . import baggage
 from .entry import OPENINFERENCE_SESSION, OPENINFERENCE_USER, live_entry_in
 from .local_trace import SPAN_KEY, binding_in, is_withdrawn, note_of
-from .process_session import HELD
-from .state import CLEARED, State, as_of_now, state_of
+from .process_session import HELD, user_of_process
+from .state import CLEARED, UNKNOWN, State, as_of_now, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,6 +73,8 @@ def _in_process(found: State | None, context: Context) -> State | None:
         return found
     if is_withdrawn(context.get(SPAN_KEY)):
         return CLEARED
+    if found is None and process.session.user_id is not None:
+        found = _user_of_parent(context, process)
     return process if found is None else _overlaid(process, found)
 
 
@@ -124,27 +126,58 @@ def _parent_state(
     return state_of(Session(session_id, user_id, name, path, previous_id), user_is_remote=True)
 
 
+def _user_of_parent(context: Context, process: State) -> State | None:
+    """Return the user that the span of ``context`` carries without a session, where it is not that of the process."""
+    span: Any = context.get(SPAN_KEY)
+    view = getattr(span, "attributes", None)
+    if not isinstance(view, MappingProxyType) or USER_ID in getattr(note_of(span), "from_call", ()):
+        return None
+    user_id = ids.grouping_id(view.get(USER_ID))
+    if user_id is None or user_id == process.items.get(USER_ID):
+        return None
+    return state_of(Session(user_id=user_id), user_is_remote=True)
+
+
 def _of_openinference(context: Context) -> State | None:
     session_id, user_id = context.get(OPENINFERENCE_SESSION), context.get(OPENINFERENCE_USER)
     if session_id is None and user_id is None:
         return None
-    return state_of(Session(ids.grouping_id(session_id), ids.grouping_id(user_id)))
+    session = Session(ids.grouping_id(session_id), ids.grouping_id(user_id))
+    if session.id is not None and user_id is None and not is_withdrawn(context.get(SPAN_KEY)):
+        session = replace(session, user_id=user_of_process())  # it was opened here
+    return state_of(session)
 
 
 def _completed(state: State, found: State | None) -> State:
     """Return ``state``, which has no session id, with what was ``found`` of the session elsewhere."""
-    return state if found is None or not found.is_whole else _overlaid(found, state)
+    if found is None:
+        return state
+    if state is UNKNOWN:
+        return found
+    return _overlaid(found, state) if found.is_whole else state
 
 
 def _overlaid(below: State, above: State) -> State:
     """Return the session of ``above``, and of ``below`` what it lacks."""
+    below, above = _giving_way(below, above), _giving_way(above, below)
     has_id, has_user = above.session.id is not None, above.session.user_id is not None
     return state_of(
         overlaid(below.session, above.session),
         is_whole=below.is_whole or above.is_whole,
         id_is_remote=(above if has_id else below).id_is_remote,
         user_is_remote=(above if has_user else below).user_is_remote,
+        user_is_of_process=(above if has_user else below).user_is_of_process,
     )
+
+
+def _giving_way(state: State, other: State) -> State:
+    """Return ``state`` without the user of the process, where the ``other`` knows of all of its session.
+
+    Whose that is it says itself; where it does not, it is a caller's, or nobody's.
+    """
+    if not state.user_is_of_process or not other.is_whole:
+        return state
+    return replace(state, session=replace(state.session, user_id=None))
 
 
 def remote_in(items: Mapping[str, object]) -> State | None:

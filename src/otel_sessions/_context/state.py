@@ -28,6 +28,8 @@ class State:
             or was cleared, or was given an id that can't be used.
         id_is_remote: The session id came with a request, and was not set in this process.
         user_is_remote: The same of the user.
+        is_new: The session begins with it: its id was made for it.
+        user_is_of_process: The user is that of the process, which stands behind whatever a session has itself.
         header: What propagators keep: its baggage entries as members of a header.
         settings: By which it was made; ``None`` for one that shows nothing.
         spoken: What span processors keep: the same with its names in dialects.
@@ -44,15 +46,17 @@ class State:
     header: str | None = None
     is_new: bool = False
     settings: Settings | None = None
+    user_is_of_process: bool = False
 
 
-def state_of(
+def state_of(  # noqa: PLR0913  # what is known of a session
     session: Session,
     *,
     is_whole: bool = False,
     id_is_remote: bool = False,
     user_is_remote: bool = False,
     is_new: bool = False,
+    user_is_of_process: bool = False,
 ) -> State:
     """Return ``session`` with its ready-made forms; with an id it is whole.
 
@@ -76,6 +80,7 @@ def state_of(
         user_is_remote,
         is_new=is_new,
         settings=settings,
+        user_is_of_process=user_is_of_process,
     )
 
 
@@ -89,6 +94,7 @@ def as_of_now(state: State) -> State:
         id_is_remote=state.id_is_remote,
         user_is_remote=state.user_is_remote,
         is_new=state.is_new,
+        user_is_of_process=state.user_is_of_process,
     )
 
 
@@ -97,7 +103,7 @@ def _shown(session: Session, settings: Settings) -> Session:
         return EMPTY
     if session.user_id is None:
         return session
-    return replace(session, user_id=user_ids.shown(session.user_id, settings.user_id, settings.user_hash_key))
+    return replace(session, user_id=user_ids.shown(session.user_id, settings.user_privacy, settings.user_hash_key))
 
 
 # Not by `state_of`, which reads the settings: not at import.

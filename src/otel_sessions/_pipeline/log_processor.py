@@ -127,7 +127,7 @@ class SessionLogRecordProcessor(PassingProcessor):
     ) -> None:
         super().__init__(behind)
         self.keeps = keeps
-        self.apply(Settings.resolved(logs=logs, disabled=disabled))
+        self.apply(Settings.of_processor(logs=logs, disabled=disabled))
 
     def __repr__(self) -> str:
         """Show the settings."""

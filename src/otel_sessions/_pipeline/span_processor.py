@@ -29,7 +29,7 @@ from otel_sessions._session import user_ids
 from otel_sessions._session.dialects import Vocabulary, is_genai
 from otel_sessions._session.provider_ids import KEYS, ids_in, is_recorder
 from otel_sessions._session.session import DISPLACED_ID, ID_KEYS, SESSION_ID, USER_ID
-from otel_sessions._settings.settings import Settings, in_process
+from otel_sessions._settings.settings import Settings, in_process, names_process
 
 from .stats import Stats, observe
 from .value_limits import fitted, is_same
@@ -94,8 +94,8 @@ class SessionSpanProcessor(SpanProcessor):
         self._has_displaced = False
         self._seen = get_global_textmap()
         given = {"conflict": conflict, "dialects": dialects, "aliases": aliases}
-        self.apply(Settings.resolved(**given, provider_ids=provider_ids, disabled=disabled))
-        if self.settings.session_id is not None:  # of the environment
+        self.apply(Settings.of_processor(**given, provider_ids=provider_ids, disabled=disabled))
+        if names_process():
             follow(in_process())
         if meter_provider is not None:
             observe(self, meter_provider)
@@ -275,7 +275,7 @@ class SessionSpanProcessor(SpanProcessor):
         ]
         if USER_ID in note.own:  # the other names of the user agree with it
             settings = in_process()  # what is its own stays, but is not spread to other names as it is not to be shown
-            own_user = user_ids.shown(str(note.own[USER_ID]), settings.user_id, settings.user_hash_key)
+            own_user = user_ids.shown(str(note.own[USER_ID]), settings.user_privacy, settings.user_hash_key)
             others = [item for item in stamps if self._aliases.get(item[0]) != USER_ID]
             its = [(key, own_user) for key, _ in stamps if own_user and self._aliases.get(key) == USER_ID]
             stamps = [*its, *others]
@@ -377,7 +377,7 @@ def _shown(ids: dict[str, str]) -> dict[str, str]:
     """Return ``ids`` as they may be shown."""
     settings = in_process()
     user_id = ids.pop(USER_ID, None)
-    shown = None if user_id is None else user_ids.shown(user_id, settings.user_id, settings.user_hash_key)
+    shown = None if user_id is None else user_ids.shown(user_id, settings.user_privacy, settings.user_hash_key)
     return ids if shown is None else {**ids, USER_ID: shown}
 
 

@@ -69,7 +69,7 @@ def session_headers(gateway: str) -> dict[str, str]:
 
         client.chat.completions.create(..., extra_headers=session_headers("helicone"))
 
-    As ids may be shown (``OTEL_SESSION_USER_ID``); of the metadata what ``OTEL_SESSION_METADATA_ON_WIRE``
+    As ids may be shown (``OTEL_SESSION_USER_PRIVACY``); of the metadata what ``OTEL_SESSION_METADATA_ON_WIRE``
     lists. A value that is not ASCII is percent-encoded UTF-8 (RFC 3986), as HTTP clients refuse others.
 
     Args:

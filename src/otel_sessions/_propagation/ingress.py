@@ -135,12 +135,12 @@ def with_headers(
 def with_shown_user(received: Context) -> Context:
     """Return ``received`` with the user of a request as it may be shown: any code can read baggage, and stamp it."""
     settings, items = in_process(), baggage.entries(received)
-    if settings.user_id == user_ids.PLAIN or baggage.USER_KEYS.isdisjoint(items):
+    if settings.user_privacy == user_ids.PLAIN or baggage.USER_KEYS.isdisjoint(items):
         return received
     shown: dict[str, object] = {}
     for key, value in items.items():
         is_user = key in baggage.USER_KEYS
-        text = user_ids.shown(str(value), settings.user_id, settings.user_hash_key) if is_user else value
+        text = user_ids.shown(str(value), settings.user_privacy, settings.user_hash_key) if is_user else value
         if text is not None:
             shown[key] = text
     return baggage.with_baggage(received, shown)

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
-from otel_sessions._session import dialects, ids, provider_ids
+from otel_sessions._session import dialects, ids, provider_ids, user_ids
 from otel_sessions._session.session import WIRE_KEYS
 
 from .hosts import NONE, Destinations, UnusableDestinationError
@@ -66,12 +66,22 @@ def session_id(given: object, complain: Complain) -> str:
     text = ids.text_of(given)
     if not text:
         return _refuse("expected auto, or an id: a str, an int or a uuid.UUID")
-    if text.lower() == AUTO:
-        return AUTO
-    if not ids.is_plain_id(text):
-        complain(f"it is not 1 to {ids.MAX_LENGTH} characters of printable ASCII, so a digest of it is used")
-        return ids.digest(text)
-    return text
+    return AUTO if text.lower() == AUTO else _fitting_id(text, complain)
+
+
+def user_id(given: object, complain: Complain) -> str:
+    """Return an id; or a mode, in lower case, where one was given: what that means depends on another setting."""
+    text = ids.text_of(given)
+    if not text:
+        return _refuse("expected an id: a str, an int or a uuid.UUID")
+    return text.lower() if text.lower() in user_ids.MODES else _fitting_id(text, complain)
+
+
+def _fitting_id(text: str, complain: Complain) -> str:
+    if ids.is_plain_id(text):
+        return text
+    complain(f"it is not 1 to {ids.MAX_LENGTH} characters of printable ASCII, so a digest of it is used")
+    return ids.digest(text)
 
 
 def shown_session_id(value: str | None) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from otel_sessions import _diagnostics
@@ -20,7 +21,7 @@ from . import reading
 from .hosts import NONE, PRIVATE, Destinations
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from .reading import Complain, Pairs
 
@@ -29,6 +30,7 @@ _SHORTEST_KEY = 16
 _PREFIX = "OTEL_SESSION_"
 # What is no setting, and begins like one.
 _OTHERS = ("OTEL_SESSIONS_DEMO_MODEL",)
+_USERS = frozenset({"user_privacy", "user_hash_key", "user_id"})
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -41,13 +43,14 @@ class Settings:
         propagate_to: Which hosts get the session on outgoing calls.
         trust_incoming: Take the session of incoming requests, carriers and headers.
         incoming_headers: Keys of ours, each with the name of a request header to take it from, in lower case.
-        user_id: How a user id appears outside: ``plain``, ``hash`` or ``drop``.
+        user_privacy: How a user id appears outside: ``plain``, ``hash`` or ``drop``.
         user_hash_key: The key of ``hash``.
         metadata_on_wire: Keys of metadata that travel, ``session.tags`` for the tags.
         conflict: Who wins where a span starts with another session id than the scope's: ``scope`` or ``span``.
         logs: Stamp log records: ``true``, ``false``, or ``sampled`` to drop those of dropped sessions too.
         events: Write ``session.start`` and ``session.end`` as log records.
         session_id: The session of all in this process that has no other: an id, or ``auto`` for a new one.
+        user_id: The user of all in this process that has no other, and is not a caller's.
         provider_ids: Which of ``user`` and ``session`` a span without one takes from the call of the model.
         flush: How long the end of a turn waits for its telemetry to be exported, in milliseconds; 0 is not at all.
         disabled: All of it is off.
@@ -58,13 +61,14 @@ class Settings:
     propagate_to: Destinations = PRIVATE
     trust_incoming: bool = True
     incoming_headers: Pairs = ()
-    user_id: str = user_ids.PLAIN
+    user_privacy: str = user_ids.PLAIN
     user_hash_key: str | None = None
     metadata_on_wire: tuple[str, ...] = ()
     conflict: str = "scope"
     logs: str = "true"
     events: bool = False
     session_id: str | None = None
+    user_id: str | None = None
     provider_ids: tuple[str, ...] = ("user",)
     flush: int = 0
     disabled: bool = False
@@ -75,7 +79,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Fill in what follows from the others."""
-        plain = self.user_id == user_ids.PLAIN and not self.metadata_on_wire and not self.disabled
+        plain = self.user_privacy == user_ids.PLAIN and not self.metadata_on_wire and not self.disabled
         object.__setattr__(self, "is_plain", plain)
         travelling = (key if key == TAGS else METADATA_PREFIX + key for key in self.metadata_on_wire)
         own_keys = () if self.disabled else (*WIRE_KEYS, *travelling)  # off: what a caller sent goes on as without us
@@ -90,21 +94,47 @@ class Settings:
     @classmethod
     def resolved(cls, **arguments: object) -> Settings:
         """Return what the ``arguments`` give, and the environment where one is ``None`` or not there."""
-        return cls._whole({setting.name: setting.value(arguments.get(setting.name)) for setting in SETTINGS})
+        values = {setting.name: setting.value(arguments.get(setting.name)) for setting in SETTINGS}
+        if values["user_id"] in user_ids.MODES:
+            values |= _without_mode(values, arguments)
+        return cls._whole(values)
+
+    @classmethod
+    def of_processor(cls, **arguments: object) -> Settings:
+        """Return the same for one processor: who the user is, and how users appear, is of the process and not looked at."""
+        own = (setting for setting in SETTINGS if setting.name not in _USERS)
+        return cls(**{setting.name: setting.value(arguments.get(setting.name)) for setting in own})
 
     @classmethod
     def _whole(cls, values: dict[str, Any]) -> Settings:
         settings = cls(**values)
-        if settings.user_id != user_ids.HASH:
+        if settings.user_privacy != user_ids.HASH:
             return settings
         if not settings.user_hash_key:
             _warn_of_key("hash needs one; without it no user id is shown")
-            return replace(settings, user_id=user_ids.DROP)
+            return replace(settings, user_privacy=user_ids.DROP)
         if len(settings.user_hash_key) < _SHORTEST_KEY:
             _warn_of_key(
                 f"it is shorter than {_SHORTEST_KEY} characters, so that keys, and then users, can be tried out"
             )
         return settings
+
+
+def _without_mode(values: Mapping[str, Any], arguments: Mapping[str, object]) -> dict[str, Any]:
+    """Return what holds of users where the user is a mode: ``OTEL_SESSION_USER_ID`` was the name of that once.
+
+    The same mode by its name of now says that it is meant, as in a fleet of two versions. Else no user is shown.
+    """
+    mode, privacy, user = values["user_id"], *(_setting(name) for name in ("user_privacy", "user_id"))
+    is_said = privacy.given(arguments.get(privacy.name)) is not None
+    if is_said and values[privacy.name] == mode:
+        return {user.name: None}
+    user.complain(
+        arguments.get(user.name),
+        f"{mode!r} is a mode and not a user; how users appear is set by {privacy.variable}, or {privacy.name}=, and "
+        f"that does not say {mode!r}, so it is taken as {user_ids.DROP!r}: no user is shown",
+    )
+    return {user.name: None, privacy.name: user_ids.DROP}
 
 
 def _warn_of_key(problem: str) -> None:
@@ -137,16 +167,9 @@ class Setting:
 
     def value(self, argument: object) -> Any:  # noqa: ANN401  # of each setting its own
         """Return the value: of the ``argument`` where there is one, else of the environment."""
-        name, given = (self.variable, os.environ.get(self.variable)) if argument is None else (self.name, argument)
-        if given is None or (isinstance(given, str) and not given.strip()):
+        given, complain = self.given(argument), partial(self.complain, argument)
+        if given is None:
             return self.default
-
-        def complain(problem: str) -> None:
-            if argument is None:  # no line of code has set it
-                _diagnostics.warn_once((name, problem), "otel_sessions: %s: %s", name, problem)
-            else:
-                _diagnostics.warn_caller(f"{name} {problem}", "%s: %s", name, problem)
-
         try:
             return self.read(given, complain)
         except reading.UnusableError as error:
@@ -154,6 +177,18 @@ class Setting:
         except Exception as error:  # noqa: BLE001  # the argument's own code may raise anything
             complain(f"reading it raised {type(error).__name__}, so it is taken as {self.shown(self.closed)!r}")
         return self.closed
+
+    def given(self, argument: object) -> object:
+        """Return what there is to read: the ``argument`` where there is one, else the variable; ``None`` for nothing."""
+        given = os.environ.get(self.variable) if argument is None else argument
+        return None if isinstance(given, str) and not given.strip() else given
+
+    def complain(self, argument: object, problem: str) -> None:
+        """Say what is wrong, of the ``argument`` where there is one, else of the variable."""
+        if argument is None:  # no line of code has set it
+            _diagnostics.warn_once((self.variable, problem), "otel_sessions: %s: %s", self.variable, problem)
+        else:
+            _diagnostics.warn_caller(f"{self.name} {problem}", "%s: %s", self.name, problem)
 
     def source(self) -> str:
         """Return where the value comes from where there is no argument: ``environment`` or ``default``."""
@@ -185,17 +220,27 @@ SETTINGS = (
     Setting("propagate_to", reading.destinations, PRIVATE, NONE),
     Setting("trust_incoming", reading.flag, True, False),  # a table
     Setting("incoming_headers", reading.headers, (), ()),
-    Setting("user_id", reading.choice(*user_ids.MODES, is_shown=False), user_ids.PLAIN, user_ids.DROP),
+    Setting("user_privacy", reading.choice(*user_ids.MODES, is_shown=False), user_ids.PLAIN, user_ids.DROP),
     Setting("user_hash_key", reading.key, None, None, reading.hidden),
     Setting("metadata_on_wire", reading.names, (), ()),
     Setting("conflict", reading.choice("scope", "span"), "scope", "scope"),
     Setting("logs", reading.choice(*LOGS), "true", "true"),
     Setting("events", reading.flag, False, False),
     Setting("session_id", reading.session_id, None, None, reading.shown_session_id),
+    Setting("user_id", reading.user_id, None, None, reading.hidden),
     Setting("provider_ids", reading.words_of_call, ("user",), (), reading.shown_words),
     Setting("flush", reading.milliseconds, 0, 0),
     Setting("disabled", reading.flag, False, False),
 )
+
+
+def _setting(name: str) -> Setting:
+    return next(setting for setting in SETTINGS if setting.name == name)
+
+
+def names_process() -> bool:
+    """Tell whether the environment says whose all in this process is: a session, or a user."""
+    return any(_setting(name).given(None) is not None for name in ("session_id", "user_id"))
 
 
 def hides_inputs() -> bool:

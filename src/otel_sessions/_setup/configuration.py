@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from otel_sessions import _diagnostics
-from otel_sessions._settings.settings import SETTINGS, Settings, in_environment, slips_in_environment
+from otel_sessions._settings.settings import SETTINGS, Setting, Settings, in_environment, slips_in_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -26,13 +26,17 @@ def shown() -> tuple[list[str], bool]:
     finally:
         _diagnostics.logger.propagate = True
         _diagnostics.logger.removeHandler(complaints)
-    ours = [
-        (setting.variable, setting.shown(getattr(settings, setting.name)), setting.source()) for setting in SETTINGS
-    ]
+    ours = [_row(setting, getattr(settings, setting.name)) for setting in SETTINGS]
     environment = in_environment(*_OPENTELEMETRY)
     theirs = [(name, value, "environment") for name, value in environment.items()]
     problems = [*complaints.messages, *slips_in_environment(), *_contradictions(settings, environment)]
     return [*_table([*ours, *theirs]), *(f"! {problem}" for problem in problems)], not problems
+
+
+def _row(setting: Setting, value: object) -> tuple[str, str, str]:
+    # What closes because of another variable is no default of its own.
+    source = setting.source() if value == setting.default else "environment"
+    return setting.variable, setting.shown(value), source
 
 
 class _Complaints(logging.Handler):

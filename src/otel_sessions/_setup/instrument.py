@@ -56,13 +56,14 @@ def instrument(  # noqa: PLR0913  # one for each setting
     propagate_to: str | Iterable[str] | None = None,
     trust_incoming: bool | None = None,
     incoming_headers: str | Mapping[str, str] | None = None,
-    user_id: Literal["plain", "hash", "drop"] | None = None,
+    user_privacy: Literal["plain", "hash", "drop"] | None = None,
     user_hash_key: str | bytes | None = None,
     metadata_on_wire: str | Iterable[str] | None = None,
     conflict: Literal["scope", "span"] | None = None,
     logs: bool | Literal["sampled"] | None = None,
     events: bool | None = None,
     session_id: SessionId | None = None,
+    user_id: SessionId | None = None,
     provider_ids: str | Iterable[str] | None = None,
     flush: int | None = None,
     disabled: bool | None = None,
@@ -85,7 +86,7 @@ def instrument(  # noqa: PLR0913  # one for each setting
             ``none``, host globs and CIDRs.
         trust_incoming: Take the session of incoming requests (the default), or not: for services at the edge.
         incoming_headers: Request headers to take it from too, ``session.id=x-session-id``.
-        user_id: How a user id appears on spans, logs and the wire: ``plain`` (the default), ``hash`` or ``drop``.
+        user_privacy: How a user id appears on spans, logs and the wire: ``plain`` (the default), ``hash`` or ``drop``.
         user_hash_key: The key of ``hash`` (HMAC-SHA-256).
         metadata_on_wire: Keys of the metadata that travel with the ids; ``session.tags`` for the tags.
         conflict: Who wins where a span starts with another session id: ``scope`` (the default) or ``span``.
@@ -93,6 +94,8 @@ def instrument(  # noqa: PLR0913  # one for each setting
         events: Write ``session.start`` and ``session.end`` as log records; off by default.
         session_id: The session of all in this process that has no other, until `uninstrument`: ``"auto"`` makes
             an id (a notebook, a command, an agent of one run), anything else is one. There is none by default.
+        user_id: The user of all in this process that has no other, until `uninstrument`: also of sessions that are
+            opened here without a user, never of one that a caller has sent. There is none by default.
         provider_ids: What a span takes of the arguments of a call of OpenAI, where it has none: ``user`` (the
             default), ``user,session`` or ``none``.
         flush: How long the end of a turn waits for its spans and logs to be exported, in milliseconds up to 60,000;
@@ -106,13 +109,14 @@ def instrument(  # noqa: PLR0913  # one for each setting
         propagate_to=propagate_to,
         trust_incoming=trust_incoming,
         incoming_headers=incoming_headers,
-        user_id=user_id,
+        user_privacy=user_privacy,
         user_hash_key=user_hash_key,
         metadata_on_wire=metadata_on_wire,
         conflict=conflict,
         logs=logs,
         events=events,
         session_id=session_id,
+        user_id=user_id,
         provider_ids=provider_ids,
         flush=flush,
         disabled=disabled,
