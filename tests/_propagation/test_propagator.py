@@ -443,7 +443,9 @@ def test_a_host_that_is_named_after_the_session_is_not_named(sent, told):
     assert sum(propagator.refusals().values()) == 1
 
 
-@pytest.mark.parametrize("settings", [{}, {"user_privacy": "drop"}, {"user_privacy": "hash", "user_hash_key": "k" * 16}])
+@pytest.mark.parametrize(
+    "settings", [{}, {"user_privacy": "drop"}, {"user_privacy": "hash", "user_hash_key": "k" * 16}]
+)
 @pytest.mark.parametrize("host", ["CONV-ABC42.example.com", "ada-lovelace.example.com"])
 def test_nor_is_one_that_is_named_after_an_id_in_other_letters_or_that_is_not_shown(pipeline, told, settings, host):
     instrument(pipeline.provider, **settings)

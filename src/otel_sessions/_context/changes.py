@@ -25,10 +25,10 @@ from otel_sessions._session.fields import (
     is_id,
     notice_weak,
 )
-from otel_sessions._session.session import EMPTY, Session
+from otel_sessions._session.session import EMPTY, USER_ID, Session
 from otel_sessions._settings.settings import in_process
 
-from .process_session import user_of_process, whole
+from .process_session import HELD, whole
 from .state import CLEARED, NOTHING, State, as_of_now, state_of
 
 if TYPE_CHECKING:
@@ -220,7 +220,10 @@ def _user_for_another(outer: State) -> str | None:
         return outer.session.user_id
     # Who a remote caller says it is holds for the session it names, and for no other. A user that is found on a
     # parent span is perhaps not a caller's; then it is not for us to name another.
-    return user_of_process() if outer.id_is_remote or outer.session.user_id is None else None
+    process = HELD.state
+    if process is None or not (outer.id_is_remote or outer.items.get(USER_ID) in {None, process.items.get(USER_ID)}):
+        return None
+    return process.session.user_id
 
 
 def _continued(outer: State | None, session: Session, fields: Fields) -> State:

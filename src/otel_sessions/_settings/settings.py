@@ -240,7 +240,8 @@ def _setting(name: str) -> Setting:
 
 def names_process() -> bool:
     """Tell whether the environment says whose all in this process is: a session, or a user."""
-    return any(_setting(name).given(None) is not None for name in ("session_id", "user_id"))
+    session_id, user_id = _setting("session_id").value(None), _setting("user_id").value(None)
+    return session_id is not None or user_id not in {None, *user_ids.MODES}
 
 
 def hides_inputs() -> bool:
