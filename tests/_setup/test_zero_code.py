@@ -16,6 +16,7 @@ from importlib.metadata import entry_points, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
+from uuid import UUID
 
 import httpx
 import pytest
@@ -23,6 +24,7 @@ from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
 
+from otel_sessions._session.user_ids import hashed
 from otel_sessions.view import LoopbackServer
 from wire import WireSpan, logs_in, spans_of
 
@@ -238,6 +240,59 @@ def test_a_program_may_start_the_instrumentations_itself(run_app, collector):
     assert said == []
 
 
+# The session and the user of the process
+
+
+def of_a_job(session_id, user_id):
+    """Return the ids that each span of the job has, by name, in a process with these."""
+    return {
+        "job": (session_id, user_id),
+        "thread": (session_id, user_id),
+        "chat": ("conv-42", user_id),
+        "chat of bob": ("conv-43", "bob"),
+        "answer": ("callers", None),
+        "cleared": (None, None),
+    }
+
+
+@pytest.mark.parametrize("session_id", ["nightly-7", None])
+def test_a_job_has_the_user_of_the_environment_and_callers_do_not(run, collector, session_id):
+    named = {} if session_id is None else {"OTEL_SESSION_ID": session_id}
+    done = run(*INSTRUMENTED, str(PROGRAMS / "zero_job.py"), OTEL_SESSION_USER_ID="ada", **named)
+    expected = of_a_job(session_id, "ada")
+    assert {span.name: ids_in(span.attributes) for span in collector.spans()} == expected
+    assert {log.body: log.ids for log in collector.logs()} == expected
+    assert lines_about_us(done.stderr) == []
+
+
+def test_a_session_that_is_made_for_a_job_has_its_user_hashed_where_that_was_asked_for(run, collector):
+    key = "key-of-sixteen-c"
+    run(
+        *INSTRUMENTED, str(PROGRAMS / "zero_job.py"), OTEL_SESSION_ID="auto", OTEL_SESSION_USER_ID="ada",
+        OTEL_SESSION_EVENTS="true", OTEL_SESSION_USER_PRIVACY="hash", OTEL_SESSION_USER_HASH_KEY=key,
+    )  # fmt: skip
+    spans = {span.name: ids_in(span.attributes) for span in collector.spans()}
+    (session_id, user_id) = spans["job"]
+    assert (str(UUID(session_id)), user_id) == (session_id, hashed("ada", key))
+    assert spans == of_a_job(session_id, user_id) | {"chat of bob": ("conv-43", hashed("bob", key))}
+    assert [log.ids for log in collector.logs("otel_sessions")] == [(session_id, user_id)]
+
+
+@pytest.mark.parametrize("mode", ["hash", "Drop"])
+def test_a_mode_where_the_user_stands_warns_once_and_shows_no_user(run_app, collector, mode):
+    said = run_app(OTEL_SESSION_USER_ID=mode)
+    assert ids(collector.spans()) == {("conv-42", None)}
+    assert len(said) == 1
+    assert f"OTEL_SESSION_USER_ID: '{mode.lower()}' is a mode and not a user" in said[0]
+    assert "OTEL_SESSION_USER_PRIVACY" in said[0]
+
+
+def test_a_fleet_of_two_versions_may_name_the_mode_in_both_ways(run_app, collector):
+    said = run_app(OTEL_SESSION_USER_ID="plain", OTEL_SESSION_USER_PRIVACY="plain")
+    assert all_is_stamped(collector)
+    assert said == []
+
+
 # Without the instrumentor
 
 
@@ -391,6 +446,22 @@ def test_wrong_options_of_a_configuration_file_warn_and_close_and_others_are_act
         "propagate_to",
         "user_hash_key",
     ]
+
+
+@has_configuration_files
+def test_a_configuration_file_of_before_with_the_mode_where_the_user_stands_closes(run_app, collector, changed_example):
+    said = run_app(**changed_example(**{"user_privacy: hash": "user_id: hash"}), USER_HASH_KEY="2026" * 4)
+    assert ids(collector.spans()) == {("conv-42", None)}
+    assert len(said) == 1
+    assert "user_id: 'hash' is a mode and not a user" in said[0]
+
+
+@has_configuration_files
+def test_a_configuration_file_may_name_the_user_of_the_process(run, collector, changed_example):
+    variables = changed_example(**{"user_privacy: hash": "session_id: nightly-7\n      user_id: ada"})
+    run(*INSTRUMENTED, str(PROGRAMS / "zero_job.py"), **variables, USER_HASH_KEY="2026" * 4)
+    spans = {span.name: ids_in(span.attributes) for span in collector.spans()}
+    assert spans == of_a_job("nightly-7", "ada")
 
 
 @has_configuration_files
