@@ -339,6 +339,8 @@ def test_it_appears_as_any_user(job, mode, shown):
     job.instrument(session_id=job.session_id, user_id="ada", user_privacy=mode, user_hash_key=KEY)
     with job.tracer.start_as_current_span("root"):
         assert job.span() == (job.session_id, shown)
+        with set_session("conv-42"):
+            assert (job.span(), get_session().user_id) == (("conv-42", shown), "ada")
     with set_session("conv-42"):
         assert job.span() == ("conv-42", shown)
     with step("work"), job.tracer.start_as_current_span("root"):
