@@ -237,6 +237,13 @@ def test_a_session_of_a_caller_that_names_no_user_has_none(job, header):
     context.detach(token)
 
 
+@pytest.mark.parametrize(("headers", "user"), [({}, None), ({"x-user": "eve"}, "eve")])
+def test_a_session_of_the_headers_of_a_request_has_the_user_that_they_name(app, headers, user):
+    app.instrument(session_id="nightly-7", user_id="ada", incoming_headers="session.id=x-session,user.id=x-user")
+    request = propagate.extract({"x-session": "callers", **headers}, context.Context())
+    assert app.span(request) == ("callers", user)
+
+
 def test_below_the_span_of_a_caller_a_step_of_this_process_brings_no_user(app):
     app.instrument(user_id="ada")
     root = app.tracer.start_span("root", received("session.id=callers"))
