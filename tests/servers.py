@@ -167,15 +167,22 @@ _taken: set[int] = set()
 
 
 def free_port() -> int:
-    """Return a port that was not returned before.
+    """Return a port that was not returned before, neither here nor in another worker of pytest-xdist.
 
     Of those that the system gives to nobody by itself, so that a server which is started again finds its own still free.
     """
     while True:
-        port = random.randrange(*_PORTS)  # noqa: S311
+        port = random.choice(_own_ports())  # noqa: S311
         if port not in _taken and _is_free(port):
             _taken.add(port)
             return port
+
+
+def _own_ports() -> range:
+    """Return all of them, or every n-th where n workers share them."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    return range(*_PORTS)[worker::workers]
 
 
 def _is_free(port: int) -> bool:
