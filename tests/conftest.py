@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import logging
+import os
 import sys
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +14,7 @@ from openai import OpenAI
 from openinference.instrumentation import TraceConfig
 from openinference.instrumentation.openai import OpenAIInstrumentor
 from opentelemetry.propagate import get_global_textmap, set_global_textmap
+from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -33,9 +37,27 @@ if TYPE_CHECKING:
 
 pytest_plugins = ["figures", "pytester"]
 
+if find_spec("hypothesis"):  # `make e2e` does without
+    from hypothesis import HealthCheck, settings
+
+    # Nothing is timed: a machine that is busy is no failure.
+    untimed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.register_profile("ci", untimed, max_examples=20, derandomize=True)
+    settings.register_profile("thorough", untimed, max_examples=300, derandomize=False)
+    settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))  # or `pytest --hypothesis-profile`
+
+
+def pytest_collection_finish() -> None:
+    """Spare the collector of garbage all that the imports have made, which takes it a second each time."""
+    gc.collect()
+    gc.freeze()
+
 
 def _is_ours(processor) -> bool:
     return isinstance(processor, SessionSpanProcessor)
+
+
+RESOURCE = Resource.create()  # by threads that the SDK starts for each provider that has none
 
 
 class Pipeline:
@@ -43,7 +65,7 @@ class Pipeline:
 
     def __init__(self, *processors, **provider_options) -> None:
         self.exporter = InMemorySpanExporter()
-        self.provider = TracerProvider(shutdown_on_exit=False, **provider_options)
+        self.provider = TracerProvider(shutdown_on_exit=False, **{"resource": RESOURCE} | provider_options)
         for processor in processors or (SessionSpanProcessor(),):
             self.provider.add_span_processor(guarded(processor) if _is_ours(processor) else processor)
         self.provider.add_span_processor(SimpleSpanProcessor(self.exporter))
