@@ -5,23 +5,27 @@ VENV ?= .venv
 CONSTRAINTS ?= constraints/newest.txt
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
-CORE := $(wildcard src/otel_sessions/_*.py src/otel_sessions/sdk.py)
-comma := ,
-space := $(subst ,, )
+CORE := src/otel_sessions/_*.py,src/otel_sessions/_*/**,src/otel_sessions/sdk.py
+CORE_FILES := 60
 
 .PHONY: demo test lint types imports docs package e2e collector test-collector bench bench-quick bench-fleet bench-fleet-quick behaviour behaviour-quick soak soak-quick fuzz fuzz-quick constraints clean
 
 demo: $(VENV)/.demo  ## A multi-turn chat, exported by OTLP and shown by session
 	@$(BIN)/otel-sessions demo
 
+# All tests run in as many processes as there are cores. With ARGS it is one, for `--pdb` and `-s`; `-n 2` is an argument, too.
+# The tests start some hundred programs: without bytecode each of them would compile the whole package.
 test: export COVERAGE_FILE := $(abspath $(VENV))/.coverage
+test: export PYTHONDONTWRITEBYTECODE :=
 test: $(VENV)/.test  ## The tests, with branch coverage: all of the core, 95 % over all
 	@rm -f $$COVERAGE_FILE $$COVERAGE_FILE.*
-	$(BIN)/python -m coverage run -m pytest $(ARGS)
+	$(BIN)/python -m coverage run -m pytest $(or $(ARGS),-n logical --dist worksteal)
 	@$(BIN)/python -m coverage combine -q
 ifeq ($(ARGS),)
 	$(BIN)/python -m coverage report --fail-under=95
-	$(BIN)/python -m coverage report --fail-under=100 --include=$(subst $(space),$(comma),$(CORE))
+	$(BIN)/python -m coverage report --fail-under=100 --include='$(CORE)'
+	@files=$$($(BIN)/python -m coverage report --no-skip-covered --include='$(CORE)' | grep -c '^src/'); \
+	  [ "$$files" -ge $(CORE_FILES) ] || { echo "the core has $$files files, and had $(CORE_FILES): CORE in the Makefile misses some"; exit 1; }
 else
 	@echo "not all tests: coverage is not checked"
 endif
