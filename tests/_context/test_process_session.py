@@ -40,6 +40,7 @@ from otel_sessions._settings.settings import Settings, in_process
 from otel_sessions.sdk import ParentBasedSessionRatio, SessionSpanProcessor, instrument, uninstrument
 from otel_sessions.view import OTLPReceiver
 from wire import spans_of
+from without_code import all_but
 
 BIN = Path(sys.executable).parent
 SECONDS = 60
@@ -427,7 +428,7 @@ def test_a_program_has_it_without_code(tmp_path, session_id):
             "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
             "OTEL_METRICS_EXPORTER": "none",
             "OTEL_LOGS_EXPORTER": "none",
-            "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "openai_agents,django,openai",
+            **all_but("otel_sessions", "logging", "threading"),
         }
         command = [str(BIN / "opentelemetry-instrument"), str(BIN / "python"), str(program)]
         result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False)

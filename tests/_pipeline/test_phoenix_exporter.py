@@ -27,6 +27,7 @@ from otel_sessions import _diagnostics, check, feedback, log, set_session, turn
 from otel_sessions._context.providers import PROVIDERS
 from otel_sessions.sdk import PhoenixAnnotationExporter
 from otel_sessions.view import LoopbackServer
+from without_code import all_but
 
 SPANS, TRACES, SESSIONS = "/v1/span_annotations", "/v1/trace_annotations", "/v1/session_annotations"
 VARIABLES = (
@@ -514,6 +515,7 @@ def test_without_code_the_environment_is_enough(phoenix):
     instrument = Path(sys.executable).parent / "opentelemetry-instrument"
     environment = {
         **os.environ,
+        **all_but("otel_sessions"),
         "OTEL_TRACES_EXPORTER": "none",
         "OTEL_METRICS_EXPORTER": "none",
         "OTEL_LOGS_EXPORTER": "phoenix_annotations",

@@ -12,7 +12,7 @@ import sys
 import time
 from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor
-from importlib.metadata import entry_points, version
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
@@ -27,6 +27,7 @@ from starlette.routing import Route
 from otel_sessions._session.user_ids import hashed
 from otel_sessions.view import LoopbackServer
 from wire import WireSpan, logs_in, spans_of
+from without_code import DISABLED, all_but
 
 SECONDS = 60
 BIN = Path(sys.executable).parent
@@ -39,10 +40,7 @@ OWN = "own"
 PYTHON = (str(BIN / "python"),)
 INSTRUMENTED = (str(BIN / "opentelemetry-instrument"), *PYTHON)
 
-# Those whose libraries take long to import, and do nothing here.
-SLOW = ("openai_agents", "django", "openai")
-NEEDED = {"otel_sessions", "logging", "fastapi", "flask", *CLIENTS}
-DISABLED = "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"
+OF_CLIENTS = ("otel_sessions", "logging", *CLIENTS)
 
 has_configuration_files = pytest.mark.skipif(
     find_spec("opentelemetry.configuration") is None,
@@ -115,10 +113,9 @@ def collector():
 
 @pytest.fixture
 def environment(collector):
-    instrumentations = {point.name for point in entry_points(group="opentelemetry_instrumentor")}
     kept = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
     return kept | {
-        DISABLED: ",".join(sorted(instrumentations - NEEDED)),
+        **all_but(*OF_CLIENTS),
         "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
         "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
         "OTEL_METRICS_EXPORTER": "none",
@@ -214,7 +211,7 @@ def test_settings_of_the_environment_hold_and_one_that_is_unknown_warns_once_and
 @pytest.mark.parametrize(
     ("variables", "sent"),
     [
-        pytest.param({DISABLED: f"otel_sessions,{','.join(SLOW)}"}, ALL_CLIENTS, id="by name"),
+        pytest.param(all_but("logging", *CLIENTS), ALL_CLIENTS, id="by name"),
         pytest.param({"OTEL_SESSION_DISABLED": "true"}, NO_CLIENT, id="by its own variable"),
     ],
 )
@@ -382,7 +379,7 @@ def test_without_the_sdk_no_instrumented_client_sends_the_ids_and_the_warning_na
         command=(*PYTHON, str(PROGRAMS / "zero_initialize.py"), "without-sdk"),
         OTEL_PYTHON_DISTRO="none",
         OTEL_PYTHON_CONFIGURATOR="none",
-        **{DISABLED: ",".join((*SLOW, "logging"))},  # which has what is logged go to the SDK that is not there
+        **all_but("otel_sessions", *CLIENTS),  # logging has what is logged go to the SDK that is not there
     )
     assert ids_sent(collector) == ONLY_OWN
     assert len(said) == 1
@@ -483,21 +480,29 @@ class Server(NamedTuple):
 
 @pytest.fixture
 def serve(environment, tmp_path):
-    """Return a function that starts a server by a command with ``{port}``, and waits until it answers."""
+    """Return a function that starts a server of two workers by a command with ``{port}``, and waits for all three.
+
+    A worker ``says`` on stderr that it has begun.
+    """
     servers = []
 
-    def start(*command):
+    def start(*command, instrumentation, says):
         with socket.create_server(("127.0.0.1", 0)) as probe:
             port = probe.getsockname()[1]
         variables = environment | {
+            **all_but("otel_sessions", "logging", instrumentation),
             "OTEL_SESSION_INCOMING_HEADERS": "session.id=x-session-id,user.id=x-user-id",
             "HOME": str(tmp_path),  # where gunicorn has a socket
         }
-        process = subprocess.Popen([part.format(port=port) for part in command], cwd=PROGRAMS, env=variables)
+        said = tmp_path / "stderr"
+        with said.open("wb") as stderr:
+            process = subprocess.Popen(
+                [part.format(port=port) for part in command], cwd=PROGRAMS, env=variables, stderr=stderr
+            )
         client = httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=SECONDS)
         servers.append(Server(process, client))
-        wait_until(lambda: process.poll() is not None or answers(port))
-        assert process.poll() is None
+        wait_until(lambda: process.poll() is not None or (answers(port) and said.read_text().count(says) >= 2))
+        assert process.poll() is None, said.read_text()
         return servers[-1]
 
     yield start
@@ -528,7 +533,7 @@ def ask(server, number):
 
 
 def ask_until_two_workers_have_answered(server):
-    """Ask all at once, and again: the second worker may start late. Return how often."""
+    """Ask all at once, and again: one worker may take all. Return how often."""
     workers, times, deadline = set(), 0, time.monotonic() + SECONDS
     with ThreadPoolExecutor(8) as pool:
         while len(workers) < 2:
@@ -538,30 +543,32 @@ def ask_until_two_workers_have_answered(server):
     return times
 
 
+FASTAPI = {"instrumentation": "fastapi", "says": "Application startup complete"}
+FLASK = {"instrumentation": "flask", "says": "Booting worker"}
 REQUESTS = 60
 NUMBERS = [number for number in range(REQUESTS) if number % 5]
 EXPECTED = {f"conv-{number}": {(f"conv-{number}", f"user-{number}")} for number in NUMBERS}
 
 
 @pytest.mark.parametrize(
-    "command",
+    ("command", "application"),
     [
         pytest.param(
-            ("uvicorn", "zero_asgi:app", "--port", "{port}", "--workers", "2", "--log-level", "warning"),
+            ("uvicorn", "zero_asgi:app", "--port", "{port}", "--workers", "2", "--no-access-log"), FASTAPI,
             id="uvicorn", marks=instruments_spawned,
         ),
         pytest.param(
-            ("gunicorn", "zero_wsgi:app", "-b", "127.0.0.1:{port}", "-w", "2", "--threads", "2", "--log-level", "warning"),
+            ("gunicorn", "zero_wsgi:app", "-b", "127.0.0.1:{port}", "-w", "2", "--threads", "2"), FLASK,
             id="gunicorn", marks=can_fork,
         ),
         pytest.param(
-            ("gunicorn", "zero_wsgi:app", "-b", "127.0.0.1:{port}", "-w", "2", "--preload", "--log-level", "warning"),
+            ("gunicorn", "zero_wsgi:app", "-b", "127.0.0.1:{port}", "-w", "2", "--preload"), FLASK,
             id="gunicorn --preload", marks=can_fork,
         ),
     ],
 )  # fmt: skip
-def test_each_request_of_each_worker_has_the_session_of_its_headers(serve, collector, command):
-    server = serve(INSTRUMENTED[0], str(BIN / command[0]), *command[1:])
+def test_each_request_of_each_worker_has_the_session_of_its_headers(serve, collector, command, application):
+    server = serve(INSTRUMENTED[0], str(BIN / command[0]), *command[1:], **application)
     times = ask_until_two_workers_have_answered(server)
     # A worker of uvicorn that is told to end does not come to Python's own end, where the rest would be sent.
     wait_until(lambda: sum(span.name == "GET /chat" for span in collector.spans()) >= REQUESTS * times)
@@ -592,7 +599,7 @@ SAMPLED = (*INSTRUMENTED, str(PROGRAMS / "zero_sampled.py"))
 
 @pytest.mark.parametrize("name", ["session_ratio", "parentbased_session_ratio"])
 def test_a_sampler_of_the_environment_keeps_or_drops_whole_sessions(run, collector, name):
-    run(*SAMPLED, OTEL_TRACES_SAMPLER=name, OTEL_TRACES_SAMPLER_ARG="0.5")
+    run(*SAMPLED, **all_but("otel_sessions"), OTEL_TRACES_SAMPLER=name, OTEL_TRACES_SAMPLER_ARG="0.5")
     kept = defaultdict(list)
     for span in collector.spans():
         kept[span.attributes["session.id"]].append(span.name)
@@ -601,7 +608,8 @@ def test_a_sampler_of_the_environment_keeps_or_drops_whole_sessions(run, collect
 
 
 def test_a_sampler_whose_argument_is_no_ratio_keeps_all_and_warns_once(run, collector):
-    done = run(*SAMPLED, OTEL_TRACES_SAMPLER="session_ratio", OTEL_TRACES_SAMPLER_ARG="half")
+    variables = all_but("otel_sessions") | {"OTEL_TRACES_SAMPLER": "session_ratio", "OTEL_TRACES_SAMPLER_ARG": "half"}
+    done = run(*SAMPLED, **variables)
     assert len(collector.spans()) == 1200
     assert len(lines_about_us(done.stderr)) == 1
     assert "OTEL_TRACES_SAMPLER_ARG" in done.stderr
@@ -631,7 +639,7 @@ def test_a_sampler_of_a_configuration_file_takes_its_ratio_from_the_environment(
     run, collector, changed_example, sampler
 ):
     variables = changed_example(**{"tracer_provider:\n": f"tracer_provider:\n  sampler: {sampler}\n"})
-    run(*SAMPLED, **variables, OTEL_TRACES_SAMPLER_ARG="0.25")
+    run(*SAMPLED, **variables, **all_but("otel_sessions"), OTEL_TRACES_SAMPLER_ARG="0.25")
     kept = Counter(span.attributes["session.id"] for span in collector.spans())
     assert set(kept.values()) == {6}
     assert 30 < len(kept) < 70
