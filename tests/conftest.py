@@ -80,6 +80,32 @@ class Pipeline:
         return dict(self.spans()[name].attributes)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def coverage_of_programs() -> Iterator[dict[str, str]]:
+    """Take from the environment what measures the programs that tests start, which takes half their time again."""
+    with pytest.MonkeyPatch.context() as patch:
+        variables = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_PROCESS_")}
+        for name in variables:
+            patch.delenv(name)
+        yield variables
+
+
+@pytest.fixture(scope="module")
+def all_measured(coverage_of_programs: dict[str, str]) -> Iterator[None]:
+    """Have all programs of a module measured: what they run is run nowhere else."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in coverage_of_programs.items():
+            patch.setenv(name, value)
+        yield
+
+
+@pytest.fixture
+def measured(coverage_of_programs: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the programs of a test measured."""
+    for name, value in coverage_of_programs.items():
+        monkeypatch.setenv(name, value)
+
+
 @pytest.fixture
 def pipeline() -> Pipeline:
     return Pipeline()

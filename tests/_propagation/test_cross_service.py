@@ -30,6 +30,7 @@ from starlette.routing import Route
 
 from otel_sessions.view import LoopbackServer
 from wire import logs_in, spans_in
+from without_code import all_but
 
 SECONDS = 60
 PROGRAMS = Path(__file__).parents[1] / "programs"
@@ -37,10 +38,13 @@ SCRIPTS = sysconfig.get_path("scripts")
 RATIO = 0.3
 NOBODY = (None, None)
 
-# Those whose libraries take long to import, and do nothing here.
-SLOW = "openai,openai_agents,django"
+# Of all services: the frameworks are one's own, and take long to import.
+INSTRUMENTED = ("otel_sessions", "logging", "threading", "httpx", "requests", "urllib", "urllib3")
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a queue of files needs pywin32 there")
+pytestmark = [
+    pytest.mark.skipif(sys.platform == "win32", reason="a queue of files needs pywin32 there"),
+    pytest.mark.xdist_group("cross_service"),  # all tests are about one run
+]
 
 
 # What the browsers ask
@@ -334,25 +338,26 @@ def run(tmp_path_factory):
             "OTEL_METRICS_EXPORTER": "none",
             "OTEL_BSP_SCHEDULE_DELAY": "100",
             "OTEL_BLRP_SCHEDULE_DELAY": "100",
-            "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": SLOW,
             "OTEL_SESSION_LOGS": "sampled",
             "SERVICE_QUEUE": str(folder),
             "SERVICE_THIRD_PARTY": third_party.url.replace("127.0.0.1", "api.third-party.example"),
         }
 
-        def start(name, *command, **variables):
-            service = Service(name, command, folder, **common, **variables)
+        def start(name, *command, frameworks=(), **variables):
+            instrumented = all_but(*INSTRUMENTED, *frameworks)
+            service = Service(name, command, folder, **common, **instrumented, **variables)
             stack.callback(service.stop)
             return service
 
         def start_fastapi(name, **variables):
             command = ("uvicorn", "service_gateway:app", "--port", "0")
             return start(
-                name, *command, SERVICE_RETRIEVAL=names["retrieval"], **variables,
+                name, *command, frameworks=("fastapi",), SERVICE_RETRIEVAL=names["retrieval"], **variables,
                 OTEL_SESSION_INCOMING_HEADERS="session.id=x-session-id,user.id=X-User-Id",
             )  # fmt: skip
 
-        retrieval = start("retrieval", "flask", "--app", "service_retrieval", "run", "--port", "0")
+        command = ("flask", "--app", "service_retrieval", "run", "--port", "0")
+        retrieval = start("retrieval", *command, frameworks=("flask",))
         names = {"retrieval": retrieval.url().replace("127.0.0.1", "retrieval")}
         gateway = start_fastapi("gateway")
         edge = start_fastapi("edge", OTEL_SESSION_TRUST_INCOMING="false")

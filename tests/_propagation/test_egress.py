@@ -79,6 +79,7 @@ HTTP = [
     pytest.param(name, marks=[] if instrumentor_of(name) else pytest.mark.skip("its instrumentation is not installed"))
     for name in CLIENTS
 ]
+pytestmark = pytest.mark.xdist_group("egress")  # most tests are about one run
 of_each_client = pytest.mark.parametrize("client", HTTP)
 in_each_mode = pytest.mark.parametrize("mode", SEMCONV)
 
@@ -93,7 +94,7 @@ def _matrix(value) -> dict[str, list[Seen]]:
         command,
         env={**env, "OTEL_SEMCONV_STABILITY_OPT_IN": value},
         capture_output=True,
-        timeout=100,
+        timeout=250,
         check=True,
         text=True,
     )

@@ -306,6 +306,7 @@ def test_the_propagator_alone_loads_in_plain_python_and_guards(run_app, collecto
     assert "OTEL_SESSION_PROPAGATE_TO" in said[0]
 
 
+@pytest.mark.usefixtures("measured")
 def test_the_instrumentor_by_hand_takes_options_and_can_be_undone(run):
     done = run(*PYTHON, str(PROGRAMS / "zero_by_hand.py"))
     dropped = {"session.id": "conv-42", "langfuse.session.id": "conv-42"}
@@ -356,6 +357,7 @@ def test_a_distribution_may_give_options_and_its_configurator_comes_first(run_ap
     assert said == []
 
 
+@pytest.mark.usefixtures("measured")
 @pytest.mark.parametrize(
     ("hook", "reason"),
     [

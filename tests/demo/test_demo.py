@@ -17,6 +17,11 @@ from otel_sessions.demo._environment import backend, for_processes, without_secr
 from otel_sessions.demo._launch import ProcessError, launch
 from otel_sessions.view import LoopbackServer, OTLPReceiver, decode
 
+pytestmark = [
+    pytest.mark.usefixtures("all_measured"),
+    pytest.mark.xdist_group("demo"),  # many tests are about one run
+]
+
 # Settings of a user that would break the demo, or send its telemetry or its requests elsewhere.
 HOSTILE = {
     "ALL_PROXY": "socks5://127.0.0.1:9",

@@ -136,6 +136,7 @@ def test_it_is_not_loaded_where_it_is_not_asked_for():
 """
 
 
+@pytest.mark.usefixtures("measured")
 def test_the_fixture_in_a_suite_of_its_own(pytester):
     pytester.makeconftest('pytest_plugins = ["otel_sessions.testing.fixtures"]')
     pytester.makepyfile(SUITE)
