@@ -130,7 +130,7 @@ can_fork = pytest.mark.skipif("fork" not in multiprocessing.get_all_start_method
 with_threads = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 
 
-def in_fork(work, seconds=SECONDS):
+def in_fork(work):
     """Return what ``work`` returns in a fork of this process."""
     fork = multiprocessing.get_context("fork")
     receiving, sending = fork.Pipe(duplex=False)
@@ -138,7 +138,7 @@ def in_fork(work, seconds=SECONDS):
     process.start()
     sending.close()
     try:
-        assert receiving.poll(seconds), "the fork hangs"
+        assert receiving.poll(SECONDS), "the fork hangs"
         result = receiving.recv()
         process.join(SECONDS)
     finally:
@@ -262,7 +262,7 @@ def test_a_fork_while_another_thread_is_in_the_middle_of_it_does_not_hang(provid
     thread.start()
     try:
         assert held.wait(SECONDS)
-        assert in_fork(lambda: everything(tracer), seconds=2) == ("ours", True, "ours")
+        assert in_fork(lambda: everything(tracer)) == ("ours", True, "ours")
     finally:
         release.set()
         thread.join(SECONDS)
