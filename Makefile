@@ -19,7 +19,7 @@ test: export COVERAGE_FILE := $(abspath $(VENV))/.coverage
 test: export PYTHONDONTWRITEBYTECODE :=
 test: $(VENV)/.test  ## The tests, with branch coverage: all of the core, 95 % over all
 	@rm -f $$COVERAGE_FILE $$COVERAGE_FILE.*
-	$(BIN)/python -m coverage run -m pytest $(or $(ARGS),-n logical --dist loadgroup)
+	$(BIN)/python -m coverage run -m pytest $(or $(ARGS),-n logical --dist loadfile)
 	@$(BIN)/python -m coverage combine -q
 ifeq ($(ARGS),)
 	$(BIN)/python -m coverage report --fail-under=95

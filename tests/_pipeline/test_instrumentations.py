@@ -216,8 +216,6 @@ def test_an_async_stream_that_another_task_reads_keeps_its_session(chat, api):
 
 # Agents: a framework that makes spans of its own, from callbacks. It takes seconds to import, so that is left to these tests.
 
-in_one_process = pytest.mark.xdist_group("agents")
-
 
 @pytest.fixture
 def agents_pipeline(chat):
@@ -290,7 +288,6 @@ def assert_the_run_is_whole(pipeline):
     assert len({span.context.trace_id for span in spans}) == 1
 
 
-@in_one_process
 @pytest.mark.parametrize("runner", [run, run_streamed])
 def test_every_span_of_a_run_of_two_agents_and_a_tool_has_both_ids(agents_pipeline, api, runner):
     hold(api, runner, set_session("ours", user_id="ada"))
@@ -298,7 +295,6 @@ def test_every_span_of_a_run_of_two_agents_and_a_tool_has_both_ids(agents_pipeli
     assert set(seen(agents_pipeline)) == {("ours", "ada")}
 
 
-@in_one_process
 @pytest.mark.parametrize("runner", [run, run_streamed])
 def test_a_session_that_a_framework_sets_is_displaced_on_every_span_of_a_run(agents_pipeline, api, runner):
     hold(api, runner, set_session("ours", user_id="ada"), using_attributes(session_id="run-1", metadata={"k": "v"}))
@@ -306,14 +302,12 @@ def test_a_session_that_a_framework_sets_is_displaced_on_every_span_of_a_run(age
     assert set(seen(agents_pipeline)) == {("ours", "ada", "run-1")}
 
 
-@in_one_process
 def test_a_scope_inside_a_session_of_a_framework_displaces_nothing_in_a_run(agents_pipeline, api):
     hold(api, run, using_attributes(session_id="run-1", user_id="bob"), set_session("ours", user_id="ada"))
     assert_the_run_is_whole(agents_pipeline)
     assert set(seen(agents_pipeline)) == {("ours", "ada")}
 
 
-@in_one_process
 def test_runs_at_the_same_time_keep_their_own_sessions(agents_pipeline, api):
     async def turn(client, number, opened):
         async with set_session(f"s{number}", user_id=f"u{number}"):
@@ -333,7 +327,6 @@ def test_runs_at_the_same_time_keep_their_own_sessions(agents_pipeline, api):
     assert sorted(map(sorted, per_trace.values())) == [[(f"s{number}", f"u{number}")] for number in range(3)]
 
 
-@in_one_process
 def test_agents_without_a_session_carry_none(agents_pipeline, api):
     hold(api, run)
     assert_the_run_is_whole(agents_pipeline)

@@ -41,10 +41,7 @@ NOBODY = (None, None)
 # Of all services: the frameworks are one's own, and take long to import.
 INSTRUMENTED = ("otel_sessions", "logging", "threading", "httpx", "requests", "urllib", "urllib3")
 
-pytestmark = [
-    pytest.mark.skipif(sys.platform == "win32", reason="a queue of files needs pywin32 there"),
-    pytest.mark.xdist_group("cross_service"),  # all tests are about one run
-]
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a queue of files needs pywin32 there")
 
 
 # What the browsers ask

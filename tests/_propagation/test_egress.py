@@ -79,7 +79,6 @@ HTTP = [
     pytest.param(name, marks=[] if instrumentor_of(name) else pytest.mark.skip("its instrumentation is not installed"))
     for name in CLIENTS
 ]
-pytestmark = pytest.mark.xdist_group("egress")  # most tests are about one run
 of_each_client = pytest.mark.parametrize("client", HTTP)
 in_each_mode = pytest.mark.parametrize("mode", SEMCONV)
 

@@ -17,10 +17,7 @@ from otel_sessions.demo._environment import backend, for_processes, without_secr
 from otel_sessions.demo._launch import ProcessError, launch
 from otel_sessions.view import LoopbackServer, OTLPReceiver, decode
 
-pytestmark = [
-    pytest.mark.usefixtures("all_measured"),
-    pytest.mark.xdist_group("demo"),  # many tests are about one run
-]
+pytestmark = pytest.mark.usefixtures("all_measured")
 
 # Settings of a user that would break the demo, or send its telemetry or its requests elsewhere.
 HOSTILE = {
@@ -101,14 +98,17 @@ def test_the_view_has_the_sessions_with_users_turns_and_processes(demo):
     ]
 
 
+TIME = r"(?:\d+ ms|\d+\.\d\d s)"  # a second and more, on a machine that is busy
+
+
 @pytest.mark.parametrize(
     "line",
     [
-        pytest.param(r"^  1  I have three days in Lisbon\. What should I see\? +\d+ +\d+ +\d+ ms$", id="turn"),
+        pytest.param(rf"^  1  I have three days in Lisbon\. What should I see\? +\d+ +\d+ +{TIME}$", id="turn"),
         pytest.param(r"^     → Order 4711 is on its way and arrives on Thursday\.$", id="answer"),
         pytest.param(r"^  2  /lesson/1  Write the opening", id="path"),
-        pytest.param(r"ChatCompletion · LLM · stand-in · streamed +\d+ +\d+ +\d+ ms$", id="streamed completion"),
-        pytest.param(r"Response · LLM · stand-in +\d+ +\d+ +\d+ ms$", id="response"),
+        pytest.param(rf"ChatCompletion · LLM · stand-in · streamed +\d+ +\d+ +{TIME}$", id="streamed completion"),
+        pytest.param(rf"Response · LLM · stand-in +\d+ +\d+ +{TIME}$", id="response"),
         pytest.param(r"├─ find_order · TOOL .*\n        │  └─ read orders table ", id="tool and nested span"),
         pytest.param(r"^     resumed in another process \(pid \d+\)\n  3  Back again\.", id="resumed"),
         pytest.param(r"^     → Day one: swap the castle for the Oceanarium", id="what the first process had said"),

@@ -24,7 +24,6 @@ from otel_sessions.demo import StandIn
 from otel_sessions.sdk import SessionSpanProcessor
 from wire import LogReceiver, spans_of
 
-pytestmark = pytest.mark.xdist_group("moves")  # most tests are about one run
 MOVES = Path(__file__).parents[2] / "docs" / "moves"
 
 
