@@ -338,6 +338,12 @@ def test_a_host_that_two_attributes_tell_differently_gets_nothing(pipeline, guar
         assert _injected()["baggage"] == FOREIGN_HEADER
 
 
+def test_a_host_that_two_attributes_tell_alike_gets_what_it_may(pipeline, guard):  # noqa: ARG001
+    attributes = {"url.full": f"http://{ALLOWED}/", "server.address": ALLOWED}
+    with pipeline.tracer.start_as_current_span("call", kind=SpanKind.CLIENT, attributes=attributes), in_session():
+        assert _injected()["baggage"] == f"{SENT},{FOREIGN_HEADER}"
+
+
 class Decimal(TextMapPropagator):
     """Writes the span as Google Cloud and Datadog have it."""
 
