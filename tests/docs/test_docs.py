@@ -55,8 +55,8 @@ DOCUMENTS = [
 RUN_ELSEWHERE = {
     "pip install ": "make package installs the wheel, alone and with its extras",
     "make ": ".ci/run runs each of them, or a short form of it",
-    "phoenix serve": "make e2e starts Phoenix, which is not for the tests' environment: 850 MB",
-    "mlflow server": "make e2e starts MLflow, which is not for the tests' environment: 850 MB",
+    "phoenix serve": "make e2e starts Phoenix, which is not for the tests' environment: 620 MB",
+    "mlflow server": "make e2e starts MLflow, which is not for the tests' environment: 620 MB",
 }
 """Commands of the documents that are not run here, and why not."""
 

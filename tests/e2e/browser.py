@@ -77,8 +77,11 @@ def tidy_mlflow(page: Page, sessions_page: str, experiment: str, session_id: str
     page.goto(sessions_page)
     page.evaluate(_MLFLOW_SEEN, experiment)
     page.reload()
-    widen(page, page.get_by_role("columnheader", name="Session"), _MLFLOW_WIDER)
-    page.get_by_role("button", name=f"Expand session {session_id}").click()
+    unfold = page.get_by_role("button", name=f"Expand session {session_id}")
+    unfold.wait_for()  # the list, of which the first column may change while it is not there
+    # By what it shows: MLflow gives the role to the cells of check boxes, too, which are named "Select session ...".
+    widen(page, page.get_by_role("columnheader").filter(has_text="Session"), _MLFLOW_WIDER)
+    unfold.click()
 
 
 def widen(page: Page, header: Locator, pixels: int) -> None:

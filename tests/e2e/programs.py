@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     """Those that were started, by their keys."""
 
 HERE = Path(__file__).parent
-_ENDS_WITHIN = 90
+_ENDS_WITHIN = 180
 _ARRIVES_WITHIN = 60.0
 
 
