@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 CORE := src/otel_sessions/_*.py,src/otel_sessions/_*/**,src/otel_sessions/sdk.py
 CORE_FILES := 60
+WORKERS ?= 4
 
 .PHONY: demo test lint types imports docs package e2e collector test-collector bench bench-quick bench-fleet bench-fleet-quick behaviour behaviour-quick soak soak-quick fuzz fuzz-quick constraints clean
 
@@ -68,10 +69,12 @@ e2e:  ## One run in real Phoenix and real MLflow; writes docs/images/, where the
 collector:  ## The Collector that the configurations are tried on: yours, or one that is built, once, in about 5 minutes
 	@collector-config/build
 
-test-collector: $(VENV)/.collector  ## The configurations of collector-config/, on that Collector, with what else they need
+# Workers wait more than they compute, so there are more of them than cores; each would compile all modules for itself.
+test-collector: export PYTHONDONTWRITEBYTECODE :=
+test-collector: $(VENV)/.collector  ## The configurations of collector-config/, on that Collector, with what else they need; THOROUGH=1 for what the claims are of
 	@collector-config/build > /dev/null || [ $$? -eq 3 ] # 3: there is nothing to build it with, and the tests are skipped
 	@PYTHONPATH=tests $(BIN)/python tests/collector/kafka_broker.py
-	$(BIN)/python tests/alone.py $(BIN)/python -m pytest tests/collector $(ARGS)
+	$(BIN)/python tests/alone.py $(BIN)/python -m pytest tests/collector -n $(WORKERS) $(ARGS)
 
 bench-fleet: $(VENV)/.collector  ## What each configuration takes, and a simulation of a fleet: writes trials/results/
 	$(BIN)/python -m trials.fleet

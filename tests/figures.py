@@ -9,19 +9,19 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_figures = pytest.StashKey[list[str]]()
+_FIGURE = "figure"
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.stash[_figures] = []
-
-
-def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    for line in config.stash[_figures]:
-        terminalreporter.write_line(line)
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    reports = [each for of_outcome in terminalreporter.stats.values() for each in of_outcome]
+    for each in reports:
+        if getattr(each, "when", None) == "call":
+            for name, line in each.user_properties:
+                if name == _FIGURE:
+                    terminalreporter.write_line(line)
 
 
 @pytest.fixture
 def report(request: pytest.FixtureRequest) -> Callable[[str], None]:
-    """Return a function that notes a line, to be told at the end of the run."""
-    return request.config.stash[_figures].append
+    """Return a function that notes a line with the test, whose report brings it out of whichever process it runs in."""
+    return lambda line: request.node.user_properties.append((_FIGURE, line))

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import time
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import httpx
@@ -23,9 +24,11 @@ if TYPE_CHECKING:
 
     _T = TypeVar("_T")
 
-_STARTS_WITHIN = 120.0
+_STARTS_WITHIN = 240.0
 _STOPS_WITHIN = 15.0
-_PORTS = (20_000, 32_000)
+_PORTS = range(20_000, 32_000)
+_ASKED_AGAIN_AFTER = (0.02, 0.2)
+"""Seconds: at first, and at most. What starts in no time is not waited for, and what takes long is not asked all the time."""
 
 
 class Installed(NamedTuple):
@@ -116,12 +119,18 @@ def wait_for(server: Installed, process: subprocess.Popen[bytes], directory: Pat
         if process.poll() is not None:
             pytest.fail(f"{server.name} ended:\n{tail_of(server, directory)}")
         try:
-            return httpx.get(server.url + server.answers_at, trust_env=False).is_success
+            return asking().get(server.url + server.answers_at).is_success
         except httpx.TransportError:
             return False
 
     if not eventually(is_ready, bool, _STARTS_WITHIN):
         pytest.fail(f"{server.name} was not ready after {_STARTS_WITHIN:.0f} s:\n{tail_of(server, directory)}")
+
+
+@cache
+def asking() -> httpx.Client:
+    """Return a client for what is asked again and again: to make one takes longer than to ask, as it reads certificates."""
+    return httpx.Client(trust_env=False, limits=httpx.Limits(max_keepalive_connections=0))
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
@@ -150,8 +159,10 @@ def signal_group(process: subprocess.Popen[bytes], number: int) -> bool:
 def eventually(ask: Callable[[], _T], is_enough: Callable[[_T], object], seconds: float) -> _T:
     """Ask again and again, for ``seconds`` at most, and return the last answer."""
     deadline = time.monotonic() + seconds
+    pause, longest = _ASKED_AGAIN_AFTER
     while not is_enough(answer := ask()) and time.monotonic() < deadline:
-        time.sleep(0.2)
+        time.sleep(pause)
+        pause = min(pause * 1.5, longest)
     return answer
 
 
@@ -167,22 +178,23 @@ _taken: set[int] = set()
 
 
 def free_port() -> int:
-    """Return a port that was not returned before, neither here nor in another worker of pytest-xdist.
+    """Return a port that was not returned before, in this process or in another one of the same run of tests.
 
     Of those that the system gives to nobody by itself, so that a server which is started again finds its own still free.
     """
+    mine = ports_of(os.environ)
     while True:
-        port = random.choice(_own_ports())  # noqa: S311
+        port = random.choice(mine)  # noqa: S311
         if port not in _taken and _is_free(port):
             _taken.add(port)
             return port
 
 
-def _own_ports() -> range:
-    """Return all of them, or every n-th where n workers share them."""
-    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    return range(*_PORTS)[worker::workers]
+def ports_of(environment: Mapping[str, str]) -> range:
+    """Return the ports of a worker of pytest-xdist, which no other one has; outside of it all of them."""
+    workers = int(environment.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    number = int(environment.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    return _PORTS[number::workers]
 
 
 def _is_free(port: int) -> bool:

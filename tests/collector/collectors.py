@@ -6,9 +6,7 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import httpx
-
-from servers import Installed, Restartable, eventually, free_port
+from servers import Installed, Restartable, asking, eventually, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -71,7 +69,7 @@ class Collector(Restartable):
     def metric(self, name: str) -> float:
         """Return the sum of one of its own metrics, over all of its series."""
         url = f"http://{self.host}:{self._ports['metrics']}/metrics"
-        lines = httpx.get(url, trust_env=False).text.splitlines()
+        lines = asking().get(url).text.splitlines()
         return sum(float(line.rpartition(" ")[2]) for line in lines if line.partition("{")[0].split(" ")[0] == name)
 
     def drained(self, seconds: float = 30) -> bool:

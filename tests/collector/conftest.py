@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from collectors import CONFIGURATIONS, Collector
 from received import Backend
@@ -19,6 +20,20 @@ if TYPE_CHECKING:
     from plan import Plan
 
 _APPLICATION = Path(__file__).with_name("application.py")
+_TOGETHER = ("test_clickhouse.py", "test_kafka.py", "test_secure.py")
+"""Their tests share what takes long to make, or leave it to the next one: all of a module run in one process."""
+
+
+class Schedule(LoadScopeScheduling):
+    """Gives whole modules to the workers of pytest-xdist first, and then one test at a time."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        module = nodeid.partition("::")[0]
+        return module if module.endswith(_TOGETHER) else nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Schedule:
+    return Schedule(config, log)
 
 
 @pytest.fixture(scope="session")

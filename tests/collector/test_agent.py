@@ -12,6 +12,7 @@ from otel_sessions import set_session
 from otel_sessions.sdk import SessionSpanProcessor
 from plan import Plan
 from received import split, tally, wait_for_spans
+from sizes import size
 
 
 def behind(agent_config, collector, backends, count, **environment):
@@ -31,10 +32,11 @@ def behind(agent_config, collector, backends, count, **environment):
 
 def test_no_session_is_split_over_the_gateways(collector, backends, applications, report):
     """Sessions span two processes, each beside an agent of its own, and many batches."""
-    plan = Plan("balanced", sessions=2000, turns=3)
+    plan = Plan("balanced", sessions=size(claimed=2000, usual=500), turns=3)
+    spans = len(list(plan.spans()))
     agents, _, received = behind("agent.yaml", collector, backends, 3)
     applications(plan, *(agent.http for agent in agents)).wait()
-    wait_for_spans(received, 18000)
+    wait_for_spans(received, spans)
     groups = [backend.spans() for backend in received]
     report(
         f"session routing: {len(split(groups))} of {plan.sessions} sessions split over 3 gateways, which have "
@@ -42,7 +44,7 @@ def test_no_session_is_split_over_the_gateways(collector, backends, applications
     )
     assert split(groups) == []
     assert tally(plan, [span for group in groups for span in group]) == ([], 0, [])
-    assert min(len(group) for group in groups) > 18000 / 3 / 2
+    assert min(len(group) for group in groups) > spans / 3 / 2
 
 
 def test_log_records_of_a_session_go_where_its_spans_go(collector, backends, applications):

@@ -9,6 +9,7 @@ import pytest
 import hosts
 from plan import Plan
 from received import split, tally, wait_for_spans
+from sizes import size
 from storing_backend import StoringBackend
 
 pytestmark = pytest.mark.skipif(hosts.why_not() is not None, reason=str(hosts.why_not()))
@@ -24,7 +25,8 @@ def switch():
 @pytest.mark.timeout(240)
 def test_a_gateway_that_is_cut_off_gets_its_sessions_when_it_is_back(switch, collector, applications, tmp_path, report):
     """The ring of a fixed list stays as it is, so its sessions wait for it, on the disks of the agents."""
-    plan = Plan("hosts", sessions=2000, turns=3, pause=2)
+    plan = Plan("hosts", sessions=size(claimed=2000, usual=600), turns=3, pause=2)
+    spans = len(list(plan.spans()))
     beside = [switch.host(f"application-{number}") for number in range(2)]
     behind = [switch.host(f"gateway-{number}") for number in range(3)]
     received = [StoringBackend(tmp_path / host.name, host=switch.address).start() for host in behind]
@@ -46,17 +48,17 @@ def test_a_gateway_that_is_cut_off_gets_its_sessions_when_it_is_back(switch, col
         for host in beside
     ]
     running = applications(plan, *(agent.http for agent in agents), inside=[host.inside for host in beside])
-    wait_for_spans(received, 2000)
+    wait_for_spans(received, spans // 9)
     behind[1].unplug()
     running.wait()
     behind[1].plug_in()
-    arrived = wait_for_spans(received, 18000, seconds=120)
+    arrived = wait_for_spans(received, spans, seconds=120)
     for each in [*agents, *gateways, *received]:
         each.stop()
     groups = [backend.spans() for backend in received]
     told = tally(plan, [span for group in groups for span in group])
     report(
-        f"2 hosts with applications and agents, 3 with gateways, one cut off for a while: {18000 - arrived} of 18000 spans "
+        f"2 hosts with applications and agents, 3 with gateways, one cut off for a while: {spans - arrived} of {spans} spans "
         f"lost, {told.doubled} twice, {len(split(groups))} of {plan.sessions} sessions split"
     )
     assert (told.lost, told.unknown, split(groups)) == ([], [], [])

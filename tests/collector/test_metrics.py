@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-import httpx
 import pytest
 from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -20,7 +19,7 @@ from otel_sessions import set_session, turn
 from otel_sessions.sdk import SessionRatioSampler
 from plan import Plan
 from received import session_ids, wait_for_spans
-from servers import eventually, free_port
+from servers import asking, eventually, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,7 +67,7 @@ class Metrics(NamedTuple):
     url: str
 
     def scrape(self) -> Scrape:
-        return Scrape(httpx.get(f"{self.url}/metrics", trust_env=False).raise_for_status().text)
+        return Scrape(asking().get(f"{self.url}/metrics").raise_for_status().text)
 
     def scrape_when(self, name: str, count: float) -> Scrape:
         """Return what is there once a metric has come to ``count``, or has not within some seconds."""

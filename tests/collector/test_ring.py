@@ -19,6 +19,7 @@ from otel_sessions.sdk import SessionSpanProcessor
 from plan import Plan
 from received import wait_for_spans
 from servers import free_port
+from sizes import size
 from trials.fleet.simulation.ring import POSITIONS, Ring, _points, address_of, position_of, session_key, trace_key
 
 SESSION = {"routing_key": "attributes", "routing_attributes": ["session.id"]}
@@ -102,7 +103,7 @@ def told_by(ring, session_ids):
 
 @pytest.mark.parametrize("gateways", [2, 3, 5])
 def test_each_session_arrives_at_the_gateway_that_the_ring_tells(fleet, backend, applications, report, gateways):
-    plan, endpoints = Plan("ring", sessions=2000, turns=2), endpoints_of(gateways)
+    plan, endpoints = Plan("ring", sessions=size(claimed=2000, usual=500), turns=2), endpoints_of(gateways)
     balancer, ring = fleet(SESSION, endpoints), Ring(endpoints)
     applications(plan, balancer.http).wait()
     wait_for_spans([backend], len(list(plan.spans())))
@@ -113,12 +114,12 @@ def test_each_session_arrives_at_the_gateway_that_the_ring_tells(fleet, backend,
 
 @pytest.mark.parametrize("gateways", [2, 3, 5])
 def test_each_trace_arrives_at_the_gateway_that_the_ring_tells(fleet, backend, applications, gateways):
-    plan, endpoints = Plan("ring", sessions=1000, turns=1), endpoints_of(gateways)
+    plan, endpoints = Plan("ring", sessions=size(claimed=1000, usual=500), turns=1), endpoints_of(gateways)
     balancer, ring = fleet(TRACE, endpoints), Ring(endpoints)
     applications(plan, balancer.http).wait()
     wait_for_spans([backend], len(list(plan.spans())))
     arrived = {(span.trace_id, span.attributes["gateway"]) for span in backend.spans()}
-    assert len(arrived) == 1000
+    assert len(arrived) == plan.sessions
     assert {trace: ring.endpoint_of(trace_key(trace)) for trace, _ in arrived} == dict(arrived)
 
 

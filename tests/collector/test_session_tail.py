@@ -12,6 +12,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
 from plan import Plan
 from received import key_of, partial, session_ids, split, tally, wait_for_spans
+from sizes import size
 
 
 def tail(collector, backends, count=3, agents=2, **environment):
@@ -38,9 +39,10 @@ def spans_of(received):
 
 
 def test_every_session_with_an_error_or_a_failed_check_is_kept_whole(collector, backends, applications, report):
-    plan = Plan("tail", sessions=2000, turns=2, failing_every=40, failed_check_every=50)
+    sessions = size(claimed=2000, usual=600)
+    plan = Plan("tail", sessions, turns=2, failing_every=40, failed_check_every=50)
     expected = {
-        plan.session_id(number) for number in range(2000) if plan.has_error(number) or plan.has_failed_check(number)
+        plan.session_id(number) for number in range(sessions) if plan.has_error(number) or plan.has_failed_check(number)
     }
     agents, _, received = tail(collector, backends)
     applications(plan, *(agent.http for agent in agents)).wait()

@@ -13,8 +13,9 @@ from trials.fleet.simulation._torn import torn
 from trials.fleet.simulation.ring import POSITIONS, Ring
 
 FLEET = _changes.pod_names(4, "tests")
-OF_THE_LAST = next(position for position in range(POSITIONS) if Ring(FLEET).endpoint_at(position) == FLEET[3])
-OF_ANOTHER = next(position for position in range(POSITIONS) if Ring(FLEET).endpoint_at(position) == FLEET[0])
+RING = Ring(FLEET)
+OF_THE_LAST = next(position for position in range(POSITIONS) if RING.endpoint_at(position) == FLEET[3])
+OF_ANOTHER = next(position for position in range(POSITIONS) if RING.endpoint_at(position) == FLEET[0])
 
 _numbers = st.integers(0, (1 << 56) - 1)
 
