@@ -60,6 +60,9 @@ package: $(VENV)/.package $(VENV)/.test  ## Builds the wheel, and tries it in an
 	$(VENV)-wheel/bin/pip --disable-pip-version-check -q install 'otel-sessions[demo]'
 	$(VENV)-wheel/bin/otel-sessions demo
 
+# What one process compiles the next one has, whatever the environment says: many are started, of packages that are large.
+e2e test-collector: export PYTHONDONTWRITEBYTECODE :=
+
 e2e: export E2E_PHOENIX_COMMAND := $(abspath .venv-phoenix/bin/phoenix)
 e2e: export E2E_MLFLOW_COMMAND := $(abspath .venv-mlflow/bin/mlflow)
 e2e:  ## One run in real Phoenix and real MLflow; writes docs/images/, where there is a Chromium
@@ -69,8 +72,7 @@ e2e:  ## One run in real Phoenix and real MLflow; writes docs/images/, where the
 collector:  ## The Collector that the configurations are tried on: yours, or one that is built, once, in about 5 minutes
 	@collector-config/build
 
-# Workers wait more than they compute, so there are more of them than cores; each would compile all modules for itself.
-test-collector: export PYTHONDONTWRITEBYTECODE :=
+# Workers wait more than they compute, so there are more of them than cores.
 test-collector: $(VENV)/.collector  ## The configurations of collector-config/, on that Collector, with what else they need; THOROUGH=1 for what the claims are of
 	@collector-config/build > /dev/null || [ $$? -eq 3 ] # 3: there is nothing to build it with, and the tests are skipped
 	@PYTHONPATH=tests $(BIN)/python tests/collector/kafka_broker.py

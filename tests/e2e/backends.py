@@ -9,15 +9,11 @@ from servers import Installed, free_port
 if TYPE_CHECKING:
     from pathlib import Path
 
-_COMPILED_ONCE = {"PYTHONDONTWRITEBYTECODE": ""}
-"""Their packages are installed without bytecode: what one process compiles the next one, and the next run, has."""
-
 
 def phoenix(command: Path, directory: Path) -> Installed:
     """Return Phoenix, as it is to be started where nobody can reach its port for gRPC."""
     port = free_port()
     environment = {
-        **_COMPILED_ONCE,
         "PHOENIX_WORKING_DIR": str(directory),
         "PHOENIX_HOST": "127.0.0.1",
         "PHOENIX_PORT": str(port),
@@ -35,9 +31,5 @@ def mlflow(command: Path, directory: Path) -> Installed:
     port = free_port()
     options = ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     store = ["--backend-store-uri", f"sqlite:///{directory}/mlflow.db", "--artifacts-destination", f"{directory}/files"]
-    environment = {
-        **_COMPILED_ONCE,
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-    }
+    environment = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     return Installed("MLflow", [str(command), "server", *options, *store], environment, port, "/health")
