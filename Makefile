@@ -69,7 +69,7 @@ e2e:  ## One run in real Phoenix and real MLflow; writes docs/images/, where the
 	@$(MAKE) --no-print-directory -j3 $(VENV)/.e2e .venv-phoenix/.server .venv-mlflow/.server
 	$(BIN)/python tests/alone.py $(BIN)/python -m pytest tests/e2e --timeout=400 --session-timeout=900 $(ARGS)
 
-collector:  ## The Collector that the configurations are tried on: yours, or one that is built, once, in about 5 minutes
+collector:  ## The Collector that the configurations are tried on: yours, or one that is built, once, in about 4 minutes
 	@collector-config/build
 
 # Workers wait more than they compute, so there are more of them than cores.

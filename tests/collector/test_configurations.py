@@ -112,3 +112,12 @@ def test_no_component_is_built_that_no_configuration_uses():
     modules = [each["gomod"].split()[0].rpartition("/")[2] for kind in kinds for each in manifest[kind]]
     built = {re.sub("(receiver|processor|exporter|connector|extension)$", "", module) for module in modules}
     assert built == used
+
+
+def test_the_modules_that_are_pinned_are_those_of_the_manifest():
+    """``collector-config/build --pin`` writes them anew; a build does not look for others."""
+    manifest, pinned = yaml.safe_load(text_of("builder.yaml")), text_of("modules/go.mod")
+    components = [parts for parts in manifest.values() if isinstance(parts, list) and isinstance(parts[0], dict)]
+    required = {f"{path} {version}" for path, version in re.findall(r"^\t(\S+) (v\S+)", pinned, re.MULTILINE)}
+    assert {each["gomod"] for parts in components for each in parts} <= required
+    assert re.findall("^replace (.+)$", pinned, re.MULTILINE) == manifest["replaces"]
