@@ -9,7 +9,9 @@ import threading
 import time
 
 import pytest
+from opentelemetry import baggage
 from opentelemetry._logs import LogRecord, NoOpLoggerProvider
+from opentelemetry.instrumentation.threading import ThreadingInstrumentor
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import BatchLogRecordProcessor, InMemoryLogRecordExporter
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
@@ -17,7 +19,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, Spa
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import NoOpTracerProvider
 
-from otel_sessions import set_session, turn
+from otel_sessions import get_session, set_session, turn
 from otel_sessions._context import flush as flush_module
 from otel_sessions._context.providers import PROVIDERS
 from otel_sessions.sdk import instrument, uninstrument
@@ -370,6 +372,30 @@ def test_without_an_sdk_there_is_nothing_to_flush(batching):
     PROVIDERS.use(NoOpTracerProvider(), NoOpLoggerProvider())
     with turn("reply"):
         pass
+
+
+class Asking(SpanExporter):
+    """Looks where it is asked to export."""
+
+    def __init__(self) -> None:
+        self.seen = []
+
+    def export(self, spans):  # noqa: ARG002  # the SDK gives them
+        self.seen.append((get_session(), [key for key in baggage.get_all() if key.startswith("session.")]))
+        return SpanExportResult.SUCCESS
+
+
+def test_an_exporter_does_not_find_the_session_of_who_was_the_first_to_ask(batching):
+    """What it sends is everybody's, also where threads take a session along."""
+    exporter, instrumentor = Asking(), ThreadingInstrumentor()
+    batching(exporter, LONG)
+    instrumentor.instrument()
+    try:
+        with set_session("ours"), turn("reply"):
+            pass
+    finally:
+        instrumentor.uninstrument()
+    assert exporter.seen == [(None, [])]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this platform")

@@ -425,6 +425,7 @@ def test_a_generator_closed_inside_an_entry_of_another_thread_into_its_scope_end
             return get_session()
 
     with ThreadPoolExecutor(1) as worker:
+        worker.submit(int).result()  # the thread starts here, and not inside the scope
         if opened_first == "the generator":
             worker.submit(next, numbers).result()
         assert close_inside() == Session("a")

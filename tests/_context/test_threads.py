@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import queue
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from opentelemetry import baggage, context
@@ -18,6 +21,9 @@ from threads import in_a_thread
 OURS = {"session.id": "ours", "user.id": "ada"}
 NEXT = {"session.id": "next", "user.id": "bob"}
 SECONDS = 30
+PROGRAMS = Path(__file__).parent / "programs"
+# Since Python 3.14 threads may inherit the context of who starts them; without the GIL that is the default.
+INHERITED = OURS if getattr(sys.flags, "thread_inherit_context", False) else {}
 
 
 pytestmark = pytest.mark.usefixtures("no_error_of_anybody", "no_session_is_left_behind")
@@ -142,10 +148,10 @@ def test_asyncio_takes_the_session_along_by_itself(pipeline, job, elsewhere):
 
 
 @pytest.mark.parametrize("elsewhere", THREADS)
-def test_threads_and_executors_of_python_lose_the_session(pipeline, job, elsewhere):
+def test_threads_and_executors_lose_the_session_unless_this_python_lets_threads_inherit_it(pipeline, job, elsewhere):
     with set_session("ours", user_id="ada"):
         elsewhere(job("inside"))
-    assert pipeline.attributes("inside") == {}
+    assert pipeline.attributes("inside") == INHERITED
 
 
 @pytest.mark.parametrize("elsewhere", THREADS)
@@ -160,6 +166,40 @@ def test_a_copied_context_takes_the_session_along_without_the_instrumentor(pipel
         copied = contextvars.copy_context()
     elsewhere(lambda: copied.run(job("inside")))
     assert pipeline.attributes("inside") == OURS
+
+
+# Threads that inherit the context of who starts them
+
+
+def said_where_threads_inherit(instrumented):
+    program = [sys.executable, "-X", "thread_inherit_context=1", str(PROGRAMS / "inheriting_threads.py"), instrumented]
+    return subprocess.run(program, capture_output=True, text=True, timeout=60, check=True).stdout.splitlines()
+
+
+can_inherit = pytest.mark.skipif(sys.version_info < (3, 14), reason="before Python 3.14 no thread inherits a context")
+
+
+@can_inherit
+def test_a_thread_that_inherits_has_the_session_in_which_it_was_started_and_a_pool_that_of_its_first_job():
+    """The thread of a pool serves whoever comes, so there the README asks for the instrumentor, or for an empty start."""
+    assert said_where_threads_inherit("plain") == [
+        "thread ours",
+        "thread that outlives ours",
+        "next thread None",
+        "pool ours ours ours ours",
+        "pool for everybody None None None None",
+    ]
+
+
+@can_inherit
+def test_with_the_instrumentor_each_job_has_the_session_of_who_has_sent_it_where_threads_inherit_too():
+    assert said_where_threads_inherit("instrumented") == [
+        "thread ours",
+        "thread that outlives ours",
+        "next thread None",
+        "pool ours next None None",
+        "pool for everybody None next None None",
+    ]
 
 
 # The next job of the same thread
@@ -287,10 +327,10 @@ class Worker(threading.Thread):
 
 
 @pytest.mark.usefixtures("_either")
-def test_a_thread_with_a_run_method_of_its_own_does_not_get_the_session(pipeline, job):
+def test_a_thread_with_a_run_method_of_its_own_gets_the_session_only_where_threads_inherit_it(pipeline, job):
     with set_session("ours", user_id="ada"):
         in_a_thread(job("inside"), Worker)
-    assert pipeline.attributes("inside") == {}
+    assert pipeline.attributes("inside") == INHERITED
 
 
 class CopyingWorker(Worker):
@@ -309,11 +349,11 @@ class EnteringWorker(Worker):
 
     def __init__(self, work):
         super().__init__(work)
-        self._context = context.get_current()
+        self._given = context.get_current()
         self._session = get_session()
 
     def run(self):
-        with set_session(self._context, self._session.id):
+        with set_session(self._given, self._session.id):
             self._work()
 
 
@@ -322,10 +362,10 @@ class AttachingWorker(Worker):
 
     def __init__(self, work):
         super().__init__(work)
-        self._context = context.get_current()
+        self._given = context.get_current()
 
     def run(self):
-        token = context.attach(self._context)
+        token = context.attach(self._given)
         try:
             self._work()
         finally:

@@ -8,9 +8,13 @@ import urllib.request
 
 import openai
 import pytest
+import requests
+from opentelemetry.instrumentation.threading import ThreadingInstrumentor
 
+from otel_sessions import get_session, set_session
 from otel_sessions.demo import StandIn
 from otel_sessions.demo._script import Message, reply
+from otel_sessions.view._loopback import LoopbackServer
 
 LISBON = "I have three days in Lisbon. What should I see?"
 QUESTION = [{"role": "user", "content": LISBON}]
@@ -44,6 +48,25 @@ def test_a_chat_completion_has_an_answer_and_the_usage_of_its_length(client):
     assert completion.usage.prompt_tokens == 12  # 47 characters
     assert completion.usage.completion_tokens == 26  # 103 characters
     assert completion.usage.total_tokens == 38
+
+
+def test_a_server_of_ours_serves_outside_the_session_in_which_it_was_started():
+    """Also where an instrumentation, or Python, lets threads take a session along."""
+    seen = []
+
+    async def app(_scope, _receive, send):
+        seen.append(get_session())
+        await send({"type": "http.response.start", "status": 204})
+        await send({"type": "http.response.body"})
+
+    instrumentor = ThreadingInstrumentor()
+    instrumentor.instrument()
+    try:
+        with set_session("ours"), LoopbackServer(app) as server:
+            requests.get(server.url, timeout=30)
+    finally:
+        instrumentor.uninstrument()
+    assert seen == [None]
 
 
 def test_a_streamed_chat_completion_brings_the_same_answer_in_words(client):

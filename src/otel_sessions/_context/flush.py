@@ -8,6 +8,7 @@ says. Where the flush before has not come back in that time, nobody waits until 
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import threading
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError  # the builtin one from Python 3.11 on
@@ -51,7 +52,12 @@ class _Flusher:
     def _start(self, milliseconds: int) -> None:
         self._since = monotonic()
         try:
-            threading.Thread(target=self._work, args=(milliseconds,), name="otel-sessions-flush", daemon=True).start()
+            # In an empty context: it flushes for everybody, and Python (-X thread_inherit_context) or an
+            # instrumentation may take along the session of who happens to be the first to ask.
+            work = contextvars.Context().run
+            threading.Thread(
+                target=work, args=(self._work, milliseconds), name="otel-sessions-flush", daemon=True
+            ).start()
         except RuntimeError:  # the interpreter is on its way out, or there are too many
             self._begin()
             raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import socket
 import threading
 import time
@@ -37,7 +38,9 @@ class LoopbackServer:
             timeout_graceful_shutdown=_STOP_SECONDS,
         )
         self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._serve, name="otel-sessions-server", daemon=True)
+        # In an empty context: a request is not in the session of who has started the server.
+        serve = contextvars.Context().run
+        self._thread = threading.Thread(target=serve, args=(self._serve,), name="otel-sessions-server", daemon=True)
         self._port: int = self._socket.getsockname()[1]
 
     @property
