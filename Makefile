@@ -4,12 +4,14 @@ PYTHON ?= python3
 VENV ?= .venv
 CONSTRAINTS ?= constraints/newest.txt
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# Who installs: pip, or the uv that UV names, in a tenth of the time; .ci/uv tells it what pip is told here.
+INSTALL := $(if $(UV),$(UV) --quiet pip install --python $(VENV),$(BIN)/python -m pip --disable-pip-version-check --quiet install)
 CORE := src/otel_sessions/_*.py,src/otel_sessions/_*/**,src/otel_sessions/sdk.py
 CORE_FILES := 60
 WORKERS ?= 4
 
-.PHONY: demo test lint types imports docs package e2e collector test-collector bench bench-quick bench-fleet bench-fleet-quick behaviour behaviour-quick soak soak-quick fuzz fuzz-quick constraints clean
+.PHONY: demo test lint types imports docs package e2e collector test-collector bench bench-quick bench-fleet bench-fleet-quick behaviour behaviour-quick soak soak-quick fuzz fuzz-quick constraints clean \
+  check test-changed test-interpreter test-all
 
 demo: $(VENV)/.demo  ## A multi-turn chat, exported by OTLP and shown by session
 	@$(BIN)/otel-sessions demo
@@ -30,6 +32,23 @@ ifeq ($(ARGS),)
 else
 	@echo "not all tests: coverage is not checked"
 endif
+
+check:  ## What to run before a commit: lint, types, imports, and the tests of what differs from main; within a minute
+	@$(MAKE) --no-print-directory $(VENV)/.lint
+	@$(MAKE) --no-print-directory -j2 --output-sync=target lint types imports test-changed
+
+test-changed: $(VENV)/.lint
+	@tests=$$($(BIN)/python tests/changed.py) && if [ -z "$$tests" ]; then echo "no test is about what differs from main"; \
+	  else echo "tests: $$tests" && $(BIN)/python -m pytest --quiet $$tests; fi
+
+# What may differ from one Python to the next: contexts, generators, tasks, threads, processes.
+test-interpreter: $(VENV)/.test  ## The tests of what touches the interpreter
+	$(BIN)/python -m pytest tests/_context tests/_conversation/test_turn.py tests/_propagation/test_processes.py $(ARGS)
+
+# Each takes its time, one after the other: half an hour and more.
+test-all: export HYPOTHESIS_PROFILE := thorough
+test-all: export THOROUGH := 1
+test-all: lint types imports test docs demo package soak fuzz collector test-collector bench-fleet-quick bench-quick behaviour-quick e2e  ## Everything, thoroughly
 
 lint: $(VENV)/.lint
 	$(BIN)/ruff check
@@ -114,7 +133,7 @@ soak-quick: $(VENV)/.test  ## The same in seconds
 	$(BIN)/python -m trials.soak --seconds 7 --spans 100000 --limit 120 --traces 50000
 
 fuzz: $(VENV)/.test  ## Hostile headers, carriers, URLs and tracestates by the million: writes trials/results/fuzz.md
-	-$(PIP) install 'atheris>=3; sys_platform == "linux"'
+	-$(INSTALL) 'atheris>=3; sys_platform == "linux"'
 	$(BIN)/python -m trials.fuzz --cases 1200000 --guided 60000 --output trials/results/fuzz.md
 
 fuzz-quick: $(VENV)/.test  ## The same in seconds
@@ -136,16 +155,16 @@ clean:
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "otel-sessions needs Python 3.10 or newer: make PYTHON=python3.x")'
-	$(PYTHON) -m venv $(VENV)
-	$(PIP) install --upgrade 'pip>=25.1'
+	$(PYTHON) -m venv $(if $(UV),--without-pip) $(VENV)
+	$(if $(UV),,$(INSTALL) --upgrade 'pip>=25.1')
 
 # What is installed: the package itself, editable, with the extra `demo`, and one dependency group.
 $(VENV)/.demo: $(BIN)/python pyproject.toml $(CONSTRAINTS)
-	$(PIP) install -c $(CONSTRAINTS) -e '.[demo]'
+	$(INSTALL) -c $(CONSTRAINTS) -e '.[demo]'
 	@touch $@
 
 $(VENV)/.test $(VENV)/.lint $(VENV)/.docs $(VENV)/.package $(VENV)/.e2e $(VENV)/.collector $(VENV)/.bench: $(VENV)/.%: $(BIN)/python pyproject.toml $(CONSTRAINTS)
-	$(PIP) install -c $(CONSTRAINTS) -e '.[demo]' --group $* $(and $(filter test,$*),$(if $(findstring lowest,$(CONSTRAINTS)),,--group newest))
+	$(INSTALL) -c $(CONSTRAINTS) -e '.[demo]' --group $* $(and $(filter test,$*),$(if $(findstring lowest,$(CONSTRAINTS)),,--group newest))
 	@touch $@
 
 # A backend as it is released, in an environment of its own: some 620 MB. Its packages are many: uv installs them in the
@@ -154,7 +173,7 @@ $(VENV)/.test $(VENV)/.lint $(VENV)/.docs $(VENV)/.package $(VENV)/.e2e $(VENV)/
 	@echo "installing $* into .venv-$*"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "make e2e needs Python 3.11 or newer, as Phoenix does: make e2e PYTHON=python3.x")'
 	$(PYTHON) -m venv .venv-$*
-	.venv-$*/bin/python -m pip --disable-pip-version-check --quiet install uv
-	.venv-$*/bin/uv pip install --quiet --no-build --python .venv-$* -r $< || \
+	$(if $(UV),,.venv-$*/bin/python -m pip --disable-pip-version-check --quiet install uv)
+	$(or $(UV),.venv-$*/bin/uv) pip install --quiet --no-build --python .venv-$* -r $< || \
 	  .venv-$*/bin/python -m pip --disable-pip-version-check --quiet install -r $<
 	@touch $@
