@@ -35,7 +35,7 @@ endif
 
 check:  ## What to run before a commit: lint, types, imports, and the tests of what differs from main; within a minute
 	@$(MAKE) --no-print-directory $(VENV)/.lint
-	@$(MAKE) --no-print-directory -j2 --output-sync=target lint types imports test-changed
+	@$(MAKE) --no-print-directory -j2 --keep-going --output-sync=target lint types imports test-changed
 
 test-changed: $(VENV)/.lint
 	@tests=$$($(BIN)/python tests/changed.py) && if [ -z "$$tests" ]; then echo "no test is about what differs from main"; \
