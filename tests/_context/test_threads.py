@@ -21,7 +21,7 @@ from threads import in_a_thread
 OURS = {"session.id": "ours", "user.id": "ada"}
 NEXT = {"session.id": "next", "user.id": "bob"}
 SECONDS = 30
-PROGRAMS = Path(__file__).parent / "programs"
+PROGRAMS = Path(__file__).parents[1] / "programs"
 # Since Python 3.14 threads may inherit the context of who starts them; without the GIL that is the default.
 INHERITED = OURS if getattr(sys.flags, "thread_inherit_context", False) else {}
 

@@ -12,6 +12,7 @@ import inspect
 import json
 import logging
 import math
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from types import MappingProxyType
@@ -486,6 +487,29 @@ def test_a_decorated_function_has_its_argument_as_input_and_its_result_as_output
 
     assert (reply("why?"), reply.__name__, reply.__doc__) == ("WHY?", "reply", "Answer.")
     assert said(pipeline, "reply") == ("why?", "WHY?")
+
+
+# As it is written for Python 3.14 and newer, where nothing evaluates an annotation unless it is asked for.
+FOR_TYPE_CHECKERS = """
+from typing import TYPE_CHECKING
+from otel_sessions import turn
+
+if TYPE_CHECKING:
+    from elsewhere import Question, Answer
+
+@turn("reply")
+def reply(question: Question, words: Question.words = 1) -> Answer[str]:
+    return "42"
+"""
+
+
+@pytest.mark.skipif(sys.version_info < (3, 14), reason="annotations are evaluated where they stand")
+def test_annotations_that_are_there_for_type_checkers_alone_cost_no_input(pipeline, warnings):
+    names = {}
+    exec(compile(FOR_TYPE_CHECKERS, "application.py", "exec", dont_inherit=True), names)  # noqa: S102  # see above
+    assert names["reply"]("why?", words=2) == "42"
+    assert said(pipeline, "reply") == ('{"question": "why?", "words": 2}', "42")
+    assert warnings() == []
 
 
 def test_several_arguments_are_the_input_by_their_names_without_self(pipeline):

@@ -29,7 +29,8 @@ OURS = {"session.id": "ours", "user.id": "ada"}
 NEXT = {"session.id": "next", "user.id": "bob"}
 SECONDS = 30
 PROGRAMS = Path(__file__).parents[1] / "programs"
-SPAWN = multiprocessing.get_context("spawn")
+# Python 3.14 starts processes from a server that is forked early; before that they were forked, or spawned.
+STARTED_ANEW = [name for name in multiprocessing.get_all_start_methods() if name != "fork"]
 
 
 @pytest.fixture(autouse=True)
@@ -96,9 +97,12 @@ def job(endpoint, carrier, name):
     return os.getpid()
 
 
-def test_a_process_that_is_spawned_has_the_session_of_the_carrier_that_it_is_given(pipeline, receiver):
+@pytest.mark.parametrize("started", STARTED_ANEW)
+def test_a_process_that_is_started_anew_has_the_session_of_the_carrier_that_it_is_given(pipeline, receiver, started):
     with set_session("ours", user_id="ada"), pipeline.tracer.start_as_current_span("turn") as turn:
-        process = SPAWN.Process(target=job, args=(receiver.endpoint, to_carrier(), "job"))
+        process = multiprocessing.get_context(started).Process(
+            target=job, args=(receiver.endpoint, to_carrier(), "job")
+        )
         process.start()
     process.join(SECONDS)
     assert process.exitcode == 0
@@ -107,8 +111,9 @@ def test_a_process_that_is_spawned_has_the_session_of_the_carrier_that_it_is_giv
     assert sent(receiver)["after job"].attributes == {}
 
 
-def test_the_next_job_of_a_pool_of_processes_has_its_own_session_or_none(pipeline, receiver):
-    with ProcessPoolExecutor(1, mp_context=SPAWN) as pool:
+@pytest.mark.parametrize("started", STARTED_ANEW)
+def test_the_next_job_of_a_pool_of_processes_has_its_own_session_or_none(pipeline, receiver, started):
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context(started)) as pool:
         with set_session("ours", user_id="ada"), pipeline.tracer.start_as_current_span("turn") as turn:
             processes = {pool.submit(job, receiver.endpoint, to_carrier(), "first").result(SECONDS)}
             processes.add(pool.submit(job, receiver.endpoint, None, "bare").result(SECONDS))

@@ -6,6 +6,7 @@ import functools
 import inspect
 import sys
 from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, TypeVar
 
 from otel_sessions import _diagnostics
@@ -36,6 +37,12 @@ _Kwargs: TypeAlias = "Mapping[str, Any]"
 _frame = sys._getframe  # noqa: SLF001
 
 _SELF = frozenset({"self", "cls"})
+
+# Annotations are not evaluated before somebody asks for them, since Python 3.14, and then may name what is there for
+# type checkers alone. We ask for the names of arguments.
+_UNEVALUATED: dict[str, Any] = (
+    {"annotation_format": import_module("annotationlib").Format.FORWARDREF} if sys.version_info >= (3, 14) else {}
+)
 
 
 def turn(name: str = "turn", *, input: object = None, new_trace: bool = False, tracer: Tracer | None = None) -> Turn:  # noqa: A002  # the field's word
@@ -250,7 +257,7 @@ def _input_of(function: Callable[..., Any], given: object, args: _Args, kwargs: 
     if given is not None:
         return given(*args, **kwargs) if callable(given) else given
     try:
-        arguments: dict[str, object] = inspect.signature(function).bind(*args, **kwargs).arguments
+        arguments: dict[str, object] = inspect.signature(function, **_UNEVALUATED).bind(*args, **kwargs).arguments
     except (TypeError, ValueError):  # the call is about to fail; or it is written in C, and has no signature
         arguments = {str(place): value for place, value in enumerate(args)} | dict(kwargs)
     return content_of_arguments({name: value for name, value in arguments.items() if name not in _SELF})
