@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from opentelemetry.instrumentation.threading import ThreadingInstrumentor
 
 from harness.pipelines import tracer_with
+from otel_sessions._pipeline.span_processor import guarded
 from otel_sessions.sdk import SessionSpanProcessor
 
 from . import _late, _scopes, _streams, _watch
@@ -99,7 +100,7 @@ def run(amounts: Amounts, log: Log) -> Result:
 
 
 def _play(amounts: Amounts, log: Log, result: Result) -> None:
-    tracer = tracer_with(SessionSpanProcessor(), result.oracle)
+    tracer = tracer_with(guarded(SessionSpanProcessor()), result.oracle)
     stop = threading.Event()
     with ThreadPoolExecutor(amounts.threads * 8) as pool:
         setting = Setting(tracer, result.oracle, pool, _ACTS)

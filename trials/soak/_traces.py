@@ -17,6 +17,7 @@ from opentelemetry.trace import set_span_in_context
 
 from harness.pipelines import tracer_with
 from otel_sessions import bind_session
+from otel_sessions._pipeline.span_processor import guarded
 from otel_sessions.sdk import SessionSpanProcessor
 
 from . import _watch
@@ -46,7 +47,7 @@ class Part:
 
 def run(count: int) -> list[Part]:
     """Bind ``count`` traces, and a tenth of that in each of the other ways; then fork."""
-    tracer = tracer_with(SessionSpanProcessor())
+    tracer = tracer_with(guarded(SessionSpanProcessor()))
     root = tracer.start_span("long-lived root", context=Context())
     parts = [
         _measured("traces of a root and a child, bound and ended", count, lambda n: _bound(tracer, n)),
@@ -80,24 +81,24 @@ def _settled() -> float:
 
 def _bound(tracer: Tracer, number: int) -> None:
     with tracer.start_as_current_span("root") as root, tracer.start_as_current_span("child") as child:
-        bind_session(f"session-{number}", user_id="ada")
-    assert _session_of(root) == _session_of(child) == f"session-{number}"
+        bind_session(f"conv-{number}", user_id="ada")
+    assert _session_of(root) == _session_of(child) == f"conv-{number}"
 
 
 def _never_ended(tracer: Tracer, number: int) -> None:
     root = tracer.start_span("root")
     context = set_span_in_context(root)
     child = tracer.start_span("child", context)
-    _bind_in(context, f"session-{number}")
-    assert _session_of(root) == _session_of(child) == f"session-{number}"
+    _bind_in(context, f"conv-{number}")
+    assert _session_of(root) == _session_of(child) == f"conv-{number}"
 
 
 def _child(tracer: Tracer, root: Span, number: int) -> None:
     context = set_span_in_context(root)
     if number % 1000 == 0:
-        _bind_in(context, f"session-{number}")
+        _bind_in(context, f"conv-{number}")
     child = tracer.start_span("child", context)
-    assert _session_of(child) == f"session-{number - number % 1000}"
+    assert _session_of(child) == f"conv-{number - number % 1000}"
 
 
 def _bind_in(context: Context, session_id: str) -> None:
@@ -113,7 +114,7 @@ def _session_of(span: Span) -> object:
 def _forks(count: int) -> Part:
     """Fork while other threads start and bind spans; the child goes on in the trace, and so does the parent."""
     part = Part("forks of a process whose threads start and bind spans", count)
-    tracer, stop = tracer_with(SessionSpanProcessor()), threading.Event()
+    tracer, stop = tracer_with(guarded(SessionSpanProcessor())), threading.Event()
 
     def work() -> None:
         number = 0
