@@ -12,6 +12,8 @@ PROGRAM = Path(__file__).with_name("changed.py")
 FILES = [
     "README.md",
     "LICENSE",
+    "trials/README.md",
+    "trials/soak.py",
     "examples/chat.py",
     "src/otel_sessions/_wing/module.py",
     "src/otel_sessions/_forks.py",
@@ -61,6 +63,8 @@ def chosen(project):
         pytest.param(["tests/servers.py"], ["tests/docs/test_docs.py"], id="what tests import: those"),
         pytest.param(["tests/collector/test_ring.py"], [], id="what needs a server: not here"),
         pytest.param(["README.md"], ["tests/docs/test_docs.py"], id="a document"),
+        pytest.param(["trials/README.md"], ["tests/docs/test_docs.py"], id="a document in a folder of other things"),
+        pytest.param(["trials/soak.py"], [], id="what stands beside it"),
         pytest.param(["examples/chat.py"], ["tests/docs/test_examples.py"], id="an example"),
         pytest.param(["LICENSE"], [], id="nothing is about it"),
         pytest.param(
