@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 # Who installs: pip, or the uv that UV names, in a tenth of the time; .ci/uv tells it what pip is told here.
 INSTALL := $(if $(UV),$(UV) --quiet pip install --python $(VENV),$(BIN)/python -m pip --disable-pip-version-check --quiet install)
 CORE := src/otel_sessions/_*.py,src/otel_sessions/_*/**,src/otel_sessions/sdk.py
-CORE_FILES := 60
+CORE_FILES := 72
 WORKERS ?= 4
 
 .PHONY: demo test lint types imports docs package e2e collector test-collector bench bench-quick bench-fleet bench-fleet-quick behaviour behaviour-quick soak soak-quick fuzz fuzz-quick constraints clean \
@@ -33,19 +33,18 @@ else
 	@echo "not all tests: coverage is not checked"
 endif
 
-check:  ## What to run before a commit: lint, types, imports, and the tests of what differs from main; within a minute
-	@$(MAKE) --no-print-directory $(VENV)/.lint
+check: $(VENV)/.lint  ## What to run before a commit: lint, types, imports, and the tests of what differs from main; within a minute
 	@$(MAKE) --no-print-directory -j2 --keep-going --output-sync=target lint types imports test-changed
 
 test-changed: $(VENV)/.lint
-	@tests=$$($(BIN)/python tests/changed.py) && if [ -z "$$tests" ]; then echo "no test is about what differs from main"; \
+	@tests=$$($(BIN)/python tests/changed.py) && if [ -z "$$tests" ]; then echo "no test is named after what differs from main; make test runs all"; \
 	  else echo "tests: $$tests" && $(BIN)/python -m pytest --quiet $$tests; fi
 
 # What may differ from one Python to the next: contexts, generators, tasks, threads, processes.
 test-interpreter: $(VENV)/.test  ## The tests of what touches the interpreter
 	$(BIN)/python -m pytest tests/_context tests/_conversation/test_turn.py tests/_propagation/test_processes.py $(ARGS)
 
-# Each takes its time, one after the other: half an hour and more.
+# Each takes its time, one after the other: an hour and more.
 test-all: export HYPOTHESIS_PROFILE := thorough
 test-all: export THOROUGH := 1
 test-all: lint types imports test docs demo package soak fuzz collector test-collector bench-fleet-quick bench-quick behaviour-quick e2e  ## Everything, thoroughly
@@ -59,14 +58,15 @@ types: $(VENV)/.lint
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
 imports: $(VENV)/.lint  ## The direction of imports (pyproject.toml, tool.importlinter)
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 
 docs: export NO_MKDOCS_2_WARNING := 1
 docs: $(VENV)/.docs  ## The documentation site, in build/site; a warning is an error
 	$(BIN)/mkdocs build --strict
 
-package: export PIP_CONSTRAINT := constraints/newest.txt
-package: export PIP_FIND_LINKS := dist
+# Private: what is installed before there is a dist need not look for one, and pip warns of it for each package.
+package: private export PIP_CONSTRAINT := constraints/newest.txt
+package: private export PIP_FIND_LINKS := dist
 package: $(VENV)/.package $(VENV)/.test  ## Builds the wheel, and tries it in an environment of its own: alone, then as the README says
 	rm -rf dist $(VENV)-wheel
 	$(BIN)/python -m build --outdir dist .
