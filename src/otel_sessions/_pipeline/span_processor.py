@@ -1,4 +1,7 @@
-"""Stamps every span with the session of the context in which it starts, and sees that the span keeps it."""
+"""Stamps every span with the session of the context in which it starts, and sees that the span keeps it.
+
+Spans that are open when their trace is bound late are stamped anew: `_restamped`.
+"""
 
 from __future__ import annotations
 
