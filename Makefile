@@ -38,7 +38,7 @@ check: $(VENV)/.lint  ## What to run before a commit: lint, types, imports, and 
 
 test-changed: $(VENV)/.lint
 	@tests=$$($(BIN)/python tests/changed.py) && if [ -z "$$tests" ]; then echo "no test is named after what differs from main; make test runs all"; \
-	  else echo "tests: $$tests" && $(BIN)/python -m pytest --quiet $$tests; fi
+	  else echo "tests: $$tests" && $(BIN)/python -m pytest --quiet -n logical --dist loadfile $$tests; fi
 
 # What may differ from one Python to the next: contexts, generators, tasks, threads, processes.
 test-interpreter: $(VENV)/.test  ## The tests of what touches the interpreter
