@@ -244,6 +244,23 @@ def test_a_session_of_the_headers_of_a_request_has_the_user_that_they_name(app, 
     assert app.span(request) == ("callers", user)
 
 
+@pytest.mark.parametrize("header", CALLERS)
+@pytest.mark.parametrize("scope", [step("work"), update_session(name="Batch")], ids=["step", "update"])
+def test_what_a_caller_sends_into_a_step_of_this_process_has_no_user_of_it(app, header, scope):
+    app.instrument(user_id="ada", propagate_to="all")
+    with scope:
+        request = propagate.extract({"baggage": header}, context.get_current())
+        assert (app.span(request), get_session(request).user_id) == (("callers", None), None)
+        sent, token = {}, context.attach(request)
+        propagate.inject(sent)
+        assert "ada" not in sent["baggage"] + to_carrier()["baggage"]
+        context.detach(token)
+        assert baggage.get_baggage("user.id", request) is None
+        assert (app.span(), to_carrier()["baggage"].split(",")[0]) == ((None, "ada"), "user.id=ada")
+        with set_session("conv-42"):
+            assert baggage.get_baggage("user.id") == "ada"
+
+
 def test_below_the_span_of_a_caller_a_step_of_this_process_brings_no_user(app):
     app.instrument(user_id="ada")
     root = app.tracer.start_span("root", received("session.id=callers"))

@@ -20,7 +20,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from otel_sessions import _diagnostics
 from otel_sessions._context import baggage
 from otel_sessions._context.changes import Carry
-from otel_sessions._context.entry import context_with, get_current
+from otel_sessions._context.entry import get_current
 from otel_sessions._context.resolution import remote_in, state_in
 from otel_sessions._context.scope import SessionScope
 from otel_sessions._context.state import NOTHING
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.trace import Span
 
+    from otel_sessions._context.state import State
 
 Text: TypeAlias = str | bytes
 Carrier: TypeAlias = Mapping[Any, Any] | Iterable[tuple[Any, Any]] | None
@@ -115,12 +116,16 @@ def from_carrier(carrier: Carrier) -> SessionScope:
 
 def _inject_baggage(carrier: dict[str, str], context: Context) -> None:
     state = state_in(context)
-    here = _without_unfit(context) if state is None else context_with(state, context)
-    header = _header_of(here)
+    header = _header_of(_without_unfit(context) if state is None else _sending(state, context))
     if header is None:  # by a foreign entry that no header can hold: ours go alone
-        header = None if state is None else _header_of(context_with(state, Context()))
+        header = None if state is None else _header_of(_sending(state, Context()))
     if header:
         carrier[_BAGGAGE] = fitted(header)
+
+
+def _sending(state: State, context: Context) -> Context:
+    """Return ``context`` with all of ``state`` that travels first in its baggage."""
+    return baggage.with_baggage(context, {**state.items, **baggage.others(baggage.entries(context))})
 
 
 def _without_unfit(context: Context) -> Context:
