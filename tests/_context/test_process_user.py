@@ -19,9 +19,11 @@ from opentelemetry.trace import SpanKind, set_span_in_context
 from otel_sessions import (
     Session,
     bind_session,
+    check,
     clear_session,
     from_carrier,
     get_session,
+    log,
     session_headers,
     set_session,
     step,
@@ -324,6 +326,28 @@ def test_a_caller_that_is_not_trusted_leaves_it(job):
         job.session_id,
         "ada",
     )
+
+
+@pytest.mark.parametrize("around", [clear_session, update_session, lambda: set_session("around")])
+def test_a_session_that_is_judged_by_its_id_has_none(job, around):
+    with set_session("conv-42", user_id="bob"), turn("chat", tracer=job.tracer) as chat:
+        handle = chat.handle
+    with around():
+        for judged in ("conv-42", Session("conv-42")):
+            check("good", passed=True, session=judged)
+            log("said", session=judged)
+        check("good", passed=True, session=handle)
+    ids = [(record.attributes["session.id"], record.attributes.get("user.id")) for record in job.records()]
+    assert ids == [("conv-42", None)] * 4 + [("conv-42", "bob")]
+
+
+def test_a_judgement_of_the_session_at_hand_has_its_user(job):
+    with set_session("conv-42"):
+        check("good", passed=True, session="conv-42")
+        check("good", passed=True)
+    with set_session("conv-42", user_id="bob"):
+        check("good", passed=True, session="conv-43")
+    assert [record.attributes.get("user.id") for record in job.records()] == ["ada", "ada", "bob"]
 
 
 # Cleared

@@ -20,6 +20,7 @@ from otel_sessions import _diagnostics
 from otel_sessions._context import baggage
 from otel_sessions._context.changes import Start
 from otel_sessions._context.entry import context_with
+from otel_sessions._context.process_session import user_of_process
 from otel_sessions._context.resolution import state_in
 from otel_sessions._context.state import CLEARED, State, state_of
 from otel_sessions._propagation.carriers import carrier_in, context_in
@@ -107,7 +108,8 @@ def target_of(judged: object, outer: State | None = None) -> Target | None:
 
     Args:
         judged: See `Judged`. It is given on purpose, so it counts whether callers are trusted or not.
-        outer: The current session: one that is named by its id inherits from it, as by ``set_session``.
+        outer: The current session: one that is named by its id inherits from it, as by ``set_session``, but not
+            the user of the process.
     """
     if judged is None:
         return None
@@ -127,7 +129,15 @@ def _found(judged: object, outer: State | None) -> Target:
     if isinstance(judged, Mapping):
         return _of_carrier(judged) or _refused("this carrier has neither a session nor a span")
     session_id = clean_id("session", judged)
-    return NOTHING_FOUND if isinstance(session_id, Absent) else Target(Start(session_id).applied(outer))
+    if isinstance(session_id, Absent):
+        return NOTHING_FOUND
+    return Target(Start(session_id).applied(None if _is_of_process(session_id, outer) else outer))
+
+
+def _is_of_process(session_id: str, outer: State | None) -> bool:
+    """Tell whether ``outer`` would give another session the user of the process: to name one is not to open it."""
+    user_id = None if outer is None or outer.session.id == session_id else outer.session.user_id
+    return user_id is not None and user_id == user_of_process()
 
 
 def _is_wrapped(text: str) -> bool:
