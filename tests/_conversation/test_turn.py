@@ -93,6 +93,15 @@ def test_a_turn_is_a_span_with_input_output_kind_and_the_ids(pipeline):
     )
 
 
+def test_inside_a_turn_a_user_that_is_known_without_a_session_is_the_same_as_outside(pipeline):
+    token = context.attach(baggage.set_baggage("user.id", "ada"))
+    with turn("chat"):
+        pipeline.tracer.start_span("inside").end()
+        assert get_session().user_id == "ada"
+    context.detach(token)
+    assert [pipeline.attributes(name).get("user.id") for name in ("chat", "inside")] == ["ada", "ada"]
+
+
 def test_a_turn_without_a_session_has_none(pipeline):
     with turn() as t:
         assert get_session() is None

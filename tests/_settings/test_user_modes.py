@@ -43,13 +43,15 @@ def told(make_pipeline, monkeypatch):
     return by
 
 
-@pytest.mark.parametrize("word", ["plain", "hash", "drop", "Hash", " DROP ", "\tPlain\n"])
+@pytest.mark.parametrize(
+    "word", ["plain", "hash", "drop", "Hash", " DROP ", "\tPlain\n", '"hash"', "'Drop'", "hash;", "\ufeffdrop"]
+)
 @pytest.mark.parametrize("place", ["variable", "argument"])
 def test_alone_it_closes_and_names_where_it_belongs(told, warnings, word, place):
     users = told({USER: word}) if place == "variable" else told({}, user_id=word)
     assert users == [None, None]
     (message,) = warnings()
-    mode = word.strip().lower()
+    mode = word.strip("\t\n \"';\ufeff").lower()
     name = f"{USER}: " if place == "variable" else "user_id: "
     assert f"{name}'{mode}' is a mode and not a user" in message
     assert f"{PRIVACY}, or user_privacy=, and that does not say '{mode}'" in message
@@ -72,6 +74,14 @@ def test_beside_the_same_mode_by_its_name_it_is_accepted_and_sets_no_user_and_be
     said = [record.getMessage() for record in caplog.records if "is a mode" in record.getMessage()]
     expected = (SHOWN[privacy], 0) if word == privacy else (None, 1)
     assert (users, len(said)) == ([None, expected[0]], expected[1])
+
+
+def test_a_mode_in_bytes_is_one_and_an_id_that_begins_like_one_is_none(told, warnings):
+    for user_id in ("hash-7", "drop.box", "7plain", "hasha"):
+        assert told({}, user_id=user_id) == [user_id, "ada"]
+    assert warnings() == []
+    assert told({}, user_id=b"hash") == [None, None]
+    assert len(warnings()) == 1
 
 
 def test_an_argument_for_the_user_leaves_the_mode_in_the_environment_unread(told, warnings):

@@ -29,6 +29,9 @@ _WHOLE_NUMBER = re.compile(r"[0-9]{1,5}")
 # RFC 9110, section 5.1: a field name is a token.
 _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,100}")
 
+# With quotes around, as tools that read a file of variables may leave them, it is one all the same.
+_MODE = re.compile(rf"[^0-9A-Za-z]*({'|'.join(user_ids.MODES)})[^0-9A-Za-z]*", re.IGNORECASE)
+
 
 class UnusableError(ValueError):
     """A value, or a part of it, can't be used; the message says which and what could be."""
@@ -72,9 +75,10 @@ def session_id(given: object, complain: Complain) -> str:
 def user_id(given: object, complain: Complain) -> str:
     """Return an id; or a mode, in lower case, where one was given: what that means depends on another setting."""
     text = ids.text_of(given)
-    if not text:
-        return _refuse("expected an id: a str, an int or a uuid.UUID")
-    return text.lower() if text.lower() in user_ids.MODES else _fitting_id(text, complain)
+    mode = _MODE.fullmatch(given.decode("latin-1") if isinstance(given, bytes) else text or "")
+    if mode:
+        return mode[1].lower()
+    return _fitting_id(text, complain) if text else _refuse("expected an id: a str, an int or a uuid.UUID")
 
 
 def _fitting_id(text: str, complain: Complain) -> str:
