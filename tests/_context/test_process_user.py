@@ -12,8 +12,10 @@ from opentelemetry import baggage, context, propagate, trace
 from opentelemetry.baggage.propagation import W3CBaggagePropagator
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogRecordProcessor
+from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from opentelemetry.trace import SpanKind, set_span_in_context
 
 from otel_sessions import (
@@ -244,6 +246,29 @@ def test_a_session_of_the_headers_of_a_request_has_the_user_that_they_name(app, 
     app.instrument(session_id="nightly-7", user_id="ada", incoming_headers="session.id=x-session,user.id=x-user")
     request = propagate.extract({"x-session": "callers", **headers}, context.Context())
     assert app.span(request) == ("callers", user)
+
+
+@pytest.mark.parametrize("header", ["session.id=callers", "session.id=callers,user.id=eve", "user.id=eve"])
+def test_a_turn_that_is_not_recorded_leaves_a_caller_what_is_the_callers(app, header):
+    app.instrument(user_id="ada", propagate_to="all")
+    tracer = TracerProvider(sampler=ALWAYS_OFF, shutdown_on_exit=False).get_tracer("app")
+    token = context.attach(received(header))
+    with tracer.start_as_current_span("server"), turn("chat", tracer=tracer):
+        sent = {}
+        propagate.inject(sent)
+        app.logger_provider.get_logger("app").emit(body="said")
+        assert sent["baggage"] == to_carrier()["baggage"] == header
+    context.detach(token)
+    assert ",".join(f"{key}={value}" for key, value in sorted(app.records()[0].attributes.items())) == header
+
+
+def test_a_turn_that_is_not_recorded_leaves_what_openinference_has_set(app):
+    app.instrument(session_id="nightly-7", user_id="ada")
+    tracer = TracerProvider(sampler=ALWAYS_OFF, shutdown_on_exit=False).get_tracer("app")
+    with using_session("theirs"), using_user("gina"), turn("chat", tracer=tracer):
+        assert get_session() == Session("theirs", "gina")
+        with set_session("conv-42", user_id="bob"):
+            assert get_session() == Session("conv-42", "bob")
 
 
 @pytest.mark.parametrize("header", CALLERS)

@@ -24,6 +24,7 @@ from otel_sessions._settings.settings import in_process
 
 from . import baggage
 from .local_trace import CLOCK
+from .state import UNKNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -109,7 +110,7 @@ def context_with(state: State, base: Context) -> Context:
     entry.binds = CLOCK.binds
     entry.base = base
     entry.given = entry.opened = entry.owner = entry.context = entry.token = None
-    return baggage.with_session(_agreeing(base, state), ENTRY_KEY, entry, _items_of(state))
+    return baggage.with_session(_agreeing(base, state), ENTRY_KEY, entry, _items_of(state, base))
 
 
 def enter(
@@ -132,7 +133,7 @@ def enter(
         base = given
     if base:
         base = _agreeing(base, state)
-    items = state.items if state.is_whole else _items_of(state)
+    items = state.items if state.is_whole else _items_of(state, base)
     entry.context = context = baggage.with_session(base, ENTRY_KEY, entry, items)
     entry.token = attach(context)
     if opened is not None:
@@ -140,11 +141,13 @@ def enter(
     return entry
 
 
-def _items_of(state: State) -> Mapping[str, object]:
-    """Return what of ``state`` stands in the baggage of its Context.
+def _items_of(state: State, base: Context) -> Mapping[str, object]:
+    """Return what of ``state`` stands in the baggage of its Context, made of ``base``.
 
     A session that is received may be added to that baggage: the user of the process must not become a caller's.
     """
+    if state is UNKNOWN:
+        return baggage.of_session_in(base)
     if state.is_whole or not state.user_is_of_process:
         return state.items
     return {key: item for key, item in state.items.items() if key != USER_ID}
@@ -245,7 +248,7 @@ def _without(entry: Entry, context: Context) -> Context:
     if entry.given is not None:
         context = _taken_back(entry.given, entry.base, context)
     below = entry_in(entry.base)
-    items = baggage.of_session_in(entry.base) if below is None else _items_of(below.state)
+    items = baggage.of_session_in(entry.base) if below is None else _items_of(below.state, entry.base)
     context = _with_openinference(context, entry.base.get(OPENINFERENCE_SESSION), entry.base.get(OPENINFERENCE_USER))
     return baggage.with_session(context, ENTRY_KEY, below, items)
 

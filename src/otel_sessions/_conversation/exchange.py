@@ -18,6 +18,7 @@ from otel_sessions._context.entry import context_with, enter, entry_in, get_curr
 from otel_sessions._context.flush import flushed
 from otel_sessions._context.local_trace import SPAN_KEY, local_root_of
 from otel_sessions._context.log_values import text_of
+from otel_sessions._context.process_session import HELD
 from otel_sessions._context.providers import PROVIDERS
 from otel_sessions._context.resolution import state_in
 from otel_sessions._context.state import UNKNOWN
@@ -119,7 +120,9 @@ class Exchange:
         self.inside = set_span_in_context(span, set_value(_TURN_KEY, value=True, context=parent))
         if session_id is not None and span.is_recording() and (is_root or _TURN_KEY not in base):
             ORDER.note(session_id, span.get_span_context())
-        is_held = state is not None and (plan.new_trace or entry_in(base) is not None)
+        is_held = state is not None and (
+            plan.new_trace or entry_in(base) is not None or (_is_set_here(state) and not span.is_recording())
+        )
         # What is found otherwise is found inside as well, unless something else is set there.
         self.entry = enter(state if state is not None and is_held else UNKNOWN, base, None, None, self.inside)
 
@@ -271,6 +274,11 @@ def _is_consumed(kind: type) -> bool:
 def _warn_of_stream(error: Exception) -> None:
     found = type(error).__name__
     _diagnostics.warn_once(("turn stream", found), "otel_sessions: reading a stream of a turn raised %s", found)
+
+
+def _is_set_here(state: State) -> bool:
+    """Tell whether ``state`` is of other tools in this process: inside a turn only its span tells of that."""
+    return state is not HELD.state and not (state.id_is_remote or state.user_is_remote)
 
 
 def _alone(base: Context, state: State | None) -> Context:
