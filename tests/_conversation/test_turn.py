@@ -21,6 +21,7 @@ import httpx
 import pydantic
 import pytest
 from openai import AsyncOpenAI, OpenAI
+from openinference.instrumentation import using_user
 from openinference.instrumentation.openai import OpenAIInstrumentor
 from opentelemetry import baggage, context, trace
 from opentelemetry.context import Context
@@ -93,13 +94,20 @@ def test_a_turn_is_a_span_with_input_output_kind_and_the_ids(pipeline):
     )
 
 
-def test_inside_a_turn_a_user_that_is_known_without_a_session_is_the_same_as_outside(pipeline):
-    token = context.attach(baggage.set_baggage("user.id", "ada"))
-    with turn("chat"):
+def test_inside_a_turn_another_user_that_is_set_without_a_session_is_found(pipeline):
+    with turn("chat"), using_user("ada"):
         pipeline.tracer.start_span("inside").end()
-        assert get_session().user_id == "ada"
+    assert pipeline.attributes("inside") == {"user.id": "ada"}
+
+
+def test_a_turn_that_is_not_recorded_leaves_the_session_of_a_caller():
+    tracer = TracerProvider(sampler=ALWAYS_OFF, shutdown_on_exit=False).get_tracer("tests")
+    token = context.attach(baggage.set_baggage("session.id", "callers"))
+    with tracer.start_as_current_span("server"), turn("chat", tracer=tracer):
+        assert get_session().id == "callers"
+        bind_session("conv-42")
+        assert get_session().id == "conv-42"
     context.detach(token)
-    assert [pipeline.attributes(name).get("user.id") for name in ("chat", "inside")] == ["ada", "ada"]
 
 
 def test_a_turn_without_a_session_has_none(pipeline):

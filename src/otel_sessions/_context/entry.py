@@ -24,7 +24,7 @@ from otel_sessions._settings.settings import in_process
 
 from . import baggage
 from .local_trace import CLOCK
-from .state import UNKNOWN
+from .state import UNTOUCHED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -146,7 +146,7 @@ def _items_of(state: State, base: Context) -> Mapping[str, object]:
 
     A session that is received may be added to that baggage: the user of the process must not become a caller's.
     """
-    if state is UNKNOWN:
+    if state is UNTOUCHED:
         return baggage.of_session_in(base)
     if state.is_whole or not state.user_is_of_process:
         return state.items

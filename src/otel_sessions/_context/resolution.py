@@ -21,7 +21,7 @@ from . import baggage
 from .entry import OPENINFERENCE_SESSION, OPENINFERENCE_USER, live_entry_in
 from .local_trace import SPAN_KEY, binding_in, is_withdrawn, note_of
 from .process_session import HELD, user_of_process
-from .state import CLEARED, UNKNOWN, State, as_of_now, state_of
+from .state import CLEARED, UNKNOWN, UNTOUCHED, State, as_of_now, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -152,7 +152,7 @@ def _completed(state: State, found: State | None) -> State:
     """Return ``state``, which has no session id, with what was ``found`` of the session elsewhere."""
     if found is None:
         return state
-    if state is UNKNOWN:
+    if state is UNKNOWN or state is UNTOUCHED:
         return found
     return _overlaid(found, state) if found.is_whole else state
 

@@ -112,3 +112,5 @@ NOTHING = replace(CLEARED)
 """No session, and none of a parent span; a bind inside counts, which `CLEARED` would not allow."""
 UNKNOWN = replace(CLEARED, is_whole=False)
 """Nothing set, and nothing cleared: it is looked for elsewhere."""
+UNTOUCHED = replace(UNKNOWN)
+"""The same, and the baggage stays as it is: no span tells what it was."""

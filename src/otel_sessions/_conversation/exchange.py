@@ -21,7 +21,7 @@ from otel_sessions._context.log_values import text_of
 from otel_sessions._context.process_session import HELD
 from otel_sessions._context.providers import PROVIDERS
 from otel_sessions._context.resolution import state_in
-from otel_sessions._context.state import UNKNOWN
+from otel_sessions._context.state import UNKNOWN, UNTOUCHED
 from otel_sessions._context.streams import awaited_in, is_stream, wrapped
 from otel_sessions._forks import ForkSafeLock
 from otel_sessions._settings.settings import hides_inputs, hides_outputs, in_process
@@ -120,11 +120,8 @@ class Exchange:
         self.inside = set_span_in_context(span, set_value(_TURN_KEY, value=True, context=parent))
         if session_id is not None and span.is_recording() and (is_root or _TURN_KEY not in base):
             ORDER.note(session_id, span.get_span_context())
-        is_held = state is not None and (
-            plan.new_trace or entry_in(base) is not None or (_is_set_here(state) and not span.is_recording())
-        )
-        # What is found otherwise is found inside as well, unless something else is set there.
-        self.entry = enter(state if state is not None and is_held else UNKNOWN, base, None, None, self.inside)
+        is_held = plan.new_trace or entry_in(base) is not None
+        self.entry = enter(_inside(state, span, is_held=is_held), base, None, None, self.inside)
 
     def say(self, which: str, value: object) -> None:
         """Put ``value`` on the span as its input or its output, and on its local root."""
@@ -276,9 +273,17 @@ def _warn_of_stream(error: Exception) -> None:
     _diagnostics.warn_once(("turn stream", found), "otel_sessions: reading a stream of a turn raised %s", found)
 
 
-def _is_set_here(state: State) -> bool:
-    """Tell whether ``state`` is of other tools in this process: inside a turn only its span tells of that."""
-    return state is not HELD.state and not (state.id_is_remote or state.user_is_remote)
+def _inside(state: State | None, span: Span, *, is_held: bool) -> State:
+    """Return what a turn enters: ``state``, which is found around it, or what lets it be found inside as well.
+
+    The ``span`` tells of it, unless something else is set there. Where that is not recorded, a session that is set
+    here is entered, and that of a caller is left where it is.
+    """
+    if state is not None and not span.is_recording():
+        is_held = is_held or not (state is HELD.state or state.id_is_remote or state.user_is_remote)
+    if state is not None and is_held:
+        return state
+    return UNKNOWN if span.is_recording() else UNTOUCHED
 
 
 def _alone(base: Context, state: State | None) -> Context:
