@@ -375,6 +375,16 @@ def test_a_judgement_of_the_session_at_hand_has_its_user(job):
     assert [record.attributes.get("user.id") for record in job.records()] == ["ada", "ada", "bob"]
 
 
+def test_what_is_bound_late_to_the_session_of_a_caller_has_it_under_no_name(app):
+    app.instrument(user_id="ada", dialects="posthog")
+    with step("work"), app.tracer.start_as_current_span("root") as root:
+        assert "ada" in {value for key, value in root.attributes.items() if key != "user.id"}
+        with from_carrier({"baggage": "session.id=callers"}):
+            bind_session()
+    assert root.attributes["session.path"] == "/work"
+    assert (root.attributes["session.id"], "ada" in root.attributes.values()) == ("callers", False)
+
+
 # Cleared
 
 

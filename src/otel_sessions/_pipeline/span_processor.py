@@ -314,7 +314,8 @@ class SessionSpanProcessor(SpanProcessor):
         before = dict(note.stamps)
         own = {key: value for key, value in (span.attributes or {}).items() if before.get(key) != value}
         if SESSION_ID not in before:
-            note.steps = {key: value for key, value in before.items() if key != USER_ID}  # a user: whose was it?
+            # Not a user, under any name: whose was it?
+            note.steps = {key: value for key, value in before.items() if USER_ID not in {key, self._aliases.get(key)}}
         elif DISPLACED_ID in before:
             own[SESSION_ID] = before[DISPLACED_ID]
         # A step or a name around the span stays, below what the session has; of the session before nothing does.
