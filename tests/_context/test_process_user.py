@@ -288,6 +288,12 @@ def test_what_a_caller_sends_into_a_step_of_this_process_has_no_user_of_it(app, 
             assert baggage.get_baggage("user.id") == "ada"
 
 
+def test_a_message_without_a_session_puts_the_user_of_the_process_into_no_baggage(app):
+    app.instrument(user_id="ada")
+    with from_carrier({}):
+        assert (app.span(), to_carrier(), baggage.get_all()) == ((None, "ada"), {"baggage": "user.id=ada"}, {})
+
+
 def test_below_the_span_of_a_caller_a_step_of_this_process_brings_no_user(app):
     app.instrument(user_id="ada")
     root = app.tracer.start_span("root", received("session.id=callers"))

@@ -133,7 +133,7 @@ def enter(
         base = given
     if base:
         base = _agreeing(base, state)
-    items = state.items if state.is_whole else _items_of(state, base)
+    items = state.items if state.session.id is not None else _items_of(state, base)
     entry.context = context = baggage.with_session(base, ENTRY_KEY, entry, items)
     entry.token = attach(context)
     if opened is not None:
@@ -148,7 +148,7 @@ def _items_of(state: State, base: Context) -> Mapping[str, object]:
     """
     if state is UNTOUCHED:
         return baggage.of_session_in(base)
-    if state.is_whole or not state.user_is_of_process:
+    if state.session.id is not None or not state.user_is_of_process:
         return state.items
     return {key: item for key, item in state.items.items() if key != USER_ID}
 
