@@ -25,6 +25,7 @@ from otel_sessions._context.process_session import follow
 from otel_sessions._context.providers import PROVIDERS
 from otel_sessions._pipeline.span_processor import guarded
 from otel_sessions._settings.settings import use_in_process
+from otel_sessions._setup.instrument import _installed, _installed_logs
 from otel_sessions.demo import StandIn
 from otel_sessions.sdk import SessionSpanProcessor
 from otel_sessions.testing import clean_slate
@@ -130,6 +131,8 @@ def _clean_slate() -> Iterator[None]:
     follow(None)
     EVENTS.is_on = False
     PROVIDERS.use(None, None)
+    if _installed or _installed_logs:  # providers of the test, which stand in cycles: `uninstrument` would see them
+        gc.collect()
     clean_slate()
 
 
