@@ -131,8 +131,8 @@ def _clean_slate() -> Iterator[None]:
     follow(None)
     EVENTS.is_on = False
     PROVIDERS.use(None, None)
-    if _installed or _installed_logs:  # providers of the test, which stand in cycles: `uninstrument` would see them
-        gc.collect()
+    for installed in (_installed, _installed_logs):  # else `uninstrument` sees them for as long as somebody holds them
+        installed.clear()
     clean_slate()
 
 
