@@ -6,12 +6,13 @@ CONSTRAINTS ?= constraints/newest.txt
 BIN := $(VENV)/bin
 # Who installs: pip, or the uv that UV names, in a tenth of the time; .ci/uv tells it what pip is told here.
 INSTALL := $(if $(UV),$(UV) --quiet pip install --python $(VENV),$(BIN)/python -m pip --disable-pip-version-check --quiet install)
+FRAMEWORKS := $(PYTHON) tests/frameworks/environments.py
 CORE := src/otel_sessions/_*.py,src/otel_sessions/_*/**,src/otel_sessions/sdk.py
-CORE_FILES := 72
+CORE_FILES := 160
 WORKERS ?= 4
 
-.PHONY: demo test lint types imports docs package e2e collector test-collector bench bench-quick bench-fleet bench-fleet-quick behaviour behaviour-quick soak soak-quick fuzz fuzz-quick constraints clean \
-  check test-changed test-interpreter test-all
+.PHONY: demo test lint types imports docs package e2e collector test-collector test-frameworks test-languages bench bench-quick bench-fleet bench-fleet-quick behaviour behaviour-quick soak soak-quick fuzz fuzz-quick constraints clean \
+  check test-changed test-interpreter test-all FORCE
 
 demo: $(VENV)/.demo  ## A multi-turn chat, exported by OTLP and shown by session
 	@$(BIN)/otel-sessions demo
@@ -47,7 +48,7 @@ test-interpreter: $(VENV)/.test  ## The tests of what touches the interpreter
 # Each takes its time, one after the other: an hour and more.
 test-all: export HYPOTHESIS_PROFILE := thorough
 test-all: export THOROUGH := 1
-test-all: lint types imports test docs demo package soak fuzz collector test-collector bench-fleet-quick bench-quick behaviour-quick e2e  ## Everything, thoroughly
+test-all: lint types imports test docs demo package soak fuzz collector test-collector test-frameworks test-languages bench-fleet-quick bench-quick behaviour-quick e2e  ## Everything, thoroughly
 
 lint: $(VENV)/.lint
 	$(BIN)/ruff check
@@ -80,7 +81,7 @@ package: $(VENV)/.package $(VENV)/.test  ## Builds the wheel, and tries it in an
 	$(VENV)-wheel/bin/otel-sessions demo
 
 # What one process compiles the next one has, whatever the environment says: many are started, of packages that are large.
-e2e test-collector: export PYTHONDONTWRITEBYTECODE :=
+e2e test-collector test-frameworks: export PYTHONDONTWRITEBYTECODE :=
 
 e2e: export E2E_PHOENIX_COMMAND := $(abspath .venv-phoenix/bin/phoenix)
 e2e: export E2E_MLFLOW_COMMAND := $(abspath .venv-mlflow/bin/mlflow)
@@ -97,6 +98,22 @@ test-collector: $(VENV)/.collector  ## The configurations of collector-config/, 
 	@PYTHONPATH=tests $(BIN)/python tests/collector/kafka_broker.py
 	$(BIN)/python tests/alone.py $(BIN)/python -m pytest tests/collector -n $(WORKERS) $(ARGS)
 
+# Each module in a process of its own, since an instrumentation changes its framework for good, and as many at once as there
+# are cores. What is installed must be there before.
+test-frameworks:  ## Real agent frameworks and hosts, in environments of their own; ONLY='agno gradio' for some of them
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "make test-frameworks needs Python 3.11 or newer, as some frameworks do: make test-frameworks PYTHON=python3.x")'
+	@modules=$$($(FRAMEWORKS) modules $(ONLY)) && [ -n "$$modules" ] && \
+	  $(MAKE) --no-print-directory $$(echo "$$modules" | sed 's|\(.*\)/.*|.venv-frameworks-\1/.installed|' | sort -u) && \
+	  $(MAKE) --no-print-directory -j$$(nproc) --keep-going --output-sync=target $$(echo "$$modules" | sed 's|^|in/|')
+
+# Go, Maven, npm and Cargo keep in caches of their own what they have downloaded and compiled.
+test-languages: $(VENV)/.languages  ## Services in Go, Java, Node and Rust around the blocks of docs/how-to/other-languages.md, as far as the machine has these
+	$(BIN)/python -m pytest tests/languages $(ARGS)
+
+in/%: FORCE
+	@echo "== $*"
+	@.venv-frameworks-$(*D)/bin/python -m pytest --quiet -W ignore tests/frameworks/$(*F).py $(ARGS)
+
 bench-fleet: $(VENV)/.collector  ## What each configuration takes, and a simulation of a fleet: writes trials/results/
 	$(BIN)/python -m trials.fleet
 	$(BIN)/python -m trials.fleet.clickhouse
@@ -107,8 +124,11 @@ bench-fleet-quick: $(VENV)/.collector  ## The same in seconds; writes nothing
 	$(BIN)/python -m trials.fleet.clickhouse --spans 50000 --rounds 2
 	$(BIN)/python -m trials.fleet.simulation --quick
 
-bench bench-quick behaviour behaviour-quick: export VENV := .venv-bench
-bench bench-quick behaviour behaviour-quick: export CONSTRAINTS := constraints/bench.txt
+bench bench-quick: export VENV := .venv-bench
+bench bench-quick: export CONSTRAINTS := constraints/bench.txt
+behaviour behaviour-quick: export VENV := .venv-behaviour
+behaviour behaviour-quick: export CONSTRAINTS := constraints/behaviour.txt
+behaviour behaviour-quick: export PYTHONDONTWRITEBYTECODE :=
 
 bench:  ## Ours beside the peers: writes benchmarks/results/
 	@$(MAKE) --no-print-directory $(VENV)/.bench
@@ -119,11 +139,11 @@ bench-quick:  ## The same in seconds, to see that it runs; writes nothing
 	$(VENV)/bin/python -m benchmarks --quick
 
 behaviour:  ## Where session ids get lost, ours beside the peers: writes trials/results/behaviour.md
-	@$(MAKE) --no-print-directory $(VENV)/.bench
+	@$(MAKE) --no-print-directory $(VENV)/.behaviour
 	$(VENV)/bin/python -m trials.behaviour
 
-behaviour-quick:  ## Ours alone; writes nothing
-	@$(MAKE) --no-print-directory $(VENV)/.bench
+behaviour-quick:  ## Ours alone, in about a minute; writes nothing
+	@$(MAKE) --no-print-directory $(VENV)/.behaviour
 	$(VENV)/bin/python -m trials.behaviour --only otel-sessions
 
 soak: $(VENV)/.test  ## Random programs on many threads against an oracle, and a million traces: writes trials/results/soak.md
@@ -141,14 +161,19 @@ fuzz-quick: $(VENV)/.test  ## The same in seconds
 
 constraints:  ## Pins the newest and the lowest supported versions; needs uv
 	uv pip compile -q --universal --python-version 3.10 --no-header --no-annotate --no-emit-index-url --upgrade \
-	  --all-extras --group lint --group package --group docs --group e2e --group collector pyproject.toml -o constraints/newest.txt
+	  --all-extras --group lint --group package --group docs --group e2e --group collector --group languages pyproject.toml -o constraints/newest.txt
 	uv pip compile -q --universal --python-version 3.10 --no-header --no-annotate --no-emit-index-url --upgrade \
 	  --all-extras --group bench pyproject.toml -o constraints/bench.txt
+	uv pip compile -q --universal --python-version 3.10 --no-header --no-annotate --no-emit-index-url --upgrade \
+	  --all-extras --group behaviour pyproject.toml -o constraints/behaviour.txt
 	uv pip compile -q --universal --python-version 3.10 --no-header --no-annotate --no-emit-index-url --upgrade \
 	  --resolution lowest-direct --all-extras --group test pyproject.toml -o constraints/lowest.txt
 	for server in phoenix mlflow; do \
 	  uv pip compile -q --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url --upgrade \
 	    --group $$server -o constraints/$$server.txt || exit; done
+	for each in $$($(FRAMEWORKS) environments); do \
+	  $(FRAMEWORKS) requirements $$each | uv pip compile -q --universal --python-version 3.11 --no-header --no-annotate \
+	    --no-emit-index-url --upgrade --extra demo pyproject.toml - -o constraints/frameworks-$$each.txt || exit; done
 
 clean:
 	rm -rf .venv* dist build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
@@ -163,8 +188,15 @@ $(VENV)/.demo: $(BIN)/python pyproject.toml $(CONSTRAINTS)
 	$(INSTALL) -c $(CONSTRAINTS) -e '.[demo]'
 	@touch $@
 
-$(VENV)/.test $(VENV)/.lint $(VENV)/.docs $(VENV)/.package $(VENV)/.e2e $(VENV)/.collector $(VENV)/.bench: $(VENV)/.%: $(BIN)/python pyproject.toml $(CONSTRAINTS)
+$(VENV)/.test $(VENV)/.lint $(VENV)/.docs $(VENV)/.package $(VENV)/.e2e $(VENV)/.collector $(VENV)/.languages $(VENV)/.bench $(VENV)/.behaviour: $(VENV)/.%: $(BIN)/python pyproject.toml $(CONSTRAINTS)
 	$(INSTALL) -c $(CONSTRAINTS) -e '.[demo]' --group $* $(and $(filter test,$*),$(if $(findstring lowest,$(CONSTRAINTS)),,--group newest))
+	@touch $@
+
+# Frameworks as they are released, in environments of their own: up to 5 GB in all.
+.venv-frameworks-%/.installed: constraints/frameworks-%.txt pyproject.toml
+	@echo "installing what goes with $* into .venv-frameworks-$*"
+	$(PYTHON) -m venv $(if $(UV),--without-pip) .venv-frameworks-$*
+	$(if $(UV),$(UV) --quiet pip install --python .venv-frameworks-$*,.venv-frameworks-$*/bin/python -m pip --disable-pip-version-check --quiet install) -r $< -e .
 	@touch $@
 
 # A backend as it is released, in an environment of its own: some 620 MB. Its packages are many: uv installs them in the

@@ -20,9 +20,9 @@
 # For users of sessions: reminders, follow-ups and digests of one conversation appear in that of somebody else, with their
 #           model calls and costs, and the trace of that one's request goes on for as long as nobody else touches the scheduler.
 #           A test with one user sees nothing of it.
-# Here:     docs/explanation/limits.md: the job itself says whose it is, `add_job(set_session(session_id=...)(job))` or
-#           `add_job(clear_session()(job))`, and begins a trace with `turn(..., new_trace=True)`. `with clear_session():` around
-#           the start of the scheduler does not last, since the next `add_job` sets the timer anew.
+# Here:     docs/how-to/queues.md: the job is given `to_carrier()` as an argument, or `add_job(from_carrier(to_carrier())(job))`,
+#           and begins a trace with `turn(..., new_trace=True)`. `with clear_session():` around the start of the scheduler does
+#           not last, since the next `add_job` sets the timer anew.
 set -euo pipefail
 unset PYTHONPATH "${!OTEL_@}"
 folder=$(mktemp -d)

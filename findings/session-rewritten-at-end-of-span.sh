@@ -25,8 +25,10 @@
 # For users of sessions: the spans with the tokens and the words are in sessions of one run each, and a backend that goes by the
 #           first span that arrives, which is a leaf, has the application's session nowhere. With `message_history` the turns hang
 #           together, but not under the application's id.
-# Here:     docs/explanation/one-session-per-trace.md, "What stays with you": `agent.run(..., conversation_id=get_session().id)`.
-#           pydantic-ai then has that id in baggage, too, as `gen_ai.conversation.id`.
+# Here:     with this package the session of the scope is exported, if OpenInference's processor is added before the one that exports:
+#           a processor of ours comes right behind it. Otherwise docs/explanation/one-session-per-trace.md, "What stays with you":
+#           `agent.run(..., conversation_id=get_session().id)`. pydantic-ai then has that id in baggage, too, as
+#           `gen_ai.conversation.id`.
 set -euo pipefail
 unset PYTHONPATH "${!OTEL_@}" "${!OPENINFERENCE_@}"
 folder=$(mktemp -d)

@@ -22,7 +22,7 @@
 #           calls of the tool are in the trace without a session, and every service behind it has neither session nor user.
 # Here:     README.md, "Who wins": with `instrument()` in the server, a span whose Context has no session takes that of its local
 #           parent, so the tool, the endpoint and what they call are in it. To an MCP server over stdio the client sends it with
-#           `OTEL_SESSION_PROPAGATE_TO=all` alone (docs/privacy.md). Without this package: attach the extracted Context around
+#           `OTEL_SESSION_PROPAGATE_TO=private,mcp` (docs/privacy.md). Without this package: attach the extracted Context around
 #           the work.
 set -euo pipefail
 unset PYTHONPATH "${!OTEL_@}"

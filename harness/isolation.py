@@ -7,11 +7,13 @@ import sys
 from ipaddress import ip_address
 from typing import Any
 
-_SETTINGS = ("OTEL_", "OPENAI_", "LANGFUSE_", "LOGFIRE_", "TRACELOOP_")
+_SETTINGS = ("OTEL_", "OPENAI_", "LANGFUSE_", "LANGSMITH_", "LOGFIRE_", "MISTRAL_", "TRACELOOP_")
 _QUIET = {
     "TRACELOOP_TELEMETRY": "false",
     "TRACELOOP_METRICS_ENABLED": "false",
     "LOGFIRE_SEND_TO_LOGFIRE": "false",
+    "AGNO_TELEMETRY": "false",
+    "LANGSMITH_TRACING": "false",
 }
 
 

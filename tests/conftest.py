@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 from importlib.util import find_spec
+from inspect import signature
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,9 +24,11 @@ from otel_sessions import get_session
 from otel_sessions._context.events import EVENTS
 from otel_sessions._context.process_session import follow
 from otel_sessions._context.providers import PROVIDERS
+from otel_sessions._pipeline.rooting import follow_origin
 from otel_sessions._pipeline.span_processor import guarded
+from otel_sessions._propagation.environment import taken_up
 from otel_sessions._settings.settings import use_in_process
-from otel_sessions._setup.instrument import _installed, _installed_logs
+from otel_sessions._setup.installation import forget
 from otel_sessions.demo import StandIn
 from otel_sessions.sdk import SessionSpanProcessor
 from otel_sessions.testing import clean_slate
@@ -128,11 +131,11 @@ def _clean_slate() -> Iterator[None]:
     if "otel_sessions._propagation.grpc_target" in sys.modules:
         sys.modules["otel_sessions._propagation.grpc_target"].unwatch_channels()
     use_in_process(None)
-    follow(None)
+    follow(None, taken_up(None))
+    follow_origin()
     EVENTS.is_on = False
     PROVIDERS.use(None, None)
-    for installed in (_installed, _installed_logs):  # else `uninstrument` sees them for as long as somebody holds them
-        installed.clear()
+    forget()  # else `uninstrument` sees them for as long as somebody holds them
     clean_slate()
 
 
@@ -149,6 +152,22 @@ def _nothing_is_detached_where_it_was_not_attached(caplog: pytest.LogCaptureFixt
     yield
     ours = [record for record in _errors(caplog) if record.name.startswith(("opentelemetry", "otel_sessions"))]
     assert [record.getMessage() for record in ours] == []
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_warned_of_where_nothing_is_wrong(
+    request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture
+) -> Iterator[None]:
+    """A test that brings a warning about asks for what reads it, or is marked ``warned_of``, with words of it."""
+    yield
+    if not {"caplog", "warnings"}.isdisjoint(signature(request.function).parameters):
+        return
+    marks = [mark.args for mark in request.node.iter_markers("warned_of")]
+    words = [word for args in marks for word in args]
+    records = [*caplog.get_records("setup"), *caplog.get_records("call")]
+    said = [each.getMessage() for each in records if each.name == "otel_sessions" and each.levelno >= logging.WARNING]
+    if () not in marks:  # a property may be tried with anything
+        assert [text for text in said if not any(word in text for word in words)] == []
 
 
 @pytest.fixture

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import pickle
 import subprocess
 import sys
 
 import pytest
+
+import otel_sessions
+import otel_sessions.sdk
 
 PROGRAM = """
 import sys
@@ -45,3 +49,38 @@ def test_what_a_module_exports_is_sorted_and_there(module):
     imported = importlib.import_module(module)
     assert imported.__all__ == sorted(imported.__all__)
     assert [name for name in imported.__all__ if not hasattr(imported, name)] == []
+
+
+FROM_SDK = pytest.mark.parametrize("name", otel_sessions.sdk.__all__)
+
+
+@FROM_SDK
+def test_a_name_of_the_sdk_part_is_an_import_error_that_says_where_it_is(name):
+    """Python shows our words, and not "cannot import name" of its own."""
+    with pytest.raises(ImportError, match=f"it is in otel_sessions.sdk; from otel_sessions.sdk import {name}$"):
+        exec(f"from otel_sessions import set_session, {name}", {})  # noqa: S102
+
+
+@FROM_SDK
+def test_it_is_an_attribute_error_elsewhere(name):
+    with pytest.raises(AttributeError, match=f"has no attribute '{name}': it is in otel_sessions.sdk; from "):
+        getattr(otel_sessions, name)
+    assert not hasattr(otel_sessions, name)
+    assert getattr(otel_sessions, name, None) is None
+    assert name not in dir(otel_sessions)
+
+
+@pytest.mark.parametrize("statement", ["from otel_sessions import nothing", "otel_sessions.nothing"])
+def test_any_other_name_is_what_it_is_for_every_module(statement):
+    error = ImportError if statement.startswith("from") else AttributeError
+    with pytest.raises(error, match="nothing") as raised:
+        exec(statement, {"otel_sessions": otel_sessions})  # noqa: S102
+    assert "otel_sessions.sdk" not in str(raised.value)
+
+
+def test_what_the_module_has_is_imported_and_pickled_as_ever():
+    names = {}
+    exec("from otel_sessions import *", names)  # noqa: S102
+    exec("from otel_sessions import sdk, testing", names)  # noqa: S102
+    assert names.keys() - {"__builtins__"} == {*otel_sessions.__all__, "sdk", "testing"}
+    assert pickle.loads(pickle.dumps(otel_sessions.set_session)) is otel_sessions.set_session  # noqa: S301

@@ -67,9 +67,36 @@ def warn_caller(problem: str, message: str, *args: object) -> None:
     warn_once((problem, filename, line), _PLACED.format(message), *args, filename, line, stacklevel=depth)
 
 
-def place() -> Place:
-    """Return the file and line of the application's call, for a complaint that may come up later."""
-    return _application_frame()[:2]
+def is_informing() -> bool:
+    """Tell whether anybody listens to what is said at INFO: else there is no need to look."""
+    return logger.isEnabledFor(logging.INFO)
+
+
+def inform_caller(problem: str, message: str, *args: object) -> None:
+    """Do as `warn_caller`, at INFO; where nobody listens to that, it costs next to nothing."""
+    if is_informing():
+        filename, line, depth = _application_frame()
+        _say_once(logging.INFO, (problem, filename, line), _PLACED.format(message), (*args, filename, line), depth)
+
+
+def inform_at(where: Place, problem: str, message: str, *args: object) -> None:
+    """Do as `warn_at`, at INFO."""
+    inform_once((problem, *where), _PLACED.format(message), *args, *where)
+
+
+def take_as_said(key: Hashable) -> None:
+    """Say nothing more under ``key``: another message has."""
+    with _lock:
+        _said.add(key)
+
+
+def place(*others: str) -> Place:
+    """Return the file and line of the application's call, for a complaint that may come up later.
+
+    Args:
+        others: Packages that are not the application, either.
+    """
+    return _application_frame(_PASSED_OVER.union(others))[:2]
 
 
 def warn_at(where: Place, problem: str, message: str, *args: object) -> None:
@@ -96,11 +123,11 @@ def reset() -> None:
         _counts.clear()
 
 
-def _application_frame() -> tuple[str, int, int]:
+def _application_frame(passed_over: frozenset[str] = _PASSED_OVER) -> tuple[str, int, int]:
     """Return file, line and ``stacklevel`` (from `warn_caller`) of the nearest frame of the application."""
     frame = inspect.currentframe()
     depth = 0
-    while frame is not None and _is_passed_over(frame):
+    while frame is not None and _package_of(frame) in passed_over:
         frame = frame.f_back
         depth += 1
     if frame is None:
@@ -108,5 +135,5 @@ def _application_frame() -> tuple[str, int, int]:
     return frame.f_code.co_filename, frame.f_lineno, depth
 
 
-def _is_passed_over(frame: FrameType) -> bool:
-    return str(frame.f_globals.get("__name__", "")).partition(".")[0] in _PASSED_OVER
+def _package_of(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__", "")).partition(".")[0]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 _REMEDY = "otel-sessions: this command needs more packages: pip install 'otel-sessions[{}]'\n"
 _USAGE_ERROR = 2
+_COMMAND = "otel_sessions.command"  # what the doctor runs
 
 _DEMO_NEEDS = (
     "openai",
@@ -79,6 +81,52 @@ if TYPE_CHECKING or _is_installed("click"):
         lines, is_good = shown()
         click.echo("\n".join(lines))
         raise SystemExit(not is_good)
+
+    class _WithCommand(click.Command):
+        """A command whose arguments after ``--`` are another one's."""
+
+        def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+            """Keep what stands after the first ``--`` for itself."""
+            place = args.index("--") if "--" in args else len(args)
+            ctx.meta[_COMMAND] = args[place + 1 :]
+            if place == len(args) - 1:
+                ctx.fail("After -- there is no command to run.")
+            return super().parse_args(ctx, args[:place])
+
+    @main.command(cls=_WithCommand, options_metavar="[OPTIONS] [SOURCE]... | [OPTIONS] -- COMMAND...")
+    @click.argument("source", nargs=-1, metavar="", type=click.Path(exists=True, path_type=Path))
+    @click.option("--json", "writes_json", is_flag=True, help="Write one JSON object, for programs.")
+    @click.option("--send", is_flag=True, help="Send one marked test session to the exporter, and tell its answer.")
+    @click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="End COMMAND after so long.")
+    @click.pass_context
+    def doctor(
+        ctx: click.Context, source: tuple[Path, ...], writes_json: bool, send: bool, seconds: float | None
+    ) -> None:
+        """Find out whether sessions are set up right, and what to write where not.
+
+        \b
+        otel-sessions doctor                    looks at this environment
+        otel-sessions doctor -- python app.py   runs the program, and looks from inside
+        otel-sessions doctor src/               reads the source, without running it
+
+        Exits with status 1 if anything but hints is found, and with 2 if it can't look. Nothing is sent but
+        what COMMAND sends itself, and with --send one session to the exporter that the environment names.
+        """  # noqa: D301  # as above
+        command = ctx.meta[_COMMAND]
+        if source and (command or send):
+            ctx.fail("SOURCE goes with neither --send nor a COMMAND.")
+        if seconds is not None and not command:
+            ctx.fail("--seconds goes with a COMMAND.")
+        if not _is_installed("packaging"):
+            _refuse("cli")
+        from ._setup.doctor.looking import look  # noqa: PLC0415
+        from ._setup.doctor.writing import as_json, as_text  # noqa: PLC0415
+
+        report = look(source, command, sends=send, seconds=seconds, leaves_stdout=writes_json)
+        encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+        text = as_json(report) if writes_json else as_text(report)
+        click.echo(text.encode(encoding, "backslashreplace").decode(encoding))
+        raise SystemExit(not report.is_good)
 
 else:
     main = _refuse_all

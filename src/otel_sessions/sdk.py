@@ -8,7 +8,7 @@ from ._pipeline.log_processor import SessionLogRecordProcessor
 from ._pipeline.phoenix import PhoenixAnnotationExporter
 from ._pipeline.sampler import ParentBasedSessionRatio, SessionRatioSampler
 from ._pipeline.span_processor import SessionSpanProcessor
-from ._pipeline.stats import Stats
+from ._pipeline.stats import Stats, stats
 from ._propagation.propagator import SessionPropagator
 
 __all__ = [
@@ -21,5 +21,6 @@ __all__ = [
     "SessionSpanProcessor",
     "Stats",
     "instrument",
+    "stats",
     "uninstrument",
 ]

@@ -85,6 +85,7 @@ def test_a_bad_entry_is_dropped_counted_and_warned_of_once_and_the_others_count(
     assert "baggage entry session.id is dropped" in message
 
 
+@pytest.mark.warned_of("dropped")
 @pytest.mark.parametrize(("name", "kept"), [("n" * 200, "n" * 200), ("n" * 201, None), ("", None), ("a\x00", None)])
 def test_a_text_of_a_remote_caller_is_kept_as_it_is_or_dropped(name, kept):
     assert get_session(in_baggage(session__id="a", session__name=name)) == Session("a", name=kept)
@@ -142,6 +143,7 @@ def valid(session: Session | None) -> bool:
     return all(map(is_plain_id, filter(None, ids))) and all(map(is_plain_text, filter(None, texts)))
 
 
+@pytest.mark.warned_of
 @settings(suppress_health_check=[HealthCheck.too_slow])  # the first run makes hypothesis' tables of characters
 @given(st.dictionaries(st.sampled_from([*WIRE_KEYS, "theirs", "langfuse_session_id", "langfuse_user_id"]), anything))
 def test_arbitrary_baggage_never_raises_and_never_puts_an_invalid_id_on_a_span(entries):
@@ -162,6 +164,7 @@ header_text = st.one_of(
 )
 
 
+@pytest.mark.warned_of
 @given(header_text)
 def test_arbitrary_headers_never_put_an_invalid_id_on_a_span(header):
     logging.getLogger("opentelemetry.baggage.propagation").disabled = True  # it prints what it drops
@@ -172,6 +175,7 @@ def test_arbitrary_headers_never_put_an_invalid_id_on_a_span(header):
     assert valid(get_session(ctx))
 
 
+@pytest.mark.warned_of
 @given(st.text(min_size=1), st.text(min_size=1))
 def test_what_a_scope_carries_survives_the_wire_whatever_was_given(session_id, user_id):
     carrier = {}

@@ -254,6 +254,7 @@ def test_in_an_async_dependency_with_yield_a_scope_is_around_the_handler_sync_or
     assert (call["handler"], call["GET /chat"], call["of dependency"]) == ({OURS}, {NOBODY}, {NOBODY})
 
 
+@pytest.mark.warned_of("around the yield")
 @pytest.mark.parametrize("is_async", [True, False])
 def test_in_a_sync_dependency_with_yield_a_scope_is_not_around_the_handler(service, span, is_async):
     """FastAPI runs each half of it in a worker thread; a bind is the way."""
@@ -279,6 +280,7 @@ def test_in_a_sync_dependency_with_yield_a_scope_is_not_around_the_handler(servi
     assert ids_in(call) == {NOBODY}
 
 
+@pytest.mark.warned_of("around the yield")
 @pytest.mark.parametrize("is_async", [True, False])
 def test_a_handler_that_raises_ends_the_scope_of_its_dependency(service, span, is_async):
     ended = []

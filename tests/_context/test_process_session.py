@@ -153,7 +153,7 @@ def test_an_argument_beats_the_environment_also_for_the_processors_of_others(app
 def test_what_is_no_id_is_a_warning_and_no_session(app, warnings, session_id):
     app.instrument(session_id=session_id)
     assert get_session() is None
-    assert "session_id: expected auto, or an id" in warnings()[0]
+    assert "session_id: expected auto, environ, or an id" in warnings()[0]
 
 
 def test_where_the_plug_in_is_off_there_is_none(app):

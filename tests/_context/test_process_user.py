@@ -151,6 +151,7 @@ def test_a_user_that_cannot_be_used_is_none_inside_its_scope_and_not_that_of_the
     assert len(warnings()) == 2
 
 
+@pytest.mark.warned_of("left out")
 def test_an_id_that_cannot_be_used_leaves_the_user(job):
     with set_session(""):
         assert job.span() == (None, "ada")
@@ -220,6 +221,7 @@ def test_a_child_that_has_lost_its_context_has_the_user_of_its_parent(job):
 CALLERS = ["session.id=callers", "session.id=callers,session.name=Trip"]
 
 
+@pytest.mark.warned_of("nothing is bound")
 @pytest.mark.parametrize("header", CALLERS)
 def test_a_session_of_a_caller_that_names_no_user_has_none(job, header):
     request = received(header)

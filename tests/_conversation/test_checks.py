@@ -401,7 +401,8 @@ def test_feedback_for_a_handle_that_was_not_found_is_not_about_what_is_current(r
     assert (recorded.records(), recorded.checks()) == ([], [])
     (said,) = warnings()
     assert said.startswith(
-        f"otel_sessions: session: None was given, so nothing is recorded; leave it out for what is current ({__file__}:"
+        f"otel_sessions: session: None was given, so nothing is recorded; leave it out for what is current, or "
+        f"give it a turn or its handle (t.handle), or a session or its id ({__file__}:"
     )
 
 
@@ -449,7 +450,13 @@ def test_without_an_sdk_it_returns_the_check_and_says_nothing(warnings):
 
 
 class NoProvider:
-    """What an application may take for a provider."""
+    """It is one by its names alone."""
+
+    def get_tracer(self, *_):
+        raise AttributeError
+
+    def get_logger(self, *_):
+        raise AttributeError
 
 
 def test_recording_never_raises(warnings):

@@ -11,7 +11,7 @@ from opentelemetry import baggage, context
 from opentelemetry.context import Context
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, TraceState, set_span_in_context
 
-from otel_sessions import Session, bind_session, clear_session, set_session, to_carrier
+from otel_sessions import Session, bind_session, clear_session, set_session, to_carrier, turn
 from otel_sessions._context.state import state_of
 from otel_sessions._conversation.handles import NOTHING_FOUND, handle_in, target_of
 
@@ -180,13 +180,20 @@ WRAPPED = "this handle was written as JSON once more, or is in a list"
         pytest.param(json.dumps(CARRIER), WRAPPED, id="written twice"),
         pytest.param(f" [{CARRIER}]", WRAPPED, id="list"),
         pytest.param(Hostile("a"), "reading it raised RuntimeError", id="hostile"),
+        pytest.param("", "an empty text was given", id="empty text"),
+        pytest.param(3.5, "float was given", id="number"),
+        pytest.param(set_session("a"), "SessionScope was given", id="scope"),
+        pytest.param(turn(), "this turn was not begun, or nothing records it", id="turn not begun"),
     ],
 )
 def test_what_is_broken_names_nothing_and_is_said_once(warnings, broken, complaint):
     found = [target_of(broken) for _ in range(2)]
     assert found == [NOTHING_FOUND] * 2
     (said,) = warnings()
-    assert said.startswith(f"otel_sessions: session: {complaint}, so no session and no turn is named ({__file__}")
+    assert said.startswith(
+        f"otel_sessions: session: {complaint}, so no session and no turn is named; "
+        f"give it a turn or its handle (t.handle), or a session or its id ({__file__}"
+    )
 
 
 @pytest.mark.parametrize("odd", ['"quoted"', "[conv-42]"])
@@ -200,6 +207,21 @@ def test_what_is_no_id_names_nothing(warnings, wrong):
     assert [said.split(":")[1] for said in warnings()] == [" session"]
 
 
+def test_a_turn_is_what_its_handle_names(pipeline):
+    with set_session("conv-42", user_id="ada"), turn("reply", tracer=pipeline.tracer) as one:
+        pass
+    found = target_of(one)
+    assert found.session_id == "conv-42"
+    assert found.span.get_span_context().span_id == one.span.get_span_context().span_id
+
+
+def test_a_turn_outside_of_any_session_can_be_judged(pipeline):
+    with turn("reply", tracer=pipeline.tracer) as one:
+        pass
+    found = target_of(one)
+    assert (found.has_span, found.session_id) == (True, None)
+
+
 values = st.one_of(st.none(), st.integers(), st.floats(), st.text(), st.lists(st.text(), max_size=3))
 handles = st.one_of(
     st.dictionaries(st.sampled_from(["traceparent", "tracestate", "baggage", "at", "x"]), values).map(json.dumps),
@@ -208,6 +230,7 @@ handles = st.one_of(
 )
 
 
+@pytest.mark.warned_of
 @given(handles)
 def test_whatever_a_handle_holds_nothing_raises_and_what_is_found_can_be_used(text):
     target = target_of(text)
@@ -216,6 +239,7 @@ def test_whatever_a_handle_holds_nothing_raises_and_what_is_found_can_be_used(te
     assert target.session_id is None or (target.session_id.isascii() and 0 < len(target.session_id) <= 200)
 
 
+@pytest.mark.warned_of
 @given(
     st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=200),
     st.text(min_size=1, max_size=50),

@@ -157,7 +157,10 @@ def test_without_an_sdk_it_says_once_what_to_do(warnings, provider):
 
 
 class NoProvider:
-    """What an application may take for a provider."""
+    """It is one by its name alone."""
+
+    def get_logger(self, *_):
+        raise AttributeError
 
 
 def test_it_never_raises(warnings):

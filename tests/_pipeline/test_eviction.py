@@ -9,8 +9,9 @@ import pytest
 from openai import OpenAI
 from openinference.instrumentation import using_attributes
 from openinference.instrumentation.openai import OpenAIInstrumentor
+from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk.trace import SpanLimits, TracerProvider
+from opentelemetry.sdk.trace import SpanLimits, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
 
 from otel_sessions import bind_session, set_session
@@ -54,6 +55,7 @@ def chat(count):
     return [{"role": ("user", "assistant")[number % 2], "content": f"Message {number}."} for number in range(count)]
 
 
+@pytest.mark.warned_of("propagators")
 @pytest.mark.parametrize("exporters", [1, 2])
 @pytest.mark.parametrize("export", [SimpleSpanProcessor, BatchSpanProcessor])
 @pytest.mark.parametrize("order", ["before", "after", "instrument"])
@@ -116,6 +118,7 @@ def test_the_limit_of_the_environment_counts(make_pipeline, monkeypatch):
     assert (span.attributes["session.id"], span.attributes["user.id"], len(span.attributes)) == ("a", "ada", 10)
 
 
+@pytest.mark.warned_of("digest")
 def test_other_limits_of_the_user_stay_in_force(make_pipeline):
     limits = SpanLimits(max_span_attributes=10, max_span_attribute_length=8, max_events=1)
     pipeline = make_pipeline(span_limits=limits)
@@ -198,6 +201,7 @@ def test_attributes_set_in_other_threads_while_it_ends_do_not_cost_the_ids(pipel
     assert pipeline.attributes("full").items() >= {"session.id": "a", "user.id": "ada"}.items()
 
 
+@pytest.mark.warned_of("propagators")
 def test_the_repairs_are_counted():
     processor = SessionSpanProcessor()
     provider = TracerProvider(shutdown_on_exit=False)
@@ -206,3 +210,35 @@ def test_the_repairs_are_counted():
         for number in range(200):
             span.set_attribute(f"key-{number}", number)
     assert processor.stats().evicted == 1
+
+
+class StoreOfTomorrow(BoundedAttributes):
+    """A store that we don't know, and leave to the SDK."""
+
+    def __setitem__(self, key, value):
+        self.seen = (*getattr(self, "seen", ()), key)
+        super().__setitem__(key, value)
+
+
+def test_a_store_that_is_not_known_is_filled_by_the_sdk(make_pipeline):
+    class Replacing(SpanProcessor):
+        def on_start(self, span, parent_context=None):  # noqa: ARG002  # the signature of the SDK
+            span._attributes = StoreOfTomorrow(immutable=False)
+
+    pipeline = make_pipeline(Replacing(), SessionSpanProcessor())
+    with set_session("conv-42", user_id="ada"):
+        span = pipeline.tracer.start_span("span")
+    assert set(span._attributes.seen) == {"session.id", "user.id"}
+    span.end()
+    assert pipeline.attributes("span") == {"session.id": "conv-42", "user.id": "ada"}
+
+
+@pytest.mark.parametrize("own", [0, 1, 2, 3, 4, 5])
+def test_what_a_span_holds_is_what_the_sdk_would_let_it_hold(make_pipeline, own):
+    pipeline = make_pipeline(span_limits=SpanLimits(max_span_attributes=4))
+    with set_session("conv-42", user_id="ada", tags=["a", "b"]):
+        span = pipeline.tracer.start_span("span", attributes={f"own-{n}": n for n in range(own)})
+    span.end()
+    found = pipeline.attributes("span")
+    assert (found["session.id"], found["user.id"], len(found)) == ("conv-42", "ada", min(own + 3, 4))
+    assert pipeline.spans()["span"].dropped_attributes == max(own + 3 - 4, 0)

@@ -21,7 +21,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
 from otel_sessions import bind_session, clear_session, set_session, step, update_session
-from otel_sessions._context import local_trace
+from otel_sessions._context import lives
 from otel_sessions._pipeline.log_processor import SessionLogRecordProcessor
 from otel_sessions._session.ids import digest
 from otel_sessions._settings.settings import Settings
@@ -146,6 +146,7 @@ def test_a_user_alone_is_on_records(logs):
         assert logs.emitted() == {"user.id": "ada"}
 
 
+@pytest.mark.warned_of("propagators")
 def test_a_bound_trace_has_its_session_on_records_in_any_thread(logs, tracer):
     with tracer.start_as_current_span("server"):
         assert logs.emitted() == {}
@@ -160,7 +161,7 @@ def test_a_trace_that_is_bound_while_it_is_not_recorded_has_its_session_on_recor
     with unsampled.start_as_current_span("server"):
         bind_session("ours", user_id="ada")
         assert logs.emitted() == OURS
-    local_trace.forget()
+    lives.forget()
 
 
 def test_the_user_is_shown_as_the_settings_say(logs, monkeypatch):
@@ -219,6 +220,7 @@ def test_two_of_them_stamp_as_one_does():
 # Limits
 
 
+@pytest.mark.warned_of("not all of its session")
 def test_its_own_attributes_are_never_evicted_and_ours_fill_the_room_that_is_left():
     with set_session("ours", user_id="ada", name="n", path="/p"):
         own = {f"k{number}": number for number in range(4)}
@@ -251,6 +253,7 @@ def test_a_full_record_of_the_same_session_is_no_complaint(warnings):
     assert warnings() == []
 
 
+@pytest.mark.warned_of("digest", "not all of its session")
 def test_the_limits_of_the_environment_hold(monkeypatch):
     monkeypatch.setenv("OTEL_ATTRIBUTE_COUNT_LIMIT", "3")
     monkeypatch.setenv("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", "20")
@@ -259,6 +262,7 @@ def test_the_limits_of_the_environment_hold(monkeypatch):
     assert attributes == {"a": 1, "b": 2, "session.id": digest("s" * 30, 20)}
 
 
+@pytest.mark.warned_of("digest")
 def test_an_id_over_the_value_limit_is_its_digest_and_a_text_is_cut():
     with set_session("s" * 40, user_id="ada", name="n" * 40, tags=["t" * 40]):
         assert stamped(bounded(max_value_len=30)) == {
@@ -297,6 +301,7 @@ def test_it_never_raises(warnings):
     assert warnings() == said
 
 
+@pytest.mark.warned_of("raised AttributeError")
 def test_what_is_behind_gets_the_record_all_the_same_where_stamping_fails():
     seen = Seen()
     SessionLogRecordProcessor(seen).on_emit("no record")
@@ -460,6 +465,7 @@ SET_UPS = [simple_first, batch_first, simple_later, batch_later, added_by_hand, 
 THREADS, RECORDS = 8, 2500  # 20,000 records
 
 
+@pytest.mark.warned_of("placeholder")
 @pytest.mark.parametrize("set_up", SET_UPS)
 def test_no_record_of_busy_threads_is_exported_without_its_session(set_up):
     exporter, provider = Snapshots(), LoggerProvider(shutdown_on_exit=False)
@@ -696,6 +702,7 @@ def test_outside_of_a_trace_the_verdict_on_the_session_counts(kept):
     assert kept()
 
 
+@pytest.mark.warned_of("digest")
 def test_the_verdict_is_on_the_id_itself_and_not_on_what_is_shown(monkeypatch):
     asked = []
     monkeypatch.setenv("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", "30")

@@ -312,6 +312,7 @@ def test_what_is_refused_is_lost_and_said_once(phoenix, logs, warnings, statuses
     assert warnings() == [lost(f"status {statuses[0]}")]
 
 
+@pytest.mark.warned_of("checks are lost")
 def test_one_request_that_fails_does_not_keep_back_the_others(phoenix, logs, pipeline):
     with pipeline.tracer.start_as_current_span("turn"):
         check("ok", passed=True)
@@ -387,6 +388,7 @@ def test_where_nobody_answers_the_rest_is_not_tried(logs, warnings):
     assert (server.requests, warnings()) == (1, [lost("ReadTimeout")])
 
 
+@pytest.mark.warned_of("checks are lost")
 def test_what_is_shut_down_does_not_try_again(phoenix, logs):
     exporter = PhoenixAnnotationExporter(phoenix.url)
     phoenix.statuses = [503] * 3

@@ -136,6 +136,7 @@ def kept_in_every_service(services: list[Service], session_id: str) -> list[bool
     return verdicts
 
 
+@pytest.mark.warned_of("placeholder")
 @pytest.mark.parametrize("make", [SessionRatioSampler, ParentBasedSessionRatio])
 def test_a_session_is_kept_or_dropped_whole_in_three_services(make):
     """The full size, 10,000 sessions, is in `make bench`."""
@@ -612,6 +613,7 @@ def test_samplers_describe_themselves_as_those_of_the_sdk_do():
     assert ALWAYS_OFF.get_description() in ParentBasedSessionRatio(0.1).get_description()
 
 
+@pytest.mark.warned_of("everything is kept")
 @pytest.mark.parametrize("name", ["session_ratio", "parentbased_session_ratio"])
 @pytest.mark.parametrize(("argument", "is_kept"), [(None, True), ("0.5", False), ("0", False)])
 def test_the_sdk_configures_them_by_name(name, argument, is_kept, monkeypatch):

@@ -52,6 +52,7 @@ def provider(request, receiver):
     provider.shutdown()
 
 
+@pytest.mark.warned_of("propagators")
 def test_every_span_of_a_chat_arrives_with_both_ids(provider, receiver, api):
     tracer = provider.get_tracer("app")
     with OpenAI(base_url=api.base_url, api_key="none") as client:
@@ -82,6 +83,7 @@ def test_every_span_of_a_chat_arrives_with_both_ids(provider, receiver, api):
     assert {span.attributes["session.path"] for span in spans_of(receiver) if span.name == "Response"} == {"/ask"}
 
 
+@pytest.mark.warned_of("propagators")
 def test_conversations_that_run_at_the_same_time_stay_apart(provider, receiver, api):
     async def turn(client, number):
         with set_session(session_id=f"conv-{number}", user_id=f"user-{number}"):

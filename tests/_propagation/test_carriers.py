@@ -9,6 +9,7 @@ import logging
 import os
 import threading
 from contextlib import contextmanager
+from functools import partial
 from types import MappingProxyType
 
 import pytest
@@ -120,6 +121,39 @@ def test_the_names_of_the_environment_are_in_upper_case_and_all_there(pipeline):
         assert to_carrier(environ=True) == {**carrier, "TRACESTATE": ""}
 
 
+@pytest.mark.parametrize("environ", [False, True])
+@pytest.mark.parametrize(
+    ("flags", "first_level"), [("00", "00"), ("01", "01"), ("02", "00"), ("03", "01"), ("ff", "01"), ("fe", "00")]
+)
+def test_for_a_reader_of_level_1_of_trace_context_the_flags_are_00_or_01(flags, first_level, environ):
+    key, head = "TRACEPARENT" if environ else "traceparent", f"00-{'1' * 32}-{'2' * 16}-"
+    with from_carrier({"traceparent": head + flags}):
+        assert to_carrier(environ=environ, level=1)[key] == head + first_level
+        assert to_carrier(environ=environ, level=2) == to_carrier(environ=environ)
+        assert to_carrier(environ=environ)[key] == head + flags
+
+
+def test_level_1_changes_the_flags_alone():
+    with from_carrier({**HEADERS, "traceparent": f"{HEADERS['traceparent'][:-2]}03"}):
+        carrier = to_carrier(level=1)
+    assert {**carrier, "traceparent": carrier["traceparent"][:-2]} == {
+        **HEADERS,
+        "traceparent": HEADERS["traceparent"][:-2],
+    }
+    assert to_carrier(level=1) == {}
+    assert to_carrier(environ=True, level=1) == {"TRACEPARENT": "", "TRACESTATE": "", "BAGGAGE": ""}
+
+
+@pytest.mark.parametrize("level", [0, 3, -1, True, "1", None, 1.0, [1], object()])
+def test_another_level_is_named_in_one_warning_and_is_the_default(level, warnings):
+    with from_carrier({"traceparent": f"00-{'1' * 32}-{'2' * 16}-03"}):
+        flags = [to_carrier(level=level)["traceparent"][-2:] for _ in range(2)]
+    assert flags == ["03", "03"]
+    (said,) = warnings()
+    assert "level: expected 1 or 2, of W3C Trace Context, so it is taken as 2 (" in said
+    assert "test_carriers.py" in said
+
+
 def test_the_state_and_the_flags_of_a_trace_go_along():
     with from_carrier(HEADERS):
         assert to_carrier() == HEADERS
@@ -218,6 +252,71 @@ def test_any_form_of_a_carrier_is_read(form, pipeline, warnings):
     assert warnings() == []
 
 
+class Message:
+    """What confluent-kafka hands out: its headers are had by a method, and are ``None`` where there are none."""
+
+    def __init__(self, headers=None):
+        self._headers = headers
+
+    def headers(self):
+        return self._headers
+
+
+class _Callable:
+    def __call__(self):
+        raise AssertionError
+
+
+def test_of_a_method_it_is_said_that_it_is_to_be_called(warnings):
+    message = Message([("baggage", b"session.id=ours")])
+    with from_carrier(message.headers):
+        assert get_session() is None
+    (said,) = warnings()
+    assert said.startswith(
+        "otel_sessions: from_carrier: expected a mapping or pairs and got method, a method or another callable, so there "
+        f"is no session; call it, as in from_carrier(record.headers()) ({__file__}:"
+    )
+    with from_carrier(message.headers()):
+        assert get_session().id == "ours"
+
+
+@pytest.mark.parametrize(
+    ("carrier", "call"),
+    [
+        (len, "record.len()"),
+        (partial(dict), "carrier()"),
+        (Message().headers, "record.headers()"),
+        (Message, "carrier()"),
+        (_Callable(), "carrier()"),
+        (lambda: {"baggage": ""}, "carrier()"),
+    ],
+)
+def test_of_any_callable_it_is_said_and_it_is_not_called(carrier, call, warnings):
+    with from_carrier(carrier):
+        assert get_session() is None
+    (said,) = warnings()
+    assert f"call it, as in from_carrier({call}) (" in said
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        None,
+        [],
+        [("baggage", None)],
+        [("traceparent", None), ("tracestate", None), ("baggage", None)],
+        {"baggage": None},
+        {"baggage": [None]},
+        [("other", None)],
+        [("baggage", b"")],
+    ],
+)
+def test_headers_that_a_queue_leaves_empty_are_no_session_and_nothing_to_warn_of(headers, warnings):
+    with from_carrier(Message(headers).headers()):
+        assert get_session() is None
+    assert warnings() == []
+
+
 def test_the_environment_is_a_carrier(monkeypatch):
     for name, value in HEADERS.items():
         monkeypatch.setenv(name.upper(), value)
@@ -236,6 +335,26 @@ def inherited_and(carrier):
     """Return the environment of a child, made as `to_carrier` says, in a process that has one of the kind itself."""
     own = {"PATH": "/bin", "TRACEPARENT": PARENT, "TRACESTATE": "vendor=1", "BAGGAGE": "session.id=older"}
     return {**own, **carrier}
+
+
+@pytest.mark.parametrize("header", ["session.id=ours,user.id=ada", "session.id=ours,session.id=ours,user.id=ada"])
+def test_headers_that_are_there_twice_and_the_same_are_there_once_and_nothing_is_said(header, warnings):
+    """As where an instrumentation of a queue adds its headers to the application's."""
+    traceparent = f"00-{'1' * 32}-{'2' * 16}-01"
+    fields = {"traceparent": traceparent, "tracestate": "a=1", "baggage": header}
+    with from_carrier([*fields.items(), *fields.items()]) as session:
+        assert (session.id, session.user_id, warnings()) == ("ours", "ada", [])
+        assert to_carrier() == {
+            "traceparent": traceparent,
+            "tracestate": "a=1",
+            "baggage": "session.id=ours,user.id=ada",
+        }
+
+
+@pytest.mark.warned_of("left out")
+def test_of_what_is_there_twice_the_last_counts_also_where_it_was_there_before():
+    with from_carrier([("baggage", f"session.id={each}") for each in ("ours", "other", "ours")]) as session:
+        assert session.id == "ours"
 
 
 def test_a_child_process_does_not_get_the_session_of_its_grandparent_from_where_there_is_none():
@@ -279,6 +398,7 @@ def test_a_session_of_a_remote_caller_is_sent_on():
         assert to_carrier() == {"baggage": "session.id=ours,user.id=ada,theirs=1"}
 
 
+@pytest.mark.warned_of("dropped")
 def test_an_invalid_id_of_a_remote_caller_is_not_sent_on():
     received = W3CBaggagePropagator().extract({"baggage": "session.id=a%00,user.id=ada"}, context.Context())
     with in_context(received):
@@ -383,6 +503,7 @@ def test_foreign_baggage_that_cannot_be_shown_does_not_raise_and_keeps_no_trace_
     assert SECRET not in str(warnings())
 
 
+@pytest.mark.warned_of("baggage of others")
 def test_more_baggage_than_a_header_holds_never_drops_ours():
     ctx = context.Context()
     for number in range(300):
@@ -418,6 +539,7 @@ NO_SESSION = [
 ]
 
 
+@pytest.mark.warned_of("dropped", "left out", "there is no session")
 @pytest.mark.parametrize("carrier", NO_SESSION)
 def test_with_a_carrier_that_has_no_session_there_is_none_inside_and_that_of_the_worker_afterwards(carrier, pipeline):
     with set_session("worker", user_id="wally", name="w") as session, pipeline.tracer.start_as_current_span("worker"):
@@ -432,6 +554,7 @@ def test_with_a_carrier_that_has_no_session_there_is_none_inside_and_that_of_the
     assert pipeline.attributes("after") == {"session.id": "worker", "user.id": "wally", "session.name": "w"}
 
 
+@pytest.mark.warned_of("dropped", "left out", "there is no session")
 @pytest.mark.parametrize("carrier", NO_SESSION)
 def test_with_a_carrier_that_has_no_session_there_is_not_that_of_the_bound_trace_either(carrier, pipeline):
     with pipeline.tracer.start_as_current_span("server"):
@@ -591,6 +714,7 @@ NO_TRACE = [
 ]
 
 
+@pytest.mark.warned_of("left out")
 @pytest.mark.parametrize("carrier", NO_TRACE)
 def test_with_a_carrier_that_has_no_trace_the_current_span_stays(carrier, pipeline):
     with (
@@ -602,6 +726,7 @@ def test_with_a_carrier_that_has_no_trace_the_current_span_stays(carrier, pipeli
     assert pipeline.attributes("inside") == {"session.id": "ours"}
 
 
+@pytest.mark.warned_of("left out")
 @pytest.mark.parametrize("carrier", NO_TRACE)
 def test_with_a_carrier_that_has_no_trace_and_no_current_span_a_new_trace_begins(carrier, pipeline):
     with from_carrier(carrier):
@@ -826,6 +951,7 @@ BAD_HEADERS = [
 ]
 
 
+@pytest.mark.warned_of("dropped", "left out")
 @pytest.mark.parametrize("header", BAD_HEADERS)
 @pytest.mark.parametrize(
     "encode", [str, lambda header: header.encode("utf-8", "surrogateescape")], ids=["str", "bytes"]
@@ -840,6 +966,7 @@ def test_a_bad_entry_is_dropped_with_one_warning_that_does_not_show_it_and_the_o
     assert sum(_diagnostics.counts().values()) >= 1
 
 
+@pytest.mark.warned_of("left out", "there is no session")
 @pytest.mark.parametrize(
     "carrier",
     [
@@ -861,6 +988,7 @@ def test_a_carrier_that_is_too_long_or_none_is_dropped_with_one_warning_that_doe
     assert SECRET not in told(records[0])
 
 
+@pytest.mark.warned_of("left out")
 @pytest.mark.parametrize(
     "state",
     [
@@ -895,6 +1023,7 @@ def endless_pairs():
         yield "x", "y"
 
 
+@pytest.mark.warned_of("left out")
 @pytest.mark.parametrize(("carrier", "session_id"), [(Failing(), None), (failing_pairs(), "ours")])
 def test_a_carrier_that_raises_is_read_as_far_as_it_goes_and_warned_of(carrier, session_id):
     with all_records() as records, from_carrier(carrier) as session:
@@ -979,6 +1108,7 @@ def as_at_first():
     resolution.remote_state.cache_clear()
 
 
+@pytest.mark.warned_of
 @slow_to_begin
 @given(carriers)
 def test_an_arbitrary_carrier_never_raises_and_never_makes_an_invalid_id(carrier):
@@ -993,6 +1123,7 @@ def test_an_arbitrary_carrier_never_raises_and_never_makes_an_invalid_id(carrier
     assert ids_are_valid(from_carrier(carrier).session)
 
 
+@pytest.mark.warned_of
 @slow_to_begin
 @given(carriers)
 def test_of_an_arbitrary_carrier_the_package_itself_says_no_value_and_says_each_thing_once(carrier):
@@ -1006,6 +1137,7 @@ def test_of_an_arbitrary_carrier_the_package_itself_says_no_value_and_says_each_
     assert len({record.getMessage() for record in ours}) == len(ours)
 
 
+@pytest.mark.warned_of
 @slow_to_begin
 @example({"baggage": f"session.id={SECRET} 1"})
 @example({"baggage": f"session.id = {SECRET} ; p = 1"})
@@ -1017,6 +1149,7 @@ def test_of_an_arbitrary_carrier_no_logger_ever_says_a_value(carrier):
     assert SECRET not in "".join(map(told, records))
 
 
+@pytest.mark.warned_of
 @slow_to_begin
 @given(st.text(min_size=1), st.text(min_size=1), st.booleans())
 def test_whatever_a_scope_was_given_is_the_same_at_the_other_end(session_id, user_id, environ):
@@ -1026,6 +1159,7 @@ def test_whatever_a_scope_was_given_is_the_same_at_the_other_end(session_id, use
         assert received == session
 
 
+@pytest.mark.warned_of
 @slow_to_begin
 @given(st.dictionaries(st.text(max_size=20), st.one_of(st.text(max_size=20), st.integers(), st.binary(max_size=20))))
 def test_whatever_foreign_baggage_there_is_ours_is_the_same_at_the_other_end(entries):
@@ -1076,6 +1210,7 @@ def test_a_field_of_no_use_is_left_out_and_said_so(fields, warnings):
     assert len(warnings()) == 1
 
 
+@pytest.mark.warned_of("left out")
 @pytest.mark.parametrize(
     "header",
     ["session.id=a" + " ;p" * 1300 + " (", "a=" + " " * 4000 + "(", "a" * 4000, "a=b;" + " p = " * 800, "=" * 4000],
@@ -1087,13 +1222,13 @@ def test_a_hostile_header_is_looked_at_in_no_time(header):
     assert from_carrier({"tracestate": header}).session == Session()
 
 
+@pytest.mark.warned_of("left out")
 @pytest.mark.parametrize("name", ["session.id ", " session.id", "user.id ", "session.name "])
 def test_a_foreign_entry_that_white_space_makes_one_of_ours_does_not_count(name):
     with with_baggage(), set_session("ours", user_id="ada", name="n") as inside:
-        ctx = baggage.set_baggage(name, "theirs", context.get_current())
-    token = context.attach(ctx)
-    carrier = to_carrier()
-    context.detach(token)
+        token = context.attach(baggage.set_baggage(name, "theirs"))
+        carrier = to_carrier()
+        context.detach(token)
     with from_carrier(carrier):
         assert get_session() == inside
 
@@ -1105,6 +1240,7 @@ def test_white_space_beside_a_sign_is_read_over():
         assert baggage.get_baggage("theirs") == "1;p=2"
 
 
+@pytest.mark.warned_of("left out")
 def test_a_pair_that_is_none_does_not_cost_the_others():
     assert from_carrier([("x",), 5, ("baggage", "session.id=a")]).session == Session("a")
 
@@ -1122,6 +1258,7 @@ def test_a_text_with_code_of_its_own_does_not_run_it(warnings):
     assert "ZeroDivisionError" not in str(warnings())
 
 
+@pytest.mark.warned_of("dropped")
 def test_an_id_that_is_not_valid_is_not_passed_on():
     received = W3CBaggagePropagator().extract({"baggage": "session.id=unfit%00id,theme=dark"}, context.Context())
     token = context.attach(received)

@@ -70,7 +70,7 @@ from otel_sessions._propagation import grpc_target, redirects
 from otel_sessions._propagation.propagator import session_baggage
 from otel_sessions._propagation.trace_state import randomness_of
 from otel_sessions.demo import StandIn
-from otel_sessions.sdk import SessionPropagator, SessionRatioSampler
+from otel_sessions.sdk import SessionPropagator, SessionRatioSampler, SessionSpanProcessor
 
 SEMCONV = {"old": "", "new": "http", "both": "http/dup"}
 PRIVATE = {ALLOWED, ALLOWED_TOO, "localhost"}
@@ -262,6 +262,7 @@ def test_the_propagators_of_the_environment_guard_redirects_too(recorder, client
     assert secrets_in(second.headers) == []
 
 
+@pytest.mark.warned_of("sent without the session")
 @pytest.mark.parametrize(
     ("propagate_to", "allowed", "refused"),
     [
@@ -561,9 +562,12 @@ GIVEN_METADATA = (("baggage", f"given=1,{SENT}"), ("baggage", f"more=1,{SENT}"),
 
 
 @contextlib.contextmanager
-def grpc_instrumented(monkeypatch, *, watched, sampler="sampled"):
+def grpc_instrumented(monkeypatch, *, watched, sampler="sampled", provider=None):
     """Instrument gRPC, for a global provider (which it always takes for sync channels), and watch the channels."""
-    monkeypatch.setattr(trace, "_TRACER_PROVIDER", TracerProvider(SAMPLERS[sampler](), shutdown_on_exit=False))
+    if provider is None:
+        provider = TracerProvider(SAMPLERS[sampler](), shutdown_on_exit=False)
+        provider.add_span_processor(SessionSpanProcessor())
+    monkeypatch.setattr(trace, "_TRACER_PROVIDER", provider)
     before = (grpc.insecure_channel, grpc.secure_channel, grpc.aio.insecure_channel, grpc.aio.secure_channel)
     instrumentors = GrpcInstrumentorClient(), GrpcAioInstrumentorClient()
     if watched == "first":
@@ -612,6 +616,23 @@ def test_a_grpc_host_gets_the_session_where_it_is_allowed(  # noqa: PLR0913, PLR
 
 
 @GRPC
+@pytest.mark.parametrize("watched", ["first", "last"])
+@pytest.mark.parametrize("is_in_span", [True, False], ids=["in-a-span", "alone"])
+def test_so_it_is_where_its_tracer_is_switched_off(monkeypatch, echo, calling, watched, is_in_span):
+    guard = SessionPropagator(w3c(), propagate_to="127.0.0.1")
+    echo.seen.clear()
+    of_app = TracerProvider(shutdown_on_exit=False).get_tracer("app").start_as_current_span("turn")
+    off = trace.NoOpTracerProvider()
+    around = of_app if is_in_span else contextlib.nullcontext()
+    with grpc_instrumented(monkeypatch, watched=watched, provider=off), propagating(guard), in_session(), around:
+        count = calling(f"127.0.0.1:{echo.port}")
+        calling(f"localhost:{echo.port}")
+    allowed, refused = ([f"{SENT},{FOREIGN_HEADER}"], True, is_in_span), ([FOREIGN_HEADER], False, is_in_span)
+    assert [_got(each) for each in echo.seen] == [allowed] * count + [refused] * count
+    assert guard.refusals() == {"localhost": count}
+
+
+@GRPC
 def test_a_grpc_channel_that_nobody_watches_sends_nothing(monkeypatch, echo, calling):
     guard = SessionPropagator(w3c())
     echo.seen.clear()
@@ -621,6 +642,7 @@ def test_a_grpc_channel_that_nobody_watches_sends_nothing(monkeypatch, echo, cal
     assert guard.refusals() == {"a destination that can't be told": count}
 
 
+@pytest.mark.warned_of("do not get its ids")
 @GRPC
 @pytest.mark.parametrize("session", [False, True], ids=["no-session", "session"])
 def test_a_call_that_is_not_instrumented_is_left_alone(monkeypatch, echo, calling, session):
@@ -644,6 +666,27 @@ def test_a_grpc_call_without_a_session_is_as_without_us(monkeypatch, echo, calli
             calling(f"localhost:{echo.port}")
     seen = [{**dict(each), "traceparent": ""} for each in echo.seen]
     assert seen[:count] == seen[count:]
+
+
+@GRPC
+def test_a_channel_that_is_not_encrypted_is_likely_to_a_host_of_ones_own(monkeypatch, echo, calling, warnings):
+    echo.seen.clear()
+    with grpc_instrumented(monkeypatch, watched="first"), propagating(SessionPropagator(w3c())), in_session():
+        monkeypatch.setattr(grpc_target, "host_of_authority", lambda _: "rag.acme.com")
+        calling(f"localhost:{echo.port}")
+    (said,) = warnings()
+    assert said.startswith("otel_sessions: calls to rag.acme.com are sent without the session")
+
+
+def test_a_channel_that_nobody_knows_to_be_unencrypted_is_no_warning(echo, warnings):
+    with (
+        propagating(SessionPropagator(w3c())),
+        in_session(),
+        grpc.insecure_channel(f"localhost:{echo.port}") as plain,
+    ):
+        provider = TracerProvider(shutdown_on_exit=False)
+        _calls_of(intercept_channel(grpc_target.intercepted(plain, "rag.acme.com"), client_interceptor(provider)))
+    assert warnings() == []
 
 
 def test_a_pipeline_built_by_hand_tells_the_target_itself(echo):
@@ -675,7 +718,7 @@ def test_a_pipeline_of_aio_built_by_hand_tells_the_target_itself(echo):
 def test_a_channel_is_made_and_used_whatever_watching_raises(monkeypatch, echo, calling, warnings):
     echo.seen.clear()
     with grpc_instrumented(monkeypatch, watched="first"), propagating(SessionPropagator(w3c())), in_session():
-        monkeypatch.setattr(grpc_target, "goes_to", lambda *_: 1 / 0)
+        monkeypatch.setattr(grpc_target, "goes_to", lambda *_, **__: 1 / 0)
         count = calling(f"localhost:{echo.port}")
         monkeypatch.setattr(grpc_target, "host_of_authority", lambda _: {}["it"])
         assert calling(f"localhost:{echo.port}") == count

@@ -184,6 +184,7 @@ def test_names_and_paths_of_any_script_come_as_percent_encoded_utf_8(gateway, cl
 TEXT = st.text(min_size=1).filter(str.strip)
 
 
+@pytest.mark.warned_of
 @given(name=TEXT, key=TEXT, value=TEXT)
 def test_whatever_a_session_holds_a_client_can_send_it_and_it_says_the_same(name, key, value):
     use_in_process(Settings.resolved(metadata_on_wire=[key]))

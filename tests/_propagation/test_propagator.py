@@ -10,10 +10,12 @@ from opentelemetry.baggage.propagation import W3CBaggagePropagator
 from opentelemetry.propagators.composite import CompositePropagator
 from opentelemetry.propagators.jaeger import JaegerPropagator
 from opentelemetry.propagators.textmap import Setter, TextMapPropagator, default_getter, default_setter
+from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, Decision, Sampler, SamplingResult
 from opentelemetry.trace import SpanKind, TraceState, set_span_in_context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+from libraries import imported
 from otel_sessions import bind_session, clear_session, get_session, set_session, to_carrier, update_session
 from otel_sessions._context.local_trace import SPAN_KEY
 from otel_sessions._propagation.propagator import session_baggage
@@ -125,6 +127,7 @@ def test_a_list_adds_to_private_or_stands_for_itself(sent):
     assert sent(OWN, propagate_to="*.example.com") is None
 
 
+@pytest.mark.warned_of("TracerProvider")
 def test_the_environment_and_instrument_say_where_to(sent, monkeypatch):
     monkeypatch.setenv("OTEL_SESSION_PROPAGATE_TO", "all")
     propagator = SessionPropagator(w3c())
@@ -146,6 +149,7 @@ def test_what_others_have_in_baggage_is_sent_as_without_us(pipeline):
     assert allowed == plain | {"baggage": f"{IDS},{plain['baggage']}"}
 
 
+@pytest.mark.warned_of("baggage of others")
 def test_ours_come_first_so_that_a_full_header_has_them(pipeline):
     full = context.get_current()
     for number in range(300):
@@ -392,19 +396,21 @@ class Vendors(TextMapPropagator):
 
 @pytest.mark.parametrize("around", [lambda guard: guard, Vendors], ids=["alone", "inside-of-another"])
 @pytest.mark.parametrize(
-    ("module", "is_the_users"),
+    ("folder", "module", "is_the_users"),
     [
-        ("app.client", True),
-        ("opentelemetry.instrumentation.httpx", False),
-        ("openinference.instrumentation.mcp", False),
-        ("mcp.client.session", False),
+        ("src", "app.client", True),
+        ("site-packages", "opentelemetry.instrumentation.somebodys", False),
+        ("site-packages", "openinference.instrumentation.mcp", False),
+        ("site-packages", "mcp.client.somebodys", False),
+        ("site-packages", "anybody", False),
     ],
 )
-def test_without_a_tracer_a_library_is_not_the_user(around, module, is_the_users):
-    code = compile("propagator.inject(carrier)", "client.py", "exec")
+def test_without_a_tracer_a_library_is_not_the_user(monkeypatch, tmp_path, around, folder, module, is_the_users):  # noqa: PLR0913, PLR0917  # a table
+    source = "def inject(propagator, carrier):\n    propagator.inject(carrier)\n"
+    caller = imported(monkeypatch, tmp_path / folder, module, source)
     carrier = {}
     with set_session("conv-42", user_id="ada"):
-        exec(code, {"__name__": module, "propagator": around(SessionPropagator(w3c())), "carrier": carrier})  # noqa: S102
+        caller.inject(around(SessionPropagator(w3c())), carrier)
     assert carrier == ({"baggage": IDS} if is_the_users else {})
 
 
@@ -575,8 +581,8 @@ def test_a_user_alone_is_guarded_too(pipeline):
 # A processor alone
 
 
-def test_a_processor_alone_says_once_that_nobody_guards_the_propagators(make_pipeline, warnings):
-    provider = make_pipeline().provider
+def test_a_processor_alone_says_once_that_nobody_guards_the_propagators(warnings):
+    provider = TracerProvider(shutdown_on_exit=False)
     for _ in range(2):
         provider.add_span_processor(SessionSpanProcessor())
     provider.get_tracer("tests").start_span("outside").end()
@@ -613,18 +619,18 @@ def test_propagators_that_are_set_much_later_are_seen_from_time_to_time(make_pip
     assert len(warnings()) == 1
 
 
-def test_a_propagator_that_needs_a_span_to_write_anything_is_seen_to_be_unguarded(make_pipeline, warnings):
+def test_a_propagator_that_needs_a_span_to_write_anything_is_seen_to_be_unguarded(warnings):
     propagate.set_global_textmap(JaegerPropagator())
-    provider = make_pipeline().provider
+    provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(SessionSpanProcessor())
     with set_session("conv-42"):
         provider.get_tracer("tests").start_span("inside").end()
     assert len(warnings()) == 1
 
 
-def test_a_guard_beside_baggage_that_is_not_guarded_is_none(make_pipeline, warnings):
+def test_a_guard_beside_baggage_that_is_not_guarded_is_none(warnings):
     propagate.set_global_textmap(CompositePropagator([session_baggage(), W3CBaggagePropagator()]))
-    provider = make_pipeline().provider
+    provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(SessionSpanProcessor())
     with set_session("conv-42"):
         provider.get_tracer("tests").start_span("inside").end()
@@ -639,15 +645,16 @@ def test_a_guard_beside_baggage_that_is_not_guarded_is_none(make_pipeline, warni
         pytest.param(lambda: CompositePropagator([TraceContextTextMapPropagator(), session_baggage()]), id="one-of-several"),
     ],
 )  # fmt: skip
-def test_where_the_propagators_are_guarded_a_processor_says_nothing(make_pipeline, warnings, propagators):
+def test_where_the_propagators_are_guarded_a_processor_says_nothing(warnings, propagators):
     propagate.set_global_textmap(propagators())
-    provider = make_pipeline().provider
+    provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(SessionSpanProcessor())
     with set_session("conv-42"), trace.use_span(provider.get_tracer("tests").start_span("span")):
         pass
     assert warnings() == []
 
 
+@pytest.mark.warned_of("raised AttributeError")
 def test_a_span_of_another_sdk_is_judged_by_what_it_shows():
     class Foreign:
         kind = SpanKind.CLIENT
@@ -676,6 +683,7 @@ def test_where_the_api_keeps_baggage_elsewhere_all_is_the_same(pipeline, monkeyp
     assert carrier["baggage"] == f"{IDS},x=1"
 
 
+@pytest.mark.warned_of("baggage of others")
 def test_a_full_header_of_ours_and_others_loses_the_last(pipeline):
     propagator = SessionPropagator(w3c())
     full = context.get_current()

@@ -168,6 +168,7 @@ def test_a_text_of_200_characters_is_kept_and_a_longer_one_is_not(warnings):
         assert session.name == digest("ç" * 201)
 
 
+@pytest.mark.warned_of("digest")
 def test_ids_with_the_same_beginning_stay_two():
     long = "x" * 300
     assert set_session(session_id=long + "1").session.id != set_session(session_id=long + "2").session.id
@@ -234,7 +235,7 @@ def test_update_session_with_nothing_usable(warnings):
 
 def test_the_record_points_at_the_callers_line(caplog):
     with caplog.at_level(logging.WARNING, "otel_sessions"):
-        set_session(session_id="")
+        _ = set_session(session_id="")
         line = sys._getframe().f_lineno - 1
     (record,) = caplog.records
     assert (Path(record.pathname).name, record.lineno) == (HERE, line)
@@ -248,12 +249,13 @@ def test_where_python_has_no_frames_it_is_a_warning_all_the_same(monkeypatch, wa
 
 
 def test_two_places_that_err_are_two_warnings_and_a_loop_is_one(warnings):
-    set_session(session_id="")
+    _ = set_session(session_id="")
     for _ in range(1000):
-        set_session(session_id="")
+        _ = set_session(session_id="")
     assert len(warnings()) == 2
 
 
+@pytest.mark.warned_of("digest", "is a statement here")
 def test_nothing_long_is_kept_of_what_is_refused():
     plain_start.cache_clear()
     for number in range(10):
@@ -268,6 +270,7 @@ def test_a_context_with_hostile_values_carries_nothing(warnings):
     assert warnings() == ["otel_sessions: looking for a session raised ZeroDivisionError: there is none"]
 
 
+@pytest.mark.warned_of("is a statement here", "left out")
 def test_python_warnings_are_not_used():
     with python_warnings.catch_warnings():
         python_warnings.simplefilter("error")
@@ -394,6 +397,7 @@ anything = st.one_of(
 )
 
 
+@pytest.mark.warned_of
 @given(anything, anything, anything, anything, anything, anything, anything, anything)
 def test_no_argument_raises_and_no_invalid_id_is_carried(  # noqa: PLR0913, PLR0917  # one for each argument
     ctx, sid, user_id, name, path, previous_id, metadata, tags

@@ -285,6 +285,7 @@ def test_a_name_of_ones_own_beats_that_of_a_dialect():
         ("session.id", "user.id"),
         ("session.metadata.plan", "user.id"),
         ("session.displaced_id", "user.id"),
+        ("session.displaced_conversation_id", "user.id"),
     ],
 )
 def test_a_name_of_ones_own_that_would_lie_is_passed_over(pair):
@@ -549,12 +550,14 @@ KEYS = st.sampled_from(
 VALUES = st.text(max_size=9) | st.integers() | st.booleans() | st.lists(st.text(max_size=9), max_size=3).map(tuple)
 
 
+@pytest.mark.warned_of
 @given(dialects=ANY, aliases=ANY)
 def test_nothing_that_it_is_given_makes_it_raise(dialects, aliases):
     exporter = DialectSpanExporter(InMemorySpanExporter(), dialects, aliases)
     assert exporter.export([ReadableSpan("chat", attributes=SESSION)]) is SpanExportResult.SUCCESS
 
 
+@pytest.mark.warned_of
 @given(
     attributes=st.dictionaries(KEYS, VALUES),
     dialects=st.lists(st.sampled_from(NAMES)),

@@ -19,7 +19,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import set_span_in_context
 
 from otel_sessions import bind_session, clear_session, set_session, update_session
-from otel_sessions._pipeline.span_processor import _MAX_TRACERS
+from otel_sessions._pipeline.taking import _MAX_TRACERS
 from otel_sessions._session.ids import is_plain_id
 from otel_sessions._session.provider_ids import ids_in
 from otel_sessions._session.user_ids import hashed
@@ -142,6 +142,7 @@ def test_a_user_that_does_not_fit_is_its_digest(chat, client):
     assert seen(chat) == [("sha256-" + sha256("Zoë".encode()).hexdigest(),)]
 
 
+@pytest.mark.warned_of("digest")
 def test_the_user_keeps_to_the_value_limit_of_the_span(make_pipeline, instrumented, client):
     pipeline = instrumented(make_pipeline(span_limits=SpanLimits(max_attribute_length=40)))
     ask(client, user="u" * 41)  # the parameters are cut as well, and are no JSON any more
@@ -339,7 +340,7 @@ def test_however_many_tracers_there_are_all_are_told_apart(pipeline):
     pipeline.provider.get_tracer(SCOPE).start_span("chat", attributes={"gen_ai.user": "ada"}).end()
     assert seen(pipeline) == [()] * (_MAX_TRACERS + 2) + [("ada",)]
     (processor, _) = pipeline.provider._active_span_processor._span_processors
-    assert len(processor._plain_tracers) <= _MAX_TRACERS
+    assert len(processor._taking.plain_tracers) <= _MAX_TRACERS
 
 
 @pytest.mark.parametrize("around", [None, "ours"])
@@ -368,6 +369,88 @@ def test_a_span_of_before_the_processor_is_left_alone():
 
 # What is parsed comes from outside
 
+DEVICE, OF_CLAUDE = "0123456789abcdef" * 4, "0cbbd6a0-7a67-4d2e-9a4b-1d16d3f44752"
+ANTHROPIC = "openinference.instrumentation.anthropic"
+USERS = [
+    pytest.param({"metadata": {"user_id": "ada"}}, ("ada",), id="metadata"),
+    pytest.param({"metadata": {"user_id": 7}}, ("7",), id="a-number"),
+    pytest.param({"metadata": {"user_id": "eve"}, "user": "ada"}, ("ada",), id="after-the-user"),
+    pytest.param({"metadata": {"user_id": "eve"}, "safety_identifier": "ada"}, ("ada",), id="after-the-identifier"),
+    pytest.param({"metadata": {"user_id": "ada"}, "user": ""}, ("ada",), id="instead-of-an-empty-user"),
+    pytest.param({"metadata": {"user_id": ""}}, (), id="empty"),
+    pytest.param({"metadata": {"user_id": None}}, (), id="null"),
+    pytest.param({"metadata": {"user_id": {"id": "ada"}}}, (), id="an-object"),
+    pytest.param({"metadata": "user_id"}, (), id="no-metadata"),
+    pytest.param({"user_id": "ada"}, (), id="not-in-metadata"),
+    pytest.param({"metadata": {"user_id": "ada", "session_id": "s"}}, ("s", "ada"), id="session-beside-it"),
+]
+MADE = [
+    pytest.param(f"user_{DEVICE}_account__session_{OF_CLAUDE}", (OF_CLAUDE, DEVICE), id="older"),
+    pytest.param(
+        f"user_{DEVICE}_account_{OF_CLAUDE}_session_{OF_CLAUDE}", (OF_CLAUDE, DEVICE), id="older-with-account"
+    ),
+    *(
+        pytest.param(json.dumps(parts), expected, id=name)
+        for name, parts, expected in [
+            ("device", {"device_id": DEVICE, "account_uuid": "", "session_id": OF_CLAUDE}, (OF_CLAUDE, DEVICE)),
+            ("both", {"device_id": DEVICE, "account_uuid": "a", "session_id": OF_CLAUDE}, (OF_CLAUDE, DEVICE)),
+            ("account", {"device_id": "", "account_uuid": "a", "session_id": OF_CLAUDE}, (OF_CLAUDE, "a")),
+            ("account-alone", {"account_uuid": "a", "session_id": OF_CLAUDE}, (OF_CLAUDE, "a")),
+            ("nobody", {"device_id": "", "account_uuid": None, "session_id": OF_CLAUDE}, (OF_CLAUDE,)),
+            ("no-session", {"device_id": DEVICE, "session_id": ""}, (DEVICE,)),
+        ]
+    ),
+    *(
+        pytest.param(text, (text,), id=name)
+        for name, text in [
+            ("other-json", '{"tenant": 1, "name": "ada"}'),
+            ("other-json-with-a-session", '{"session_id": "s", "name": "ada"}'),
+            ("no-object", '["device_id", "session_id"]'),
+            ("no-json", '{"session_id": "device_id'),
+            ("nearly-older", "user_ada_account__session_1"),
+        ]
+    ),
+]
+
+
+def seen_on_call(pipeline, tracer, arguments):
+    attributes = {"llm.invocation_parameters": json.dumps(arguments)}
+    pipeline.provider.get_tracer(tracer).start_span("call", attributes=attributes).end()
+    return seen(pipeline)[-1]
+
+
+@pytest.mark.parametrize(("arguments", "expected"), USERS)
+@pytest.mark.parametrize("tracer", [ANTHROPIC, SCOPE, "openinference.instrumentation.litellm"])
+def test_the_user_of_the_metadata_is_taken_after_the_names_for_users_alone(make_pipeline, tracer, arguments, expected):
+    pipeline = make_pipeline(SessionSpanProcessor(provider_ids="user,session"))
+    assert seen_on_call(pipeline, tracer, arguments) == expected
+
+
+@pytest.mark.parametrize(("user", "expected"), MADE)
+@pytest.mark.parametrize("argument", [lambda user: {"metadata": {"user_id": user}}, lambda user: {"user": user}])
+def test_what_claude_code_puts_together_is_taken_apart(make_pipeline, argument, user, expected):
+    pipeline = make_pipeline(SessionSpanProcessor(provider_ids="user,session"))
+    assert seen_on_call(pipeline, ANTHROPIC, argument(user)) == expected
+
+
+@pytest.mark.parametrize(("user", "expected"), MADE[:4])
+def test_its_session_is_not_taken_unless_it_is_asked_for(pipeline, user, expected):
+    assert seen_on_call(pipeline, ANTHROPIC, {"metadata": {"user_id": user}}) == expected[1:]
+
+
+def test_it_is_taken_apart_in_what_litellm_records_as_well(make_pipeline):
+    pipeline = make_pipeline(SessionSpanProcessor(provider_ids="user,session"))
+    pipeline.provider.get_tracer("litellm").start_span(
+        "litellm_request", attributes={"llm.user": MADE[2].values[0]}
+    ).end()
+    assert seen(pipeline) == [(OF_CLAUDE, DEVICE)]
+
+
+def test_the_metadata_of_a_call_names_a_user_with_the_real_client_too(chat, client):
+    ask(client, metadata={"user_id": "ada", "session_id": "s"})
+    assert seen(chat) == [("ada",)]
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=10), inner, max_size=3),
@@ -375,7 +458,10 @@ JSON = st.recursive(
 )
 ARGUMENTS = st.dictionaries(
     st.sampled_from(["user", "safety_identifier", "conversation", "metadata", "other"]),
-    JSON | st.fixed_dictionaries({"id": JSON}) | st.fixed_dictionaries({"session_id": JSON}),
+    JSON
+    | st.fixed_dictionaries({"id": JSON})
+    | st.fixed_dictionaries({"session_id": JSON}, optional={"user_id": JSON})
+    | st.dictionaries(st.sampled_from(["device_id", "account_uuid", "session_id"]), JSON).map(json.dumps),
 )
 
 
@@ -392,6 +478,8 @@ def test_whatever_the_arguments_are_what_is_found_is_an_id(arguments):
 @example('{"user": ' * 5_000, None)
 @example('{"user": ' + "9" * 5_000 + "}", None)
 @example("[" * 60_000 + '"user"', None)
+@example(None, '{"session_id": ' * 3_000)
+@example(None, '{"session_id": "device_id", "device_id": [], "account_uuid": {}}')
 def test_whatever_the_attributes_are_nothing_raises(parameters, user):
     found = ids_in({"llm.invocation_parameters": parameters, "gen_ai.user": user}, BOTH)
     assert all(is_plain_id(value) for value in found.values())

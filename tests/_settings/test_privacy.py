@@ -40,6 +40,7 @@ def seen(pipeline):
     return by
 
 
+@pytest.mark.warned_of("TracerProvider")
 @pytest.mark.parametrize(
     ("settings", "shown"),
     [({}, "ada"), ({"user_privacy": "hash", "user_hash_key": KEY}, HASH), ({"user_privacy": "drop"}, None)],
@@ -59,12 +60,14 @@ def test_the_environment_says_so_too(seen, monkeypatch):
     assert seen(set_session("conv-42", user_id="ada")) == {HASH}
 
 
+@pytest.mark.warned_of("TracerProvider")
 def test_a_user_that_came_plain_goes_on_hashed_and_one_that_came_hashed_as_it_is(seen):
     instrument(user_privacy="hash", user_hash_key=KEY)
     for given in ("ada", HASH):
         assert seen(from_carrier({"baggage": f"session.id=conv-42,user.id={given}"})) == {HASH}
 
 
+@pytest.mark.warned_of("TracerProvider")
 def test_a_session_that_was_bound_and_one_of_a_parent_span_show_the_user_so_too(pipeline):
     instrument(user_privacy="hash", user_hash_key=KEY)
     with pipeline.tracer.start_as_current_span("bound") as span:
@@ -73,6 +76,7 @@ def test_a_session_that_was_bound_and_one_of_a_parent_span_show_the_user_so_too(
     assert [pipeline.attributes(name)["user.id"] for name in ("bound", "lost")] == [HASH, HASH]
 
 
+@pytest.mark.warned_of("TracerProvider")
 def test_another_call_of_instrument_counts_for_sessions_that_are_set_from_then_on(seen):
     assert seen(set_session("conv-42", user_id="ada")) == {"ada"}
     instrument(user_privacy="drop")
@@ -108,6 +112,7 @@ def test_scopes_that_were_made_before_follow_what_holds_when_they_are_entered(se
         assert baggage.get_all() == {}
 
 
+@pytest.mark.warned_of("TracerProvider")
 def test_the_user_of_a_request_is_in_baggage_as_it_may_be_shown():
     instrument(user_privacy="hash", user_hash_key=KEY, incoming_headers="user.id=x-user-id")
     propagator = SessionPropagator(W3CBaggagePropagator())
@@ -118,6 +123,7 @@ def test_the_user_of_a_request_is_in_baggage_as_it_may_be_shown():
     assert baggage.get_all(propagator.extract(headers[0], Context())) == {"session.id": "a", "x": "1"}
 
 
+@pytest.mark.warned_of("TracerProvider")
 def test_the_tracers_of_openinference_get_the_user_as_it_may_be_shown():
     instrument(user_privacy="drop")
     with using_user("theirs"), set_session("conv-42", user_id="ada"):
@@ -127,6 +133,7 @@ def test_the_tracers_of_openinference_get_the_user_as_it_may_be_shown():
         assert (context.get_value("session.id"), context.get_value("user.id")) == (None, "theirs")
 
 
+@pytest.mark.warned_of("TracerProvider")
 @pytest.mark.parametrize(("mode", "shown"), [("hash", HASH), ("drop", None)])
 def test_a_user_that_a_span_has_started_with_is_not_spread_to_other_names_in_plain(make_pipeline, mode, shown):
     instrument(user_privacy=mode, user_hash_key=KEY)
@@ -160,6 +167,7 @@ def test_metadata_and_tags_stay_in_the_process_unless_listed():
         assert to_carrier() == {"baggage": "session.id=conv-42"}
 
 
+@pytest.mark.warned_of("TracerProvider")
 def test_what_is_listed_travels_and_is_taken_where_it_is_listed_too(pipeline):
     instrument(metadata_on_wire="tenant,session.tags")
     with set_session("conv-42", **FULL):
@@ -187,6 +195,7 @@ def test_what_is_listed_and_comes_with_a_request_is_bounded_and_checked(warnings
     assert len(warnings()) == 2
 
 
+@pytest.mark.warned_of("TracerProvider")
 def test_metadata_of_one_session_does_not_go_along_with_another():
     instrument(metadata_on_wire="tenant")
     with set_session("conv-42", metadata={"tenant": "acme"}), set_session("other"):

@@ -87,6 +87,12 @@ def test_there_is_a_variable_for_each_setting_and_its_default_is_the_first_of_th
             ("session.id", "x-session-id"),
             ("user.id", "x-user"),
         )),
+        ("incoming_headers", "session.id=x-a,user.id=x-u, session.id = X-B,session.id=x-A", (
+            ("session.id", "x-a"),
+            ("user.id", "x-u"),
+            ("session.id", "x-b"),
+        )),
+        ("aliases", "my.key=user.id,my.key=session.id", (("my.key", "session.id"),)),
         ("user_privacy", "drop", "drop"),
         ("user_hash_key", " k ", " k "),
         ("metadata_on_wire", "tenant,session.tags", ("tenant", "session.tags")),
@@ -94,6 +100,7 @@ def test_there_is_a_variable_for_each_setting_and_its_default_is_the_first_of_th
         ("logs", "sampled", "sampled"),
         ("events", "true", True),
         ("session_id", " Auto ", "auto"),
+        ("session_id", " Environ ", "environ"),
         ("session_id", " nightly-7 ", "nightly-7"),
         ("user_id", " ada ", "ada"),
         ("user_id", "auto", "auto"),
@@ -133,6 +140,17 @@ def test_an_empty_variable_is_none(monkeypatch, warnings, name, text):
         ("propagate_to", ALL, ALL),
         ("trust_incoming", False, False),
         ("incoming_headers", {"session.id": "X-S"}, (("session.id", "x-s"),)),
+        *(
+            ("incoming_headers", several, (("session.id", "x-a"), ("session.id", "x-b"), ("user.id", "x-u")))
+            for several in (
+                {"session.id": ["X-A", "x-b"], "user.id": "x-u"},
+                {"session.id": ("x-a", "x-b", "x-a"), "user.id": ["x-u"]},
+                {"session.id": "x-a, x-b", "user.id": "x-u"},
+                ["session.id=x-a", "session.id=x-b", "user.id=x-u"],
+                [("session.id", "x-a"), ("session.id", "x-b"), ("user.id", "x-u")],
+                [{"session.id": "x-a"}, {"session.id": "x-b"}, {"user.id": "x-u"}],
+            )
+        ),
         ("user_hash_key", b"bytes", "bytes"),
         ("logs", False, "false"),
         ("events", True, True),
@@ -171,10 +189,11 @@ def test_an_argument_beats_the_environment(monkeypatch):
         ("aliases", "my.key=my.other", (), "my.key=session.id"),
         ("incoming_headers", f"session.id={SECRET} {SECRET}", (), "session.id=x-session-id"),
         ("incoming_headers", "traceparent=x-trace", (), "session.id=x-session-id"),
+        ("incoming_headers", "session.id=x-a;x-b", (), "session.id=x-session-id"),
         ("logs", "some", "true", "true, false, sampled"),
         ("events", "sometimes", False, "false, true"),
-        ("provider_ids", f"user,{SECRET}", (), "user, session, none"),
-        ("provider_ids", "user,none", (), "user, session, none"),
+        ("provider_ids", f"user,{SECRET}", (), "user, session, framework, none"),
+        ("provider_ids", "user,none", (), "user, session, framework, none"),
         ("flush", "60001", 0, "from 0 to 60000"),
         ("flush", "-1", 0, "from 0 to 60000"),
         ("flush", "1.5", 0, "from 0 to 60000"),
@@ -248,9 +267,12 @@ def test_an_id_for_the_process_that_does_not_fit_becomes_its_digest(monkeypatch,
 def test_what_is_no_id_is_none_for_the_process(warnings, session_id):
     assert Settings.resolved(session_id=session_id).session_id is None
     (message,) = warnings()
-    assert "session_id: expected auto, or an id: a str, an int or a uuid.UUID, so it is taken as '' (" in message
+    assert (
+        "session_id: expected auto, environ, or an id: a str, an int or a uuid.UUID, so it is taken as '' (" in message
+    )
 
 
+@pytest.mark.warned_of("left out", "taken as")
 @pytest.mark.parametrize("argument", [5, object(), b"x", [1], {"a": 1}, {1: "a"}, float("nan")])
 @pytest.mark.parametrize("name", [setting.name for setting in SETTINGS])
 def test_no_argument_of_any_type_raises(name, argument):
@@ -267,6 +289,7 @@ def test_an_argument_whose_own_code_raises_closes(warnings):
     assert "propagate_to: reading it raised ZeroDivisionError, so it is taken as 'none' (" in message
 
 
+@pytest.mark.warned_of
 @given(st.sampled_from([setting.name for setting in SETTINGS]), st.text(max_size=40))
 def test_no_text_raises_and_none_opens(name, text):
     value = getattr(Settings.resolved(**{name: text}), name)
@@ -318,6 +341,13 @@ def test_the_command_shows_each_setting_its_value_and_where_it_comes_from(config
     assert SECRET not in "\n".join(lines)
 
 
+def test_the_command_shows_several_headers_of_one_field_in_their_order(config):
+    headers = "session.id=x-b,session.id=x-a,user.id=x-u"
+    status, lines = config(OTEL_SESSION_INCOMING_HEADERS=headers)
+    assert status == 0
+    assert ["OTEL_SESSION_INCOMING_HEADERS", headers, "environment"] in [line.split() for line in lines]
+
+
 def test_the_command_names_what_cannot_be_used_and_fails(config, caplog):
     status, lines = config(OTEL_SESSION_TRUST_INCOMING="perhaps", OTEL_SESSION_TRUSTS="true")
     assert status == 1
@@ -330,11 +360,67 @@ def test_the_command_names_what_cannot_be_used_and_fails(config, caplog):
 
 
 def test_the_command_shows_what_opentelemetry_is_told_too(config):
-    _, lines = config(OTEL_PROPAGATORS="tracecontext,session_baggage", OTEL_TRACES_SAMPLER="session_ratio")
-    assert [line.split() for line in lines[-2:]] == [
+    status, lines = config(
+        OTEL_PROPAGATORS="tracecontext,session_baggage",
+        OTEL_TRACES_SAMPLER="session_ratio",
+        OTEL_TRACES_SAMPLER_ARG="0.1",
+    )
+    assert status == 0
+    assert [line.split() for line in lines[-3:]] == [
         ["OTEL_PROPAGATORS", "tracecontext,session_baggage", "environment"],
         ["OTEL_TRACES_SAMPLER", "session_ratio", "environment"],
+        ["OTEL_TRACES_SAMPLER_ARG", "0.1", "environment"],
     ]
+
+
+NOT_A_RATIO = (
+    "! OTEL_TRACES_SAMPLER_ARG: expected a number from 0 to 1, as 0.1 for 10 %; with anything else every trace is kept"
+)
+NO_SAMPLER = "! OTEL_TRACES_SAMPLER: it is none of always_off, always_on,"
+RATIO = "parentbased_session_ratio"
+
+
+@pytest.mark.parametrize(
+    ("name", "argument", "said"),
+    [
+        pytest.param("session_ration", "0.1", NO_SAMPLER, id="typo"),
+        pytest.param("Session_Ratio", "0.1", NO_SAMPLER, id="capital letters"),
+        pytest.param(RATIO, "10", NOT_A_RATIO, id="over 1"),
+        pytest.param(RATIO, "10%", NOT_A_RATIO, id="percent"),
+        pytest.param(RATIO, "-0.1", NOT_A_RATIO, id="negative"),
+        pytest.param(RATIO, "nan", NOT_A_RATIO, id="NaN"),
+        pytest.param("session_ratio", "half", NOT_A_RATIO, id="word"),
+        pytest.param("session_ratio", None, NOT_A_RATIO, id="ratio forgotten"),
+        pytest.param("traceidratio", "10", NOT_A_RATIO, id="of the SDK"),
+        pytest.param(None, "10", NOT_A_RATIO, id="for a configuration file"),
+    ],
+)
+def test_the_command_fails_for_a_sampler_that_cannot_be(config, name, argument, said):
+    status, lines = config(OTEL_TRACES_SAMPLER=name, OTEL_TRACES_SAMPLER_ARG=argument)
+    assert status == 1
+    assert lines[-1].startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("name", "argument"),
+    [
+        ("always_on", "x"),
+        ("traceidratio", None),
+        ("parentbased_traceidratio", "1"),
+        (" session_ratio ", " 0 "),
+        (None, "0.5"),
+    ],
+)
+def test_the_command_passes_a_sampler_that_can_be(config, name, argument):
+    assert config(OTEL_TRACES_SAMPLER=name, OTEL_TRACES_SAMPLER_ARG=argument)[0] == 0
+
+
+def test_the_command_fails_for_what_is_hidden_by_an_unknown_word(config):
+    status, lines = config(OPENINFERENCE_HIDE_OUTPUTS="yes")
+    assert (status, lines[-1]) == (
+        1,
+        "! OPENINFERENCE_HIDE_OUTPUTS: none of true, false, so it is taken as true",
+    )
 
 
 @pytest.mark.parametrize(

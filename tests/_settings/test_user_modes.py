@@ -127,6 +127,7 @@ def test_a_mode_that_cannot_be_read_closes_whatever_stands_for_the_user(monkeypa
         assert len(warnings()) == messages
 
 
+@pytest.mark.warned_of
 @given(
     word=st.sampled_from([*MODES, "ada", None]),
     privacy=st.sampled_from([*MODES, None]),

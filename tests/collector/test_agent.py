@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
@@ -77,6 +78,7 @@ def test_what_a_gateway_does_not_take_goes_to_it_when_it_is_back(collector, back
     assert (told.lost, told.unknown, split(groups)) == ([], [], [])
 
 
+@pytest.mark.warned_of("propagators")
 def test_what_was_said_may_be_long(collector, backends):
     """A batch of the SDK of 18 MB, of spans that are each larger than a batch of the agent."""
     agents, _, received = behind("agent.yaml", collector, backends, 3)

@@ -79,6 +79,7 @@ def test_what_the_sampler_of_the_sdk_keeps_by_itself_passes_a_gateway_of_the_sam
     assert partial(plan, backend.spans()) == []
 
 
+@pytest.mark.warned_of("propagators")
 def test_a_gateway_leaves_the_weight_of_what_an_sdk_has_dropped_already(collector, backend):
     """``th`` says how many sessions a kept one stands for: at 1 % in the SDK and 50 % here, it stays at 1 %."""
     sampler = ParentBasedSessionRatio(0.01)
@@ -174,6 +175,7 @@ def test_an_id_that_is_no_text_counts_as_its_text(collector, backend, value):
     assert attributes["user.id"] == hashlib.sha256(f"5f1c{text}".encode()).hexdigest()
 
 
+@pytest.mark.warned_of("propagators")
 def test_what_is_long_is_cut_and_the_ids_stay(collector, backend):
     many = {f"key.{number:03}": "v" * 900 for number in range(120)}
     with gateway_to(collector, backend, USER_SALT="5f1c", ATTRIBUTE_LENGTH="500", ATTRIBUTE_COUNT="64") as gateway:

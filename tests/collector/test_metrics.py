@@ -226,6 +226,7 @@ def test_what_is_no_number_of_tokens_costs_no_call(metrics):
     assert (scrape.total(TOKENS_READ), scrape.total(TOKENS_WRITTEN)) == (12, 16)
 
 
+@pytest.mark.warned_of("propagators")
 def test_a_sampled_session_stands_for_those_that_the_sdk_left_out(metrics):
     counting, sampler = metrics(), SessionRatioSampler(0.25)
     kept = sum(sampler.keeps_session(f"sampled-{number}") for number in range(200))

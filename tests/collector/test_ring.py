@@ -123,6 +123,7 @@ def test_each_trace_arrives_at_the_gateway_that_the_ring_tells(fleet, backend, a
     assert {trace: ring.endpoint_of(trace_key(trace)) for trace, _ in arrived} == dict(arrived)
 
 
+@pytest.mark.warned_of("propagators")
 def test_the_port_that_an_endpoint_lacks_is_no_part_of_its_place_on_the_ring(fleet, backend):
     endpoints, ids = loopback_addresses(3), Plan("ports", sessions=500).session_ids()
     balancer = fleet(SESSION, endpoints)
@@ -132,6 +133,7 @@ def test_the_port_that_an_endpoint_lacks_is_no_part_of_its_place_on_the_ring(fle
     assert arrived != {each: endpoint.partition(":")[0] for each, endpoint in told_by(complete, ids).items()}
 
 
+@pytest.mark.warned_of("propagators")
 def test_a_point_that_finds_its_position_taken_is_where_the_ring_tells(fleet, backend):
     by_position = {position_of(session_key(each)): each for each in Plan("taken", sessions=300_000).session_ids()}
     endpoints, ids = [], []

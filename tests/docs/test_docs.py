@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
@@ -204,6 +206,57 @@ def test_the_python_of_a_page_runs_from_top_to_bottom(name, environment, api, tm
     assert done.returncode == 0, done.stderr
     shown = "".join(block.output or "" for block in blocks(name) if block.language == "python")
     assert not shown or told(done.stdout) == told(shown)
+
+
+OTHER_LANGUAGES = "docs/how-to/other-languages.md"
+"""make test-languages runs its files."""
+
+FRAMEWORKS = SimpleNamespace(**runpy.run_path(str(ROOT / "tests/frameworks/page.py")))
+"""The programs that real frameworks run, by environment; make test-frameworks runs them."""
+
+
+def test_every_python_file_of_a_page_is_run_by_its_shell_or_with_a_framework():
+    files = {
+        name: [block.title for block in blocks(name) if block.language == "python" and block.title] for name in PAGES
+    }
+    elsewhere = {name for name in PAGES if files[name] and not code_of(name, "sh")} - {OTHER_LANGUAGES}
+    assert elsewhere == set(FRAMEWORKS.PAGES)
+    run = [FRAMEWORKS.PIPELINE, *(program for programs in FRAMEWORKS.PROGRAMS.values() for program in programs)]
+    assert sorted(title for name in elsewhere for title in files[name]) == sorted(run)
+
+
+def test_the_programs_of_each_environment_have_a_module_that_runs_them():
+    names = {f"test_page_{environment.replace('-', '_')}.py" for environment in FRAMEWORKS.PROGRAMS}
+    modules = {path.name: path.read_text() for path in (ROOT / "tests/frameworks").glob("test_page_*.py")}
+    assert set(modules) == names
+    for environment, programs in FRAMEWORKS.PROGRAMS.items():
+        text = modules[f"test_page_{environment.replace('-', '_')}.py"]
+        assert f'PROGRAMS["{environment}"]' in text or [name for name in programs if name not in text] == []
+
+
+def test_the_program_of_a_framework_has_at_most_fifteen_lines():
+    programs = {block.title: block.code for name in FRAMEWORKS.PAGES for block in blocks(name)}
+    lines = {title: len([line for line in code.splitlines() if line]) for title, code in programs.items()}
+    assert {title: count for title, count in lines.items() if count > 15} == {}
+
+
+@pytest.mark.parametrize("name", FRAMEWORKS.PAGES)
+def test_the_versions_of_frameworks_on_a_page_are_those_that_are_run(name):
+    pins = "".join(path.read_text() for path in (ROOT / "constraints").glob("frameworks-*.txt"))
+    table = "".join(line for line in (ROOT / name).read_text().splitlines() if line.startswith("|"))
+    shown = set(re.findall(r"\b\d+(?:\.\w+)+", table))
+    assert shown
+    assert shown - set(re.findall(r"==([\w.]+)", pins)) == set()
+
+
+@pytest.mark.parametrize("name", FRAMEWORKS.PAGES)
+def test_what_the_programs_of_a_page_need_is_what_they_are_run_with(name):
+    pins = "".join(path.read_text() for path in (ROOT / "constraints").glob("frameworks-*.txt"))
+    needed = re.findall(r"^Install `([^`]+)`", (ROOT / name).read_text(), re.MULTILINE)
+    programs = {block.title for block in blocks(name)} - {"", FRAMEWORKS.PIPELINE, *FRAMEWORKS.INSTALL_NOTHING}
+    assert len(needed) == len(programs)
+    packages = {package.partition("[")[0] for line in needed for package in line.split()}
+    assert packages - set(re.findall(r"^([\w.-]+)(?:\[.*\])?==", pins, re.MULTILINE)) == set()
 
 
 def run_shell(name: str, environment: dict[str, str], folder: Path, phoenix: PhoenixLike) -> None:

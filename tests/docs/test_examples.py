@@ -38,6 +38,7 @@ def run(name, environment, *arguments, stdin="", cwd=None):
         env=environment, input=stdin, capture_output=True, text=True, timeout=60, check=False, cwd=cwd,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+    assert "otel_sessions" not in done.stderr, "it warns"
     return done.stdout
 
 
@@ -99,7 +100,7 @@ def service(environment):
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "uvicorn", "fastapi_app:app", "--port", str(port), "--log-level", "error"]
-    process = subprocess.Popen(command, cwd=EXAMPLES, env=environment)
+    process = subprocess.Popen(command, cwd=EXAMPLES, env=environment, stderr=subprocess.PIPE, text=True)
     try:
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
@@ -110,7 +111,8 @@ def service(environment):
         yield f"http://127.0.0.1:{port}", process
     finally:
         process.terminate()
-        process.wait(20)
+        _, said = process.communicate(timeout=20)
+    assert "otel_sessions" not in said, "it warns"
 
 
 ADA, BOB = ({"authorization": f"Bearer {user}-key"} for user in ("ada", "bob"))

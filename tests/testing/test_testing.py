@@ -70,8 +70,8 @@ def test_a_pipeline_takes_a_provider_and_a_processor_that_are_there_already():
 
 def test_on_a_clean_slate_a_warning_comes_again(warnings):
     for _ in range(2):
-        set_session("")
-        set_session("")
+        _ = set_session("")
+        _ = set_session("")
         clean_slate()
     assert len(warnings()) == 4
 
@@ -82,6 +82,7 @@ def test_a_scope_that_is_never_entered_is_reported_with_its_line():
             set_session("a")
 
 
+@pytest.mark.warned_of("left without a session")
 def test_a_scope_that_is_used_in_any_way_is_not_reported():
     with every_scope_is_entered():
         with set_session("a"):

@@ -59,6 +59,8 @@ assert_type(set_session(Context(), "conv-42", user_id=uuid4()), SessionScope)
 assert_type(set_session("conv-42", user_id="ada", name="n", path="/p", previous_id=3), SessionScope)
 assert_type(set_session(42, metadata={"tier": "gold", "seats": 3}, tags=["beta"]), SessionScope)
 assert_type(set_session(session_id=uuid4()), SessionScope)
+assert_type(set_session(None), SessionScope)
+assert_type(set_session(Context(), None), SessionScope)
 assert_type(set_session(lambda: "conv-42"), SessionScope)
 assert_type(update_session(user_id="ada", name="n", metadata={}, tags=()), SessionScope)
 assert_type(clear_session(), SessionScope)
@@ -70,6 +72,8 @@ assert_type(bind_session("conv-42", user_id=uuid4(), name="n", metadata={"seats"
 assert_type(bind_session(), Session)
 assert_type(to_carrier(), dict[str, str])
 assert_type(to_carrier(environ=True), dict[str, str])
+assert_type(to_carrier(level=1), dict[str, str])
+assert_type(to_carrier(environ=True, level=2), dict[str, str])
 assert_type(from_carrier({"baggage": "session.id=a"}), SessionScope)
 assert_type(from_carrier(os.environ), SessionScope)
 assert_type(from_carrier([("baggage", b"session.id=a")]), SessionScope)
@@ -190,7 +194,9 @@ end_session()
 end_session(session)
 
 set_global_textmap(SessionPropagator(get_global_textmap(), propagate_to="all", trust_incoming=True))
+SessionPropagator(get_global_textmap(), incoming_headers={"session.id": ["x-a", "x-b"], "user.id": "x-user"})
 assert_type(SessionPropagator(get_global_textmap()).refusals(), dict[str, int])
+assert_type(SessionPropagator(get_global_textmap()).withheld(), dict[str, int])
 TracerProvider(sampler=SessionRatioSampler(0.1))
 TracerProvider(sampler=ParentBasedSessionRatio(1))
 assert_type(SessionRatioSampler(0.1).keeps_session("conv-42"), bool)
@@ -201,6 +207,7 @@ assert_type(check("ok", passed=True, score=1, label="good", explanation="why", r
 assert_type(check("tone", score=0.5, annotator="llm", session=session), Check)
 assert_type(feedback("helpful", passed=False, session=to_carrier()), Check)
 assert_type(feedback("helpful", score=0.5, session=turn().handle), Check)
+assert_type(feedback("helpful", score=0.5, session=turn()), Check)
 assert_type(check_json("{}", schema={"type": "object"}, session=uuid4()), Check)
 assert_type(check_json(b"{}", schema=True, name="answer"), Check)
 assert_type(check_regex("Paris", re.compile("^P", re.IGNORECASE)), Check)
@@ -219,6 +226,7 @@ set_session(Context(), 3.5)  # type: ignore[call-overload]  # pyright: ignore[re
 set_session("first", "second")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
 set_session("a").wrap(7)  # type: ignore[type-var]  # pyright: ignore[reportArgumentType]
 set_session("a").wrap([1, 2])  # type: ignore[type-var]  # pyright: ignore[reportArgumentType]
+to_carrier(level=3)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 from_carrier(7)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 session_headers(7)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 instrument(session_id=1.5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]

@@ -96,6 +96,7 @@ def receiver():
 # The receiver
 
 
+@pytest.mark.warned_of("propagators")
 @pytest.mark.parametrize("compression", [Compression.NoCompression, Compression.Gzip])
 def test_a_real_exporter_delivers_to_the_receiver_and_the_view_has_session_trace_and_span(compression):
     with OTLPReceiver() as receiver:

@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING
 
 from harness.isolation import stay_on_this_machine
 
-from . import _cells, _hops, _page, _peers, _rows
+from . import _cells, _hops, _kept, _page, _peers, _rows
 from ._outcome import Verdict
 from ._tools import OtelSessions
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
-    from ._outcome import Outcome
-    from ._scenario import Scenario
+    from ._kept import Outcomes
     from ._tools import Tool
 
 _OURS = OtelSessions()
@@ -50,34 +49,49 @@ def main() -> int:
     if arguments.cell:
         _cells.run_here(_ROWS[arguments.cell], tools[0])
         return 0
-    rows = [_ROWS[name] for name in arguments.rows or _ROWS]
-    return _run(rows, tools, _output(arguments))
+    kept = _kept.read(arguments.output or _PAGE, _seen_with()) if arguments.keep else {}
+    outcomes = _cells.run_all([_ROWS[name] for name in arguments.rows or _ROWS], tools, jobs=os.cpu_count() or 1)
+    print(_page.table(outcomes, tools))
+    if arguments.keep:
+        _write({**kept, **outcomes}, arguments.output or _PAGE)
+    elif not arguments.only and not arguments.rows:
+        _write(outcomes, arguments.output or _PAGE)
+    return _told(outcomes)
 
 
 def _parsed() -> argparse.Namespace:
     what = "See what otel-sessions does where session ids get lost, next to other tools."
     parser = argparse.ArgumentParser("python -m trials.behaviour", description=what)
-    parser.add_argument("--output", type=Path, help="the page to write (trials/results/behaviour.md)")
+    parser.add_argument("--output", type=Path, help="the page to write, if it is whole (trials/results/behaviour.md)")
     parser.add_argument("--only", nargs="+", choices=_CALLED, metavar="TOOL", help="print these columns alone")
     parser.add_argument("--rows", nargs="+", choices=_ROWS, metavar="ROW", help="print these rows alone")
+    parser.add_argument(
+        "--keep", action="store_true", help="write the page, with what is not run as the last run had it"
+    )
     parser.add_argument("--cell", choices=_ROWS, help=argparse.SUPPRESS)
     parser.add_argument("--receive", choices=_CALLED, help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
-def _output(arguments: argparse.Namespace) -> Path | None:
-    """Return where to write: nowhere if only a part is run and no file is named."""
-    is_whole = not arguments.only and not arguments.rows
-    return arguments.output or (_PAGE if is_whole else None)
+def _write(outcomes: Outcomes, page: Path) -> None:
+    """Write the whole page, and keep what it says.
+
+    Raises:
+        KeyError: A cell was neither run nor kept.
+    """
+    whole = {(row, tool): outcomes[row, tool] for row in _ROWS for tool in _TOOLS}
+    page.parent.mkdir(parents=True, exist_ok=True)
+    page.write_text(_page.page(whole, list(_TOOLS.values())), encoding="utf-8")
+    _kept.write(page, whole, _seen_with())
+    print(f"written to {page}", file=sys.stderr)
 
 
-def _run(rows: Sequence[Scenario], tools: Sequence[Tool], output: Path | None) -> int:
-    outcomes = _cells.run_all(rows, tools, jobs=os.cpu_count() or 1)
-    print(_page.table(outcomes, tools))
-    if output is not None:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(_page.page(outcomes, tools), encoding="utf-8")
-        print(f"written to {output}", file=sys.stderr)
+def _seen_with() -> Mapping[str, str]:
+    return _page.seen_with(list(_TOOLS.values()))
+
+
+def _told(outcomes: Outcomes) -> int:
+    """Tell where otel-sessions fails, and where it passes against its own word; return the exit status."""
     failing = _failing(outcomes)
     for name in failing:
         print(f"{_OURS.name} fails: {name}", file=sys.stderr)
@@ -87,7 +101,7 @@ def _run(rows: Sequence[Scenario], tools: Sequence[Tool], output: Path | None) -
     return 1 if failing else 0
 
 
-def _failing(outcomes: Mapping[tuple[str, str], Outcome]) -> list[str]:
+def _failing(outcomes: Outcomes) -> list[str]:
     return [
         row
         for (row, tool), outcome in outcomes.items()

@@ -65,7 +65,7 @@ def run_here(row: Scenario, tool: Tool) -> None:
 
 def _outcome(row: Scenario, tool: Tool) -> Outcome:
     try:
-        return row.run(Stage(tool))
+        return row.run(Stage(tool, row.first() if row.first else None))
     except NoSuchCallError as error:
         return Outcome(Verdict.NO_SUCH_CALL, str(error))
     except Exception as error:  # noqa: BLE001  # whatever reaches the application is the result

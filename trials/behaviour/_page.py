@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness import pages
-from harness.environment import here, told
+from harness.environment import here, told, versions
 
 from ._outcome import Outcome, Verdict
 from ._rows import BY_SUBJECT
@@ -22,7 +22,7 @@ _PAGE = """\
 Where session ids get lost, mixed up or in the way, and what each tool does there. `make behaviour` runs it all and writes this
 page; each cell is what was seen in a process of its own, in the attributes that an OTLP exporter encodes.
 
-{date}, {python}, {system}. {packages}.
+{date}, {python}, {system}. {packages}. Frameworks: {frameworks}.
 
 ✓ as the row says · ✗ not so, and what was seen instead · *limit*: not so, and the tool's documentation says so · ○ the tool has no
 call for it. Where a row says nothing else, *both* ids, of the session and of the user, have to be there, or to be gone.
@@ -35,8 +35,8 @@ The rows are what this project promises, and its limits. What the other tools ar
 
 {tools}
 
-The OpenAI client, its OpenInference instrumentor and a server on the loopback interface that answers like the API are the
-same for all tools. No cell can reach any other network.
+The OpenAI client, the frameworks, their instrumentors and a server on the loopback interface that answers like the API are
+the same for all tools. No cell can reach any other network.
 
 ## What is run
 
@@ -49,17 +49,48 @@ _OTHER_PACKAGES = (
     "openinference-instrumentation-openai",
     "openai",
 )
+_FRAMEWORKS = (
+    "pydantic-ai-slim",
+    "openinference-instrumentation-pydantic-ai",
+    "strands-agents",
+    "openai-agents",
+    "openinference-instrumentation-openai-agents",
+    "smolagents",
+    "openinference-instrumentation-smolagents",
+    "langgraph",
+    "langchain-core",
+    "openinference-instrumentation-langchain",
+    "agno",
+    "openinference-instrumentation-agno",
+    "mistralai",
+    "opentelemetry-instrumentation-httpx",
+)
 
 
 def page(outcomes: Mapping[tuple[str, str], Outcome], tools: Sequence[Tool]) -> str:
     """Return the whole page."""
     return _PAGE.format(
         **here(),
-        packages=told([*(tool.package for tool in tools), *_OTHER_PACKAGES]),
+        packages=told(_packages(tools)),
+        frameworks=told(_FRAMEWORKS),
         table=table(outcomes, tools),
         tools="\n".join(f"- **{tool.name}**: {tool.how}." for tool in tools),
         rows=_rows(),
     )
+
+
+def seen_with(tools: Sequence[Tool]) -> Mapping[str, str]:
+    """Return what the page says was run: the Python, the system, and the versions."""
+    there = here()
+    return {
+        "python": str(there["python"]),
+        "system": str(there["system"]),
+        **versions([*_packages(tools), *_FRAMEWORKS]),
+    }
+
+
+def _packages(tools: Sequence[Tool]) -> list[str]:
+    return [*(tool.package for tool in tools), *_OTHER_PACKAGES]
 
 
 def table(outcomes: Mapping[tuple[str, str], Outcome], tools: Sequence[Tool]) -> str:

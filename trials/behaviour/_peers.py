@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from opentelemetry import baggage, trace
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
 from harness.pipelines import attached
 
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from ._outcome import Ids
 
 _KEYS = ("session.id", "user.id")
+_BAGGAGE_GOES_OUT = frozenset({"egress", "tool-egress", "mistral-egress"})
 _NOWHERE = "http://127.0.0.1:9"
 
 
@@ -32,7 +32,7 @@ class Contrib(Tool):
     how = "`BaggageSpanProcessor` on the SDK's provider; `baggage.set_baggage`, `attach` and `detach` by hand"
     package = "opentelemetry-processor-baggage"
     inbound_keys = _KEYS
-    known_limits = frozenset({"egress"})
+    known_limits = _BAGGAGE_GOES_OUT
 
     def set_up(self, recorder: Recorder) -> None:
         """Add the processor to an existing pipeline."""
@@ -65,7 +65,7 @@ class _OpenInference(Tool):
         "that fails and its own `TracerProvider` in place of the SDK's does not, the cell says so"
     )
     package = "openinference-instrumentation"
-    known_limits = frozenset({"other-library"})
+    known_limits = frozenset({"other-library", "pydantic-ai-run", "strands-run"})
 
     def set_up(self, recorder: Recorder) -> None:
         """Make the pipeline that its instrumentors' quick starts make."""
@@ -147,7 +147,8 @@ class Logfire(Tool):
     )
     package = "logfire"
     inbound_keys = _KEYS
-    known_limits = frozenset({"egress"})
+    known_limits = _BAGGAGE_GOES_OUT
+    stands_first = True
 
     def set_up(self, recorder: Recorder) -> None:
         """Configure it, without its console and its backend."""
@@ -157,7 +158,7 @@ class Logfire(Tool):
             send_to_logfire=False,
             console=False,
             scrubbing=logfire.ScrubbingOptions(callback=lambda match: match.value),
-            additional_span_processors=[SimpleSpanProcessor(recorder)],
+            additional_span_processors=[recorder.processor()],
         )
 
     def scope(self, ids: Ids) -> AbstractContextManager[object]:
@@ -187,7 +188,7 @@ class Traceloop(Tool):
         """Initialise it, without its instrumentors of model clients."""
         from traceloop.sdk import Traceloop as Sdk
 
-        processor = SimpleSpanProcessor(recorder)
+        processor = recorder.processor()
         Sdk.init(app_name="app", api_endpoint=_NOWHERE, processor=processor, instruments=set(), telemetry_enabled=False)
 
     @contextmanager

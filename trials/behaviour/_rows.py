@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import _concurrency, _coverage, _generators, _hops, _late, _values
+from . import _concurrency, _coverage, _frameworks, _generators, _hops, _late, _values
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,6 +18,7 @@ BY_SUBJECT: Mapping[str, Sequence[Scenario]] = {
     "Ids that come late or are there already": _late.ROWS,
     "Ids as they come": _values.ROWS,
     "Other processes": _hops.ROWS,
+    "In agent frameworks": _frameworks.ROWS,
 }
 
 ALL: Sequence[Scenario] = [row for rows in BY_SUBJECT.values() for row in rows]

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry import propagate, trace
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
 from harness.pipelines import attached
 
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
 def sdk_pipeline(recorder: Recorder, provider: TracerProvider | None = None) -> TracerProvider:
     """Make the pipeline that an application has already: the SDK's provider, and an exporter."""
     provider = provider or TracerProvider()
-    provider.add_span_processor(SimpleSpanProcessor(recorder))
+    provider.add_span_processor(recorder.processor())
     trace.set_tracer_provider(provider)
     return provider
 
@@ -46,6 +45,7 @@ class Tool(ABC):
         user_key: The attribute that it gives the user.
         inbound_keys: The baggage keys that it reads a session and a user from, if any.
         known_limits: The names of the rows that it fails and says so in its documentation.
+        stands_first: Its own processors stand before those of the application, always.
         otherwise: Another way to set it up, for the rows that it fails, and what that is called.
     """
 
@@ -56,6 +56,7 @@ class Tool(ABC):
     user_key = "user.id"
     inbound_keys: tuple[str, str] | None = None
     known_limits: frozenset[str] = frozenset()
+    stands_first = False
     otherwise: tuple[str, Tool] | None = None
 
     @abstractmethod
@@ -137,7 +138,9 @@ class OtelSessions(Tool):
     how = "`instrument()` on the SDK's provider; `set_session`, `bind_session`, `clear_session`, `to_carrier`"
     package = "otel-sessions"
     inbound_keys = ("session.id", "user.id")
-    known_limits = frozenset({"with-in-generator-consumer", "with-in-two-generators", "bare-threads"})
+    known_limits = frozenset(
+        {"with-in-generator-consumer", "with-in-two-generators", "bare-threads", "smolagents-read-outside"}
+    )
 
     def set_up(self, recorder: Recorder) -> None:
         """Instrument an existing pipeline."""

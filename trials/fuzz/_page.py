@@ -24,7 +24,7 @@ percent-encodings, delimiters, controls, surrogates, other scripts, values at an
 one URL or one tracestate that a target is given. How many of them are distinct is counted too.
 
 After each case must hold: nothing was raised; ids on exported spans are 1 to 200 characters of printable ASCII, names and paths
-are printable; a good id that stands first is the one that counts; an untrusted caller leaves nothing of a session; what is sent on is
+are printable; a good id that stands last is the one that counts; an untrusted caller leaves nothing of a session; what is sent on is
 well-formed W3C Baggage, ours first, and the next service reads the same; an id goes only where each of four URL parsers that can read
 the URL sees a host that is allowed; a parent's `rv` is kept and decides, and neither it nor one of the session is sent to a
 host that is not allowed. Nothing of OpenTelemetry logs anything, and no log record shows a value that may be an id. The one exception,

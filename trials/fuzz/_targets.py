@@ -219,11 +219,11 @@ class Inbound(Target):
         )
 
     def make(self, dice: Random, parts: Sequence[str]) -> Request:
-        """Return a request; in some, the first of all baggage members is a good one, which then has to count."""
+        """Return a request; in some, the last of all baggage members is a good one, which then has to count."""
         headers = headers_of(dice, parts)
         is_planted = dice.random() < 0.2 and sum(len(str(value)) for _, value in headers) < 30_000
         if is_planted:
-            headers.insert(0, ("baggage", f"session.id={PLANTED}"))
+            headers.append(("baggage", f"session.id={PLANTED}"))
         return Request(dice.randrange(4), is_planted, headers)
 
     def act(self, case: Request) -> dict[str, Any]:

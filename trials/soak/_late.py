@@ -5,6 +5,9 @@ from __future__ import annotations
 import contextvars
 from typing import TYPE_CHECKING
 
+from opentelemetry.context import Context, attach
+from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
+
 from otel_sessions import set_session
 
 from ._model import OUTSIDE, Change, Ids, Where
@@ -68,4 +71,25 @@ def crossing(stage: Stage, _where: Where, _depth: int) -> None:
     contextvars.Context().run(drive)
 
 
-ACTS: tuple[Act, ...] = (bind, bind, request, request, crossing)
+def second_reader(stage: Stage, _where: Where, _depth: int) -> None:
+    """Start spans from the header of a request alone: inside of it they are of it, and a retried call is not."""
+    ids = stage.random.getrandbits(127) + 1, stage.random.getrandbits(63) + 1
+    sampled = TraceFlags(TraceFlags.SAMPLED)
+    alone = set_span_in_context(NonRecordingSpan(SpanContext(*ids, is_remote=True, trace_flags=sampled)), Context())
+
+    def serve() -> None:
+        attach(alone)
+        with stage.current(OUTSIDE, "server that was called") as server:
+            reader = stage.start(server, "reader of the header", alone)
+            if stage.chance(70):
+                stage.bind(server, stage.session_id(), stage.user_id())
+            with stage.inside(server, stage.started()):
+                stage.leaf(server, "reader in a scope", alone)
+            contextvars.Context().run(stage.pool.submit, stage.leaf, OUTSIDE, "retried call", alone).result()
+            stage.leaf(server, "reader beside an ended call", alone)
+            stage.end(*reader)
+
+    contextvars.Context().run(serve)
+
+
+ACTS: tuple[Act, ...] = (bind, bind, request, request, crossing, second_reader)

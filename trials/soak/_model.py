@@ -1,13 +1,16 @@
 """The oracle's own account of which session a span belongs to: plain values, and nothing of the library.
 
 A workload passes a `Where` along its own calls, as it is written, so nothing here depends on contexts.
+
+What a bind reaches depends on which spans are open. A collection may end one on another thread just then; what can't
+be told for that reason is marked as such, and counted.
 """
 
 from __future__ import annotations
 
 import itertools
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 KEYS = ("session.id", "user.id", "session.name", "session.path")
@@ -25,6 +28,7 @@ class Ids(NamedTuple):
     name: str | None = None
     path: str | None = None
     user_is_remote: bool = False
+    is_unsure: bool = False
 
     @property
     def attributes(self) -> tuple[str | None, ...]:
@@ -33,46 +37,96 @@ class Ids(NamedTuple):
 
 
 NONE = Ids()
+UNSURE = Ids("?", is_unsure=True)
+"""It can't be told."""
 
 Allowed = frozenset[Ids]
 _NOTHING: Allowed = frozenset((NONE,))
 
+_lock = threading.RLock()
+"""Of all that is known of traces."""
+
 
 @dataclass(slots=True, eq=False)
 class Bind:
-    """A call of ``bind_session``: when it was begun and when it had returned."""
+    """A call of ``bind_session``: when it was begun and when it had returned, and what it is about."""
 
     ids: Ids
     begun: int
     done: int = _NEVER
+    top: Expected | None = None
+    trace: Trace | None = None
 
 
+@dataclass(slots=True, eq=False)
 class Trace:
-    """What was bound below one local root span, and which spans are open there."""
+    """A life of a trace: what was bound below one span, first and last, and which spans are open there."""
 
-    __slots__ = ("binding", "in_flight", "lock", "open")
+    binding: Bind | None = None
+    first: Bind | None = None
+    is_unsure: bool = False
+    open: set[Expected] = field(default_factory=set)
+    in_flight: list[Bind] = field(default_factory=list)
 
-    def __init__(self) -> None:
-        self.lock = threading.RLock()
-        self.open: set[Expected] = set()
-        self.binding: Bind | None = None
-        self.in_flight: list[Bind] = []
+    def give_up(self) -> None:
+        """Note that it can't be told any more what it is bound to."""
+        self.is_unsure = True
+        for expected in self.open:
+            expected.allowed = frozenset((UNSURE,))
+
+
+class Seen(NamedTuple):
+    """What a span that starts at a place joins, and what is bound there: ``None`` for a life of its own, and for nothing."""
+
+    trace: Trace | None = None
+    binding: Bind | None = None
+    is_sure: bool = True
 
 
 class Expected:
     """What one span has to carry when it ends: one of ``allowed``, which is one but while a bind is under way."""
 
-    __slots__ = ("_steps", "allowed", "is_cleared", "is_ending", "opened", "trace")
+    __slots__ = ("_steps", "above", "allowed", "ended_at", "is_cleared", "is_ending", "life", "opened")
 
-    def __init__(self, trace: Trace, where: Where) -> None:
-        self.trace = trace
+    def __init__(self, where: Where, before: Seen) -> None:
         self.is_cleared = where.is_cleared
         self.is_ending = False
+        self.ended_at: int | None = None
         self.opened = where.opened
-        with trace.lock:
-            self.allowed = _possible(where, trace)
-            self._steps = {NONE if ids.session else ids._replace(user=None) for ids in self.allowed}
-            trace.open.add(self)
+        with _lock:
+            seen = _both(before, seen_at(where))
+            self.above = None if seen.trace is None else where.parent
+            if self.above is None:
+                first = None if where.parent is None or seen.binding is None else where.parent.trace.first
+                self.life = Trace(seen.binding, first, not seen.is_sure)
+            self.allowed = _possible(where, seen)
+            self._steps = {_step_of(ids) for ids in self.allowed}
+            self.trace.open.add(self)
+
+    @property
+    def line(self) -> list[Expected]:
+        """Return this one and all above it, to the first of its life."""
+        found = [self]
+        while found[-1].above is not None:
+            found.append(found[-1].above)
+        return found
+
+    @property
+    def trace(self) -> Trace:
+        """Return the life that it is in."""
+        return self.line[-1].life
+
+    def is_open(self, *, or_ending: bool) -> bool:
+        """Tell whether it has not ended; ``or_ending`` is what to say where that is under way."""
+        return self.ended_at is None and (or_ending or not self.is_ending)
+
+    def goes_on(self, trace: Trace) -> None:
+        """Begin another life with all that is below, as nothing above is open any more."""
+        before = self.trace
+        below = [each for each in before.open if self in each.line]
+        self.above, self.life = None, trace
+        before.open.difference_update(below)
+        trace.open.update(below)
 
     def bound_to(self, bound: Ids) -> Allowed:
         """Return what it carries after a bind: of a session before nothing stays, of a step without one its path."""
@@ -80,13 +134,18 @@ class Expected:
 
     def ending(self) -> None:
         """Note that the span is about to end: what is bound from now on may come too late for it."""
-        with self.trace.lock:
+        with _lock:
             self.is_ending = True
 
     def ended(self) -> None:
         """Leave the trace: what is bound from now on is not for this span."""
-        with self.trace.lock:
+        with _lock:
+            self.ended_at = tick()
             self.trace.open.discard(self)
+
+
+def _step_of(ids: Ids) -> Ids:
+    return NONE if ids.session and not ids.is_unsure else ids._replace(user=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,13 +188,38 @@ def tick() -> int:
 
 def one(where: Where) -> Ids:
     """Return what a span carries that starts at ``where``."""
-    trace = None if where.parent is None else where.parent.trace
-    return next(iter(_possible(where, trace)))
+    return next(iter(possible(where)))
 
 
 def possible(where: Where) -> Allowed:
     """Return what a span may carry that starts at ``where``: one thing, but while a bind is under way."""
-    return _possible(where, None if where.parent is None else where.parent.trace)
+    with _lock:
+        return _possible(where, seen_at(where))
+
+
+def seen_at(where: Where) -> Seen:
+    """Return what a span that starts at ``where`` joins, as far as that can be told just now."""
+    if where.parent is None:
+        return Seen()
+    with _lock:
+        return _both(_seen(where.parent, or_ending=False), _seen(where.parent, or_ending=True))
+
+
+def _seen(parent: Expected, *, or_ending: bool) -> Seen:
+    trace, binding = parent.trace, parent.trace.binding
+    if any(each.is_open(or_ending=or_ending) for each in parent.line):
+        return Seen(trace, binding, not trace.is_unsure)
+    is_sure = not (trace.is_unsure or trace.in_flight)
+    if binding is None or parent.ended_at is None or parent.ended_at > binding.done:
+        return Seen(None, binding, is_sure)
+    return Seen(None, None, is_sure and parent.ended_at < binding.begun)
+
+
+def _both(one: Seen, other: Seen) -> Seen:
+    """Return what both say; of the same life the later counts, as whatever is bound reaches what is open there."""
+    if one.trace is other.trace and (one.trace is not None or one.binding is other.binding):
+        return other._replace(is_sure=one.is_sure and other.is_sure)
+    return Seen(is_sure=False)
 
 
 def entered(where: Where, change: Change, before: int) -> Where:
@@ -145,13 +229,22 @@ def entered(where: Where, change: Change, before: int) -> Where:
 
 
 def bind_begun(where: Where, ids: Ids) -> Bind:
-    """Note that the trace of ``where`` is about to be bound."""
+    """Note that the trace of ``where`` is about to be bound; below a span that has ended nothing is."""
     assert where.parent is not None
-    trace = where.parent.trace
-    with trace.lock:
+    with _lock:
         bind = Bind(ids, tick())
+        tops = _tops(where.parent)
+        if len(tops) > 1:
+            where.parent.trace.give_up()
+            return bind
+        bind.top = top = tops.pop()
+        if top is None:
+            return bind
+        if top.above is not None:
+            top.goes_on(Trace(top.trace.binding, top.trace.first, top.trace.is_unsure))
+        bind.trace = trace = top.trace
         trace.in_flight.append(bind)
-        for expected in list(trace.open):
+        for expected in trace.open:
             if not expected.is_cleared:
                 expected.allowed |= expected.bound_to(ids)
     return bind
@@ -160,14 +253,30 @@ def bind_begun(where: Where, ids: Ids) -> Bind:
 def bind_done(where: Where, bind: Bind) -> None:
     """Note that ``bind`` has returned: whatever is open now has it, and what starts later."""
     assert where.parent is not None
-    trace = where.parent.trace
-    with trace.lock:
+    trace = bind.trace
+    with _lock:
+        if trace is None:
+            if _tops(where.parent) != {bind.top}:
+                where.parent.trace.give_up()
+            return
         trace.in_flight.remove(bind)
+        if _tops(where.parent) != {bind.top}:
+            trace.give_up()
         bind.done = tick()
         trace.binding = bind
-        for expected in list(trace.open):
+        trace.first = trace.first or bind
+        for expected in trace.open:
             if not (expected.is_cleared or expected.is_ending) and expected.opened[1] < bind.begun:
                 expected.allowed = expected.bound_to(bind.ids)
+
+
+def _tops(parent: Expected) -> set[Expected | None]:
+    """Return the topmost open span above ``parent``, ``None`` where that has ended; several where it can't be told."""
+    found: set[Expected | None] = set()
+    for or_ending in (False, True):
+        is_open = [each.is_open(or_ending=or_ending) for each in parent.line]
+        found.add([each for each, is_it in zip(parent.line, is_open, strict=True) if is_it][-1] if is_open[0] else None)
+    return found
 
 
 def bound_ids(where: Where, session: str | None, user: str | None) -> Ids:
@@ -176,13 +285,14 @@ def bound_ids(where: Where, session: str | None, user: str | None) -> Ids:
     return _started(outer, Ids(session or outer.session, user))
 
 
-def _possible(where: Where, trace: Trace | None) -> Allowed:
+def _possible(where: Where, seen: Seen) -> Allowed:
     if where.is_cleared:
         return _NOTHING
-    bind = None if trace is None else trace.binding
-    found = _without_bind(where) if bind is None else _with_bind(where, bind)
-    if trace is not None and trace.in_flight:
-        found |= {bind.ids for bind in trace.in_flight}
+    if not seen.is_sure:
+        return frozenset((UNSURE,))
+    found = _without_bind(where) if seen.binding is None else _with_bind(where, seen.binding)
+    if seen.trace is not None:
+        found |= {bind.ids for bind in seen.trace.in_flight}
     return found
 
 
@@ -199,17 +309,27 @@ def _with_bind(where: Where, bind: Bind) -> Allowed:
 def _without_bind(where: Where) -> Allowed:
     if where.ids is not None and where.is_whole:
         return frozenset((where.ids,))
-    carried = _NOTHING if where.parent is None else where.parent.allowed
+    carried = _carried_by(where.parent)
     found = {ids._replace(user_is_remote=True) if ids.session else NONE for ids in carried}
     if where.ids is None:
         return frozenset(found)
     return frozenset(_overlaid(ids, where.ids) for ids in found)
 
 
+def _carried_by(parent: Expected | None) -> Allowed:
+    """Return what a child has of its parent's own; what that was bound to is not handed on when it does not hold."""
+    if parent is None:
+        return _NOTHING
+    first = parent.trace.first
+    if first is None or (parent.ended_at is not None and parent.ended_at < first.begun):
+        return parent.allowed
+    return _NOTHING
+
+
 def _overlaid(below: Ids, above: Ids) -> Ids:
     pairs = zip(above.attributes, below.attributes, strict=True)
     remote = (above if above.user else below).user_is_remote
-    return Ids(*(upper or lower for upper, lower in pairs), remote)
+    return Ids(*(upper or lower for upper, lower in pairs), remote, below.is_unsure or above.is_unsure)
 
 
 def _applied(where: Where, change: Change) -> tuple[Ids, bool]:
@@ -233,4 +353,4 @@ def _started(outer: Ids, given: Ids) -> Ids:
     other = NONE if outer.user_is_remote else Ids(user=outer.user)
     base = outer if outer.session == given.session else other
     ids = Ids(given.session, given.user or base.user, given.name or base.name, given.path or base.path)
-    return ids._replace(user_is_remote=outer.user_is_remote and given.user is None)
+    return ids._replace(user_is_remote=outer.user_is_remote and given.user is None, is_unsure=outer.is_unsure)

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry.sdk.trace import SpanProcessor
 
-from ._model import KEYS, OUTSIDE, Expected, Trace
+from ._model import KEYS, OUTSIDE, Expected
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
 
-    from ._model import Allowed, Where
+    from ._model import Allowed, Seen, Where
 
 _MAX_SHOWN = 20
 _MAX_ATTRIBUTES = 128
@@ -23,7 +23,8 @@ class Oracle(SpanProcessor):
     """Compares each span with what its workload expects of it.
 
     Attributes:
-        counts: How many spans were judged, wrong, missing a session, never ended, and how often a session was read.
+        counts: How many spans were judged, wrong, missing a session, never ended; how often a session was read, and
+            how often it can't be told what is right.
         by_name: How many were judged, by the name of the span.
         shown: The first that were not right, in words.
     """
@@ -35,12 +36,11 @@ class Oracle(SpanProcessor):
         self._live: dict[int, Expected] = {}
         self._lock = threading.RLock()  # not Lock: what the garbage collector ends comes in between
 
-    def expect(self, span: Any, where: Where) -> Expected:
-        """Return what ``span``, which was started at ``where``, will be measured by."""
-        trace = Trace() if where.parent is None else where.parent.trace
-        expected = Expected(trace, where)
+    def expect(self, span: Any, where: Where, before: Seen) -> Expected:
+        """Return what ``span``, which was started at ``where``, will be measured by; ``before`` is what was seen there."""
+        expected = Expected(where, before)
         self._live[span.get_span_context().span_id] = expected
-        if where == OUTSIDE and span.parent is not None:
+        if where == OUTSIDE and span.parent is not None and not span.parent.is_remote:
             self._blame("wrong", f"{span.name}: expected to begin a trace, and has a parent")
         return expected
 
@@ -77,10 +77,12 @@ class Oracle(SpanProcessor):
         looked_at = 2 if len(found) >= _MAX_ATTRIBUTES else len(KEYS)
         is_right = any(ids.attributes[:looked_at] == values[:looked_at] for ids in allowed)
         is_right = is_right and len(found) <= _MAX_ATTRIBUTES
+        is_unsure = any(ids.is_unsure for ids in allowed)
         with self._lock:
             self.counts[counted] += 1
+            self.counts["unsure"] += is_unsure
             self.by_name[name] += 1
-            if is_right:
+            if is_right or is_unsure:
                 return
         lacks = values[0] is None and all(ids.session for ids in allowed)
         wanted = " or ".join(str(ids.attributes) for ids in allowed)

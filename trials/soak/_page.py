@@ -24,9 +24,10 @@ nothing of contexts: session id, user, name and path have to be the same, and wh
 The programs nest, re-enter, share and leave scopes, also by exceptions, out of order and in other threads; decorate functions,
 coroutines, generators and async generators, and wrap iterators; take those in turns, in other threads and tasks, send and
 throw into them, drop them, and leave them to the garbage collector; start tasks that outlive their scope, cancel tasks and let
-them time out; bind sessions late, repeatedly, and while other threads start spans of the trace; hand sessions on as strings, to executors
-and in copies of the context; put too many attributes on spans, and never end some. The interval at which
-threads take turns changes all the time, down to 10 µs. After each of these come spans outside, which
+them time out; bind sessions late, repeatedly, and while other threads start spans of the trace; start workers in requests, whose
+jobs bind, or don't, when that is over; hand sessions on as strings, to executors and in copies of the context; put too many attributes on
+spans, and never end some; leave contexts of others attached in a block, as streams that are left early do, and detach them late, out of
+order or never. The interval at which threads take turns changes all the time, down to 10 µs. After each of these come spans outside, which
 must have no session that was not there before.
 
 {python}, {packages}. Written by `python -m trials.soak`.
@@ -61,6 +62,7 @@ def _rows(amounts: Amounts, result: Result, log: Log) -> list[tuple[str, ...]]:
         ("spans", f"{counts['spans']:,}"),
         ("with a wrong session or user", f"{counts['wrong']:,}"),
         ("without a session that they should have", f"{counts['missing']:,}"),
+        ("of which it can't be told, as a collection ends spans meanwhile", f"{counts['unsure']:,}"),
         ("`get_session()` asked, and compared as well", f"{counts['reads']:,}"),
         ("kinds of places", f"{len(result.oracle.by_name)}"),
         ("log records at ERROR, by any logger, and exceptions that reach nobody", f"{log.counts['errors']:,}"),

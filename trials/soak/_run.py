@@ -18,7 +18,7 @@ from harness.pipelines import tracer_with
 from otel_sessions._pipeline.span_processor import guarded
 from otel_sessions.sdk import SessionSpanProcessor
 
-from . import _late, _scopes, _streams, _watch
+from . import _foreign, _late, _scopes, _streams, _watch, _workers
 from ._model import OUTSIDE
 from ._oracle import Oracle
 from ._stage import Setting, Stage
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from ._watch import Log
 
-_ACTS = _scopes.ACTS + _late.ACTS + _streams.ACTS
+_ACTS = _scopes.ACTS + _late.ACTS + _streams.ACTS + _foreign.ACTS + _workers.ACTS
 
 _BUDGET = 100
 _WARM_UP = 0.2

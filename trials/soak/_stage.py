@@ -90,8 +90,9 @@ class Stage:
     ) -> tuple[Span, Expected]:
         """Start a span at ``where``, for `end`."""
         self.budget -= 1
+        seen = _model.seen_at(where)
         span = self.tracer.start_span(name, context=context, attributes=attributes)
-        return span, self.oracle.expect(span, where)
+        return span, self.oracle.expect(span, where, seen)
 
     def end(self, span: Span, expected: Expected) -> None:
         """End a span."""

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from . import _model
+from . import _model, _workers
 from ._model import OUTSIDE
 from ._stage import MAX_DEPTH, Boom
 
@@ -282,4 +282,5 @@ _ACTS: tuple[_Act, ...] = (
     _stream,
     _handed_over,
     _plain_with,
+    *_workers.TASK_ACTS,
 )

@@ -55,6 +55,13 @@ def run(count: int) -> list[Part]:
         _measured("children, never ended, of one root that lives on", count // 10, lambda n: _child(tracer, root, n)),
     ]
     root.end()
+    request = tracer.start_span("request", context=Context())
+    request.end()
+    below = set_span_in_context(request)
+    parts += [
+        _measured("jobs of one worker whose request has ended, bound", count // 10, lambda n: _job(tracer, below, n)),
+        _measured("tasks that spawn the next and end, bound", count // 10, _Chain(tracer).hop),
+    ]
     return [*parts, _forks(min(_FORKS, count // _TRACES_OF_A_FORK))]
 
 
@@ -99,6 +106,32 @@ def _child(tracer: Tracer, root: Span, number: int) -> None:
         _bind_in(context, f"conv-{number}")
     child = tracer.start_span("child", context)
     assert _session_of(child) == f"conv-{number - number % 1000}"
+
+
+def _job(tracer: Tracer, context: Context, number: int) -> None:
+    job = tracer.start_span("job", context)
+    assert "session.id" not in job.attributes  # type: ignore[attr-defined]
+    _bind_in(set_span_in_context(job), f"conv-{number}")
+    assert _session_of(job) == f"conv-{number}"
+    job.end()
+
+
+class _Chain:
+    """Tasks each of which has the Context of the one before, that ends before it or after it."""
+
+    def __init__(self, tracer: Tracer) -> None:
+        self._tracer = tracer
+        self._span = tracer.start_span("first", context=Context())
+
+    def hop(self, number: int) -> None:
+        """Begin the next task, and bind it."""
+        before, context = self._span, set_span_in_context(self._span)
+        if number % 2:
+            before.end()
+        self._span = span = self._tracer.start_span("hop", context)
+        _bind_in(set_span_in_context(span), f"conv-{number}")
+        assert _session_of(span) == f"conv-{number}"
+        before.end()
 
 
 def _bind_in(context: Context, session_id: str) -> None:

@@ -15,14 +15,19 @@ from __future__ import annotations
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
+from opentelemetry.attributes import BoundedAttributes
+
 from otel_sessions import _diagnostics
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from opentelemetry.sdk.trace import ReadableSpan  # noqa: TID251  # a type, which nothing loads
 
     Value = str | tuple[str, ...]
+
+attributes_in: Callable[[Any], dict[str, Any]] = attrgetter("_dict")
+"""Returns the attributes in a store, to be read at once. Raises `AttributeError` where the SDK keeps them otherwise."""
 
 attributes_and_limit: Callable[[ReadableSpan], tuple[Mapping[str, Any], int | None]] = attrgetter(
     "_attributes._dict", "_attributes.max_value_len"
@@ -63,22 +68,32 @@ def free_store(span: Any, wanted: Mapping[str, object]) -> Any:  # noqa: ANN401 
     return None
 
 
-def public_attributes(span: ReadableSpan) -> Mapping[str, Any]:
-    """Return the attributes of a span through the public API, which tells no limit."""
-    _diagnostics.warn_once(
-        "attribute store",
-        "otel_sessions: this version of opentelemetry-sdk does not show the limits of a span; an id that is "
-        "longer than the attribute value limit will be cut by the SDK, and a span with too many attributes may lose its ids",
-    )
-    return span.attributes or {}
+def put(store: Any, stamps: Sequence[tuple[str, Value]]) -> bool:  # noqa: ANN401  # see `store_of`
+    """Put ``stamps``, which are as the SDK would make them, into a `free_store`; tell whether it has room for all.
 
-
-def overwrite(span: ReadableSpan, key: str, value: str) -> None:
-    """Change an attribute of a span that is ending, if the span has it."""
-    store: Any = span._attributes  # noqa: SLF001  # see above
+    The SDK makes, checks and locks each of them anew. Of a store that we don't know, it does.
+    """
+    if type(store) is not BoundedAttributes:
+        return False
     with store._lock:  # noqa: SLF001
-        if key in store._dict:  # noqa: SLF001
-            store._dict[key] = value  # noqa: SLF001
+        attributes = store._dict  # noqa: SLF001
+        if store.maxlen is not None and len(attributes) + len(stamps) > store.maxlen:
+            return False
+        attributes.update(stamps)
+    return True
+
+
+def known_attributes_and_limit(span: ReadableSpan) -> tuple[Mapping[str, Any], int | None]:
+    """Do as `attributes_and_limit`; where that raises, through the public API, which tells no limit."""
+    try:
+        return attributes_and_limit(span)
+    except AttributeError:
+        _diagnostics.warn_once(
+            "attribute store",
+            "otel_sessions: this version of opentelemetry-sdk does not show the limits of a span; an id that is longer than the "
+            "attribute value limit will be cut by the SDK, and a span with too many attributes may lose its ids",
+        )
+        return span.attributes or {}, None
 
 
 def discard(span: ReadableSpan, items: Iterable[tuple[str, Value]]) -> None:
@@ -94,19 +109,37 @@ def discard(span: ReadableSpan, items: Iterable[tuple[str, Value]]) -> None:
 
 
 def restore(span: ReadableSpan, kept: Mapping[str, Any]) -> int:
-    """Put ``kept`` back on a span that is ending and has lost them to its limit; return how many were lost.
-
-    The oldest others give way, so that it has no more than the limit. How many it has dropped stays the same.
-    """
+    """Put ``kept`` back on a span that is ending and has lost them to its limit; return how many were lost."""
     store: Any = span._attributes  # noqa: SLF001  # see above
+    lost = {key: value for key, value in kept.items() if key not in store._dict}  # noqa: SLF001
+    return change(store, lost, kept=kept) if lost else 0
+
+
+def change(store: Any, put: Mapping[str, Any], gone: Iterable[str] = (), kept: Collection[str] = ()) -> int:  # noqa: ANN401  # see `store_of`
+    """Put attributes on a span that is ending, and take those off that are ``gone``; return how many are new on it.
+
+    The oldest give way, but not what is to be ``kept``, so that it has no more than the limit; where it can't hold
+    them all, the last are left out. How many it has dropped stays the same.
+    """
     with store._lock:  # noqa: SLF001
         attributes, limit = store._dict, store.maxlen  # noqa: SLF001
-        lost = {key: value for key, value in kept.items() if key not in attributes}
-        if limit is not None and limit < _MIN_LIMIT:
-            return 0
-        others = [key for key in attributes if key not in kept]
-        surplus = 0 if limit is None else len(attributes) + len(lost) - limit
-        for key in others[: max(surplus, 0)]:
-            del attributes[key]
-        attributes.update(lost)
-    return len(lost)
+        for key in gone:
+            attributes.pop(key, None)
+        new = [key for key in put if key not in attributes]
+        others = [key for key in attributes if key not in put and key not in kept]
+        if limit is not None:
+            room = limit - len(attributes) + len(others) if limit >= _MIN_LIMIT else 0
+            new = new[: max(room, 0)]
+            for key in others[: max(len(attributes) + len(new) - limit, 0)]:
+                del attributes[key]
+        attributes.update({key: value for key, value in put.items() if key in new or key in attributes})
+    return len(new)
+
+
+def rewrite(span: Any, put: Mapping[str, Any], gone: Collection[str], kept: Collection[str]) -> None:  # noqa: ANN401  # that has ended
+    """Change the attributes of what processors get of a span that has ended, where somebody may have set others in place."""
+    if hasattr(span._attributes, "_dict"):  # noqa: SLF001  # see above
+        change(span._attributes, put, gone, kept)  # noqa: SLF001
+    else:
+        left = {key: value for key, value in span._attributes.items() if key not in gone}  # noqa: SLF001
+        span._attributes = {**left, **put}  # noqa: SLF001

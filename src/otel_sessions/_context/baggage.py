@@ -6,6 +6,7 @@ validated here, once, and what is not a valid id or text is not there for anybod
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import unquote
 
@@ -14,6 +15,7 @@ from opentelemetry.context import Context
 
 from otel_sessions import _diagnostics
 from otel_sessions._session import ids, paths
+from otel_sessions._session.other_names import is_of_session
 from otel_sessions._session.session import (
     EMPTY,
     METADATA_PREFIX,
@@ -37,8 +39,6 @@ _LANGFUSE_USER = "langfuse_user_id"
 
 USER_KEYS = frozenset((USER_ID, _LANGFUSE_USER))
 
-# Who one is, in any form: what a destination does not get that gets no session.
-_PRIVATE_KEYS = frozenset((*WIRE_KEYS, TAGS, _LANGFUSE_SESSION, _LANGFUSE_USER))
 _NO_ITEMS: Mapping[str, object] = {}
 _NO_TEXTS = (None,) * len(WIRE_KEYS)
 # Stands for what is too long or of another type; not printable, so never valid.
@@ -105,10 +105,17 @@ def with_session(context: Context, key: str, value: object, ours: Mapping[str, o
     return result
 
 
+_LONGEST_KEPT = 64
+"""Longest key that is kept with what is known of it, in characters: a caller may send any."""
+_is_of_session = lru_cache(maxsize=1024)(is_of_session)
+
+
 def is_private(key: str) -> bool:
-    """Tell whether a baggage entry of this name is of a session or of a user."""
+    """Tell whether a baggage entry of this name is of a session or of a user, whoever has put it there."""
     key = str(key).strip()  # as who receives it does
-    return key in _PRIVATE_KEYS or key.startswith(METADATA_PREFIX)
+    if key in in_process().alias_names:
+        return True
+    return _is_of_session(key) if len(key) <= _LONGEST_KEPT else is_of_session(key)
 
 
 def others(items: Mapping[str, object]) -> Mapping[str, object]:
@@ -174,6 +181,11 @@ def langfuse_texts_in(items: Mapping[str, object]) -> Texts | None:
     """Return what Langfuse's SDK left in baggage ``items``, in the same form."""
     texts = (_clipped(items.get(_LANGFUSE_SESSION)), _clipped(items.get(_LANGFUSE_USER)), None, None, None)
     return None if texts == _NO_TEXTS else texts
+
+
+def id_in(items: Mapping[str, object], key: str) -> str | None:
+    """Return the id that baggage ``items`` hold under the ``key`` of another tool, ``None`` for none that is valid."""
+    return _valid(key, _clipped(items[key]), ids.is_plain_id) if items.get(key) else None
 
 
 def _clipped(value: object) -> str | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard, overload
 from opentelemetry.context import Context
 
 from otel_sessions import _diagnostics
-from otel_sessions._session.fields import SessionId, clean_session_id, clean_text, given
+from otel_sessions._session.fields import NOT_GIVEN, SessionId, clean_session_id, clean_text, given
 from otel_sessions._session.session import EMPTY, Session
 
 from .binding import bound
@@ -19,14 +19,20 @@ from .decorators import decorated_bare, named_function
 from .entry import get_current
 from .events import ended
 from .resolution import state_in
-from .scope import SessionScope
+from .scope import NewScope
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from otel_sessions._session.fields import Fields
 
+    from .scope import SessionScope
+
 _IS_GENERATOR = inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
+
+_NONE_GIVEN = (
+    "session_id: None was given, so %s; if that is meant, leave it out; if not, the id was not where it was looked for"
+)
 
 Id: TypeAlias = SessionId | None
 """An id, or ``None`` for not given."""
@@ -61,8 +67,8 @@ def set_session(
 
 
 def set_session(  # noqa: PLR0913  # what a session holds
-    ctx: Context | Id | Callable[..., Id] = None,
-    session_id: Id | Callable[..., Id] = None,
+    ctx: Context | Id | Callable[..., Id] = NOT_GIVEN,
+    session_id: Id | Callable[..., Id] = NOT_GIVEN,
     *,
     user_id: Id = None,
     name: str | None = None,
@@ -84,9 +90,9 @@ def set_session(  # noqa: PLR0913  # what a session holds
     Args:
         ctx: The OTel Context to start from; ``None`` is the current one at each entry. What else
             stands in this place is the session id.
-        session_id: An id resumes that session, in any process. ``None`` starts a new one, with a
-            random id (UUID 4), at each entry. A callable is called with the arguments of the
-            decorated function.
+        session_id: An id resumes that session, in any process. Without one a new session starts, with a
+            random id (UUID 4), at each entry. So it does with ``None``, which is told at INFO, as it may be a
+            key that was missing. A callable is called with the arguments of the decorated function.
         user_id: Whose session it is.
         name: The kind of workflow, for people ("Trip planning").
         path: Where in the workflow, absolute ("/outline/lesson-1"); see `step`.
@@ -103,19 +109,17 @@ def set_session(  # noqa: PLR0913  # what a session holds
     ``session.metadata.<key>`` of this project. Everything but metadata and tags travels in OTel
     Baggage, to the services that the guard of `otel_sessions.sdk.instrument` allows; without it, to every host that is called.
     """
-    if session_id is None and type(ctx) is str:
+    if session_id is NOT_GIVEN and type(ctx) is str:
         ctx, session_id = None, ctx
     is_plain = name is None and path is None and previous_id is None and metadata is None and tags is None
-    if (
-        is_plain
-        and type(session_id) is str
-        and (user_id is None or type(user_id) is str)
-        and (ctx is None or _is_context(ctx))
-    ):
-        try:
-            return SessionScope(plain_start(session_id, user_id), ctx)  # the common call, and the hot one
-        except NotPlainError:
-            pass
+    if is_plain and type(session_id) is str and (user_id is None or type(user_id) is str):
+        if ctx is NOT_GIVEN:
+            ctx = None
+        if ctx is None or _is_context(ctx):
+            try:
+                return NewScope(plain_start(session_id, user_id), ctx)  # the common call, and the hot one
+            except NotPlainError:
+                pass
     fields = given(user_id=user_id, name=name, path=path, previous_id=previous_id, metadata=metadata, tags=tags)
     return _scope(ctx, session_id, fields)
 
@@ -132,11 +136,11 @@ def update_session(
     ``user_id`` and ``name`` replace, ``metadata`` and ``tags`` add. Works without a session too: then
     spans carry what is given and no ``session.id``. Arguments and errors as in `set_session`.
     """
-    return SessionScope(Update(given(user_id=user_id, name=name, metadata=metadata, tags=tags)))
+    return NewScope(Update(given(user_id=user_id, name=name, metadata=metadata, tags=tags)))
 
 
 def bind_session(  # noqa: PLR0913  # what a session holds
-    session_id: Id = None,
+    session_id: Id = NOT_GIVEN,
     *,
     user_id: Id = None,
     name: str | None = None,
@@ -155,12 +159,18 @@ def bind_session(  # noqa: PLR0913  # what a session holds
 
     The spans of the trace that are open get the session now, the current one, its ancestors and
     their other children; those that start later get it when they start, in any task or thread. It
-    attaches nothing, so it ends with the trace: below the same local root span, as long as
-    anything holds one of its spans. Bound again, the last one counts. It goes before scopes that
-    were entered earlier, and behind those that are entered later and `clear_session`.
+    attaches nothing, so it ends with the trace: it holds while a span of the trace is open in this
+    process, and after that for five minutes in background tasks that were started inside of it.
+    Bound again, the last one counts. It goes before scopes that were entered earlier, and behind
+    those that are entered later and `clear_session`.
+
+    A worker that was started inside a request (a queue's, a scheduler's) is below the span of that
+    request for ever, with the jobs of everybody. Once that span has ended, nothing is bound below
+    it: enter `set_session` for each job, or give each job a span and bind inside of that. The same
+    goes for a process that was forked inside of a request.
 
     Args:
-        session_id: As in `set_session`; ``None`` is the current session, or else a new one.
+        session_id: As in `set_session`; without one, and with ``None``, it is the current session, or else a new one.
         user_id: As all that follows, as in `set_session`.
         name: The kind of workflow.
         path: Where in the workflow.
@@ -168,10 +178,14 @@ def bind_session(  # noqa: PLR0913  # what a session holds
         metadata: A small map of strings.
         tags: Short strings.
 
-    Outside of any span there is nothing to bind: then it only warns, and returns the session.
+    Outside of any span, and below one that has ended, there is nothing to bind: then it only warns, and
+    returns the session. Where the current span is not recorded (a sampler has dropped it, or it is a
+    caller's), nobody can tell when it ends: there a bind holds for five minutes.
     """
     fields = given(user_id=user_id, name=name, path=path, previous_id=previous_id, metadata=metadata, tags=tags)
-    return bound(None if session_id is None else clean_session_id(session_id), fields)
+    if session_id is None:
+        _diagnostics.inform_caller("bind None", _NONE_GIVEN, "it is the current session, or else a new one")
+    return bound(None if session_id is None or session_id is NOT_GIVEN else clean_session_id(session_id), fields)
 
 
 def end_session(session: Session | None = None) -> None:
@@ -194,8 +208,8 @@ def clear_session(ctx: Context | None = None) -> SessionScope:
     """
     function = named_function(ctx)
     if function is not None:
-        return decorated_bare(SessionScope(Clear()), function, "clear_session()")
-    return SessionScope(Clear(), _checked(ctx))
+        return decorated_bare(NewScope(Clear()), function, "clear_session()")
+    return NewScope(Clear(), _checked(ctx))
 
 
 def step(name: str) -> SessionScope:
@@ -212,8 +226,8 @@ def step(name: str) -> SessionScope:
     """
     function = named_function(name)
     if function is not None:
-        return decorated_bare(SessionScope(Descend(clean_text("name", function.__name__))), function, "step(name)")
-    return SessionScope(Descend(clean_text("name", name)))
+        return decorated_bare(NewScope(Descend(clean_text("name", function.__name__))), function, "step(name)")
+    return NewScope(Descend(clean_text("name", name)))
 
 
 def get_session(ctx: Context | None = None) -> Session | None:
@@ -232,19 +246,23 @@ def get_session(ctx: Context | None = None) -> Session | None:
 
 
 def _scope(ctx: object, session_id: object, fields: Fields) -> SessionScope:
+    if (session_id is NOT_GIVEN and ctx is None) or (session_id is None and (ctx is NOT_GIVEN or _is_context(ctx))):
+        _diagnostics.inform_caller("session_id None", _NONE_GIVEN, "each entry begins a new session")
+    ctx = None if ctx is NOT_GIVEN else ctx
+    session_id = None if session_id is NOT_GIVEN else session_id
     if _is_context(ctx):
-        return SessionScope(start(session_id, fields), ctx)
+        return NewScope(start(session_id, fields), ctx)
     if session_id is not None and issubclass(type(ctx), str):
         _diagnostics.warn_caller(
             "two ids", "set_session: two ids were given, and the first is taken; user_id= is by name"
         )
     elif session_id is not None:
         _wrong_context(ctx)
-        return SessionScope(start(session_id, fields))
+        return NewScope(start(session_id, fields))
     function = named_function(ctx)
     if function is not None:
         return _bare_or_computing(function, fields)
-    return SessionScope(start(ctx, fields))
+    return NewScope(start(ctx, fields))
 
 
 def _bare_or_computing(function: FunctionType, fields: Fields) -> SessionScope:
@@ -253,9 +271,9 @@ def _bare_or_computing(function: FunctionType, fields: Fields) -> SessionScope:
     Which of the two was meant shows only in what it is called with: a function to decorate, or not.
     """
     decorated = decorated_bare(
-        SessionScope(StartNew(fields)), function, "set_session(), or session_id= to compute the id by it"
+        NewScope(StartNew(fields)), function, "set_session(), or session_id= to compute the id by it"
     )
-    computing = SessionScope(start(function, fields))
+    computing = NewScope(start(function, fields))
 
     @functools.wraps(function)
     def either(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  # what the function returns

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
 
 from otel_sessions import _diagnostics
 from otel_sessions._session import ids, paths
@@ -26,10 +26,12 @@ from otel_sessions._session.fields import (
     notice_weak,
 )
 from otel_sessions._session.session import EMPTY, USER_ID, Session
+from otel_sessions._settings.reading import ENVIRON
 from otel_sessions._settings.settings import in_process
 
-from .process_session import HELD, whole
+from .process_session import HELD, user_of_process, whole
 from .state import CLEARED, NOTHING, State, as_of_now, state_of
+from .unstamped import note_change
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,6 +51,9 @@ class Change(ABC):
 
     alone: State | None = None
     """The state inside where there is nothing outside, if it is the same each time and known."""
+
+    made_by: ClassVar = "set_session"
+    """The public call that makes it."""
 
     @abstractmethod
     def applied(self, outer: State | None, args: Args = (), kwargs: Kwargs = NO_KWARGS, /) -> State:
@@ -109,13 +114,20 @@ class StartComputed(Change):
             return ABSENT, False
         if inspect.iscoroutine(value):
             value.close()  # else Python warns that it was never awaited
-        return (ids.new_id(), True) if value is None else (clean_session_id(value), False)
+        if value is not None:
+            return clean_session_id(value), False
+        message = (
+            "session_id: the callable of this scope returned None, so the call begins a new session; was there no id?"
+        )
+        _diagnostics.inform_at(self.made_at, "session_id none", message)
+        return ids.new_id(), True
 
 
 @dataclass(frozen=True, slots=True)
 class Update(Change):
     """The same session with more fields, of ``update_session``."""
 
+    made_by: ClassVar = "update_session"
     fields: Fields
 
     def applied(self, outer: State | None, _args: Args = (), _kwargs: Kwargs = NO_KWARGS, /) -> State:
@@ -128,6 +140,7 @@ class Update(Change):
 class Descend(Change):
     """The same session one step deeper, of ``step``."""
 
+    made_by: ClassVar = "step"
     name: str | Absent
 
     def applied(self, outer: State | None, _args: Args = (), _kwargs: Kwargs = NO_KWARGS, /) -> State:
@@ -143,6 +156,7 @@ class Descend(Change):
 class Carry(Change):
     """The session of a carrier, of ``from_carrier``; nothing of the one outside."""
 
+    made_by: ClassVar = "from_carrier"
     alone: State  # pyright: ignore[reportIncompatibleVariableOverride]  # always known
 
     def applied(self, _outer: State | None, _args: Args = (), _kwargs: Kwargs = NO_KWARGS, /) -> State:
@@ -155,6 +169,8 @@ class Carry(Change):
 class Clear(Change):
     """No session and no user, of ``clear_session``."""
 
+    made_by: ClassVar = "clear_session"
+
     def applied(self, _outer: State | None, _args: Args = (), _kwargs: Kwargs = NO_KWARGS, /) -> State:
         """Carry nothing."""
         return CLEARED
@@ -162,6 +178,7 @@ class Clear(Change):
 
 def start(session_id: object, fields: Fields) -> Change:
     """Return the start of a session by what was given for its id: nothing, an id, or what computes one."""
+    note_change()
     if session_id is None:
         return StartNew(fields)
     if callable(session_id) and not is_id(session_id):
@@ -173,14 +190,18 @@ def start(session_id: object, fields: Fields) -> Change:
 def plain_start(session_id: str, user_id: str | None) -> Start:
     """Return the start of a session with these ids and nothing else; this is the hot case, and its state is made once.
 
-    Not so where it gets the user of the process: whether there is one shows when it is entered.
+    Not so where it gets the user of the process, or of a framework, or may be the session that the process was started in:
+    that shows when it is entered.
 
     Raises `NotPlainError` where an id has to be cleaned; errors are not cached, so nothing long is kept.
     """
     if not (_is_clean(session_id) and (user_id is None or _is_clean(user_id))):
         raise NotPlainError
     notice_weak(session_id)
-    is_known = user_id is not None or in_process().user_id is None
+    note_change()
+    settings = in_process()
+    is_known = user_id is not None or (settings.user_id is None and not HELD.asks_frameworks)
+    is_known = is_known and settings.session_id != ENVIRON
     return Start(session_id, Fields(user_id), state_of(Session(session_id, user_id)) if is_known else None)
 
 
@@ -223,7 +244,7 @@ def _user_for_another(outer: State) -> str | None:
     process = HELD.state
     if process is None or not (outer.id_is_remote or outer.items.get(USER_ID) in {None, process.items.get(USER_ID)}):
         return None
-    return process.session.user_id
+    return user_of_process()
 
 
 def _continued(outer: State | None, session: Session, fields: Fields) -> State:

@@ -1,69 +1,38 @@
 """The session in OpenTelemetry Context: entering and leaving.
 
-Each entry into a scope puts an `Entry` of its own into the Context, next to the baggage, so that
-scopes can be entered again, and shared by tasks and threads: nothing of an entry is on the scope.
+Each entry into a scope puts an `Entry` of its own into the Context, next to the baggage, so that scopes can be entered
+again, and shared by tasks and threads: nothing of an entry is on the scope.
 
-Leaving: a `contextvars.Token` can be reset only in the `contextvars.Context` in which it was
-made. That tells the place that entered (where the session must end) from a copy of its context
-(a task that was started inside, which keeps the session). Where a Context with an entry that has
-ended may come back, because somebody else's token still holds it, the entry keeps an unused token,
-and who reads the entry asks again.
+Leaving: what was current below the entry is current again, whatever was left attached inside. A `contextvars.Token` can
+be used only in the `contextvars.Context` in which it was made. So the one of an entry stays unused: it tells the place
+that entered, where the session has ended and must not come back, whoever's token still holds a Context of it, from a
+copy of that place (a task that was started inside, which keeps the session).
 """
 
 from __future__ import annotations
 
-import contextlib
-import contextvars
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry.context import Context, attach, create_key, detach
-from opentelemetry.context import get_current as api_get_current
+from opentelemetry.context import Context, detach
 
 from otel_sessions._session.session import SESSION_ID, USER_ID
 from otel_sessions._settings.settings import in_process
 
-from . import baggage
+from . import baggage, order, unstamped
 from .local_trace import CLOCK
-from .state import UNTOUCHED
+from .order import ANYWHERE, NOTED
+from .runtime import quickest
+from .state import ENTRY_KEY, OPENINFERENCE_SESSION, OPENINFERENCE_USER, UNTOUCHED
+from .yields import tell_if_nobody_was_inside
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Iterator, Mapping
     from types import FrameType
 
     from .state import State
 
 
-def _reader() -> Callable[[], Context]:
-    """Return the quickest function that reads the current Context.
-
-    That is the ``get`` of the context variable behind the API, which a token names. With a runtime
-    context of another make (``OTEL_PYTHON_CONTEXT``) it is the API's own function.
-    """
-    var = contextvars.Context().run(_variable)
-    fresh = contextvars.Context()
-    with contextlib.suppress(LookupError):  # it has no default, so the API does more than to read it
-        if isinstance(var, contextvars.ContextVar) and fresh.run(var.get) is fresh.run(api_get_current):
-            return var.get
-    return api_get_current
-
-
-def _variable() -> object:
-    token = attach(Context())
-    detach(token)
-    return getattr(token, "var", None)
-
-
-get_current = _reader()
-
-ENTRY_KEY = create_key("otel-sessions")
-
-# Plain context keys, set by `openinference.instrumentation.using_session` and `using_user`.
-# Its tracers set them on their spans after the start, so a scope has to agree with them inside.
-OPENINFERENCE_SESSION = "session.id"
-OPENINFERENCE_USER = "user.id"
-
-_NOTHING_BELOW = Context()
-_MISSING = contextvars.Token.MISSING
+get_current, attach = quickest()
 
 
 class Entry:
@@ -73,28 +42,35 @@ class Entry:
         state: What is carried inside.
         is_plain: It has not been left, and nothing of the session is looked for elsewhere.
         binds: How many sessions had been bound late in this process when it was made.
-        opened: The list of its scope's open entries, that this one is in; ``None`` where whoever
-            entered keeps the entry, and for a Context that nobody attached.
-        owner: The frame that entered, where the scope was open already; ``None`` where it was not, or has left.
-        base: The Context that was current below this one.
-        given: The Context that was entered in its place, for a scope that has one of its own; ``None`` for most.
+        opened: The open entries of its scope, itself too; ``None`` where its owner keeps it, or nobody attached it.
+        owner: The frame that entered, where the scope was open already; ``None`` where it was not. When it was left
+            out of order: its mark, see `order`.
+        base: The Context that was current below this one, and is again when it is left.
+        given: The Context that was entered in its place, for a scope that has one; ``None`` for most.
         context: The Context that was attached, as long as this entry is not left.
-        token: What attaching it returned. After the entry was left: an unused token of the place
-            where it has ended and may come back, ``None`` where it can't.
+        number: Not always there: when it was opened, or its stream began a step, see `order`.
+        token: An unused token of the place that entered; ``None`` where it was entered nowhere, so never ends.
     """
 
     # Filled in by `enter` and `context_with`, without an `__init__`: it would be a tenth of the cost of a scope.
-    __slots__ = ("base", "binds", "context", "given", "is_plain", "opened", "owner", "state", "token")
+    __slots__ = ("base", "binds", "context", "given", "is_plain", "number", "opened", "owner", "state", "token")
 
     state: State
     is_plain: bool
     binds: int
     opened: list[Entry] | None
-    owner: FrameType | None
+    owner: FrameType | object | None
     base: Context
     given: Context | None
     context: Context | None
+    number: int
     token: Any  # a contextvars.Token[Context], or what another runtime context has for one; or None
+
+
+class Lasting(Entry):
+    """What a Context carries that nobody has attached as a block: it never ends, but where a stream takes its steps in it."""
+
+    __slots__ = ()
 
 
 def entry_in(context: Context) -> Entry | None:
@@ -102,15 +78,19 @@ def entry_in(context: Context) -> Entry | None:
     return context.get(ENTRY_KEY)  # type: ignore[return-value]  # nobody else has the key
 
 
+def _entries_in(context: Context) -> Iterator[Entry]:
+    """Return the entries that ``context`` carries, the innermost first."""
+    entry = entry_in(context)
+    while entry is not None:
+        yield entry
+        entry = entry_in(entry.base)
+
+
 def context_with(state: State, base: Context) -> Context:
     """Return ``base`` with the session of ``state``, for a caller to attach or to pass on."""
-    entry = Entry()
-    entry.state = state
-    entry.is_plain = state.is_whole
-    entry.binds = CLOCK.binds
-    entry.base = base
-    entry.given = entry.opened = entry.owner = entry.context = entry.token = None
-    return baggage.with_session(_agreeing(base, state), ENTRY_KEY, entry, _items_of(state, base))
+    entry = _lasting(state, base)
+    context = baggage.with_session(_agreeing(base, state), ENTRY_KEY, entry, _items_of(state, base))
+    return unstamped.opened(context, state) if NOTED else context
 
 
 def enter(
@@ -133,11 +113,14 @@ def enter(
         base = given
     if base:
         base = _agreeing(base, state)
-    items = state.items if state.session.id is not None else _items_of(state, base)
+    items = state.carried if state.session.id is not None else _items_of(state, base)
     entry.context = context = baggage.with_session(base, ENTRY_KEY, entry, items)
     entry.token = attach(context)
     if opened is not None:
         opened.append(entry)
+    if NOTED:
+        unstamped.opened(context, state)
+        order.note_opened(entry, _is_of_here)
     return entry
 
 
@@ -149,76 +132,158 @@ def _items_of(state: State, base: Context) -> Mapping[str, object]:
     if state is UNTOUCHED:
         return baggage.of_session_in(base)
     if state.session.id is not None or not state.user_is_of_process:
-        return state.items
-    return {key: item for key, item in state.items.items() if key != USER_ID}
+        return state.carried
+    return {key: item for key, item in state.carried.items() if key != USER_ID}
 
 
 def leave(entry: Entry) -> None:
     """End ``entry``, once: quietly, wherever this is called, and without bringing back what has ended before."""
-    _leave(entry, get_current())
+    leave_where(entry, get_current())
 
 
-def leave_one_of(opened: list[Entry], owner: FrameType | None) -> None:
-    """End the entry among ``opened`` that the frame ``owner`` has made; where that can't be told, the innermost here.
+def leave_one_of(opened: list[Entry], owner: FrameType) -> None:
+    """End the entry among several ``opened`` that the frame ``owner`` has made; where that can't be told, the innermost here.
 
     A scope that is shared may be open in many places, and be left in another than it was entered
     in: a generator that another thread closes, inside that thread's own entry into the same scope.
     """
     current = get_current()
-    if len(opened) == 1:
-        _leave(opened[0], current)
-        return
     made = [entry for entry in opened if entry.owner is owner] or [entry for entry in opened if entry.owner is None]
     candidates = made or opened
-    entry = entry_in(current)
-    while entry is not None and not (entry.context is not None and entry in candidates):
-        entry = entry_in(entry.base)
-    if entry is not None or len(made) == 1:
-        _leave(entry or made[0], current)
+    for entry in _entries_in(current):
+        if entry.context is not None and entry in candidates:
+            leave_where(entry, current)
+            return
+    if len(made) == 1:
+        leave_where(made[0], current)
 
 
-def _leave(entry: Entry, current: Context) -> None:
-    context, token = entry.context, entry.token
+def leave_where(entry: Entry, current: Context) -> None:
+    """Do as `leave`, where what is ``current`` is known."""
+    context, base = entry.context, entry.base
     entry.is_plain = False
     entry.context = None  # it holds the entry: a cycle
     entry.owner = None
     if entry.opened is not None:
         entry.opened.remove(entry)
+    if NOTED:
+        order.note_closed(entry)
+        unstamped.closed(context)
+    if current is not context:
+        _leave_out_of_order(entry, current)
+        return
+    below: Any = base.get(ENTRY_KEY) if base else None
+    has_ended = False
+    if below is not None and below.context is None:
+        has_ended = True
+        base = entry.base = _let_go(below, base)
+    # Not `opentelemetry.context.detach`: it would bring back what the token holds, and use the token up. Elsewhere
+    # than where that was made it logs an ERROR with a traceback (opentelemetry-python#2606).
     try:
-        # Not `opentelemetry.context.detach`: elsewhere than where the token was made, that logs an
-        # ERROR with a traceback (opentelemetry-python#2606), and we want to know.
-        token.var.reset(token)
-    except (ValueError, RuntimeError):
-        if entry_in(current) is entry:  # a copy of its context, or a stream that goes from thread to thread
-            attach(_without(entry, current))
-        return
-    except AttributeError:  # not a contextvars.Token: see `_reader`
-        entry.token = None
+        entry.token.var.set(base)
+    except AttributeError:  # not a contextvars.Token: see `runtime`
+        token, entry.token = entry.token, None
         detach(token)
+    if has_ended:
+        _is_of_here(entry)  # makes another token, which does not hold what was let go
+
+
+def _leave_out_of_order(entry: Entry, current: Context) -> None:
+    """End ``entry`` where something else is ``current``, by which that may have been left already."""
+    entry.owner = order.note_left()
+    if not ANYWHERE:
+        _look_for_open()
+    above: list[Entry] = []  # what is current carries them all
+    found = entry_in(current)
+    while found is not None and found is not entry:
+        above.insert(0, found)
+        found = entry_in(found.base)
+    is_here = _is_of_here(entry)
+    if found is None:
+        tell_if_nobody_was_inside(entry.base, current, is_of_here=is_here)
         return
-    if current is context:
-        # In order: nobody but this entry's own token held what is below.
-        entry.token = None
-        entry.base = _NOTHING_BELOW
-        below = token.old_value
-        if below and below is not _MISSING:
-            _settle(below)
-    else:
-        entry.token = _unused_token(current)
-        _forget_ended_below(entry)
-        _settle(current)
+    still_open = [each for each in above if each.context is not None and _is_of_here(each)]
+    if not is_here and len(still_open) < len(above):
+        return  # what a task was started in, or was given, is not for it to leave
+    inside = still_open[0].base if still_open else current
+    context = entry.base if is_here else _without(entry, inside)
+    for each in still_open:
+        context = _entered_again(each, context)
+    attach(context)
+
+
+def _entered_again(entry: Entry, base: Context) -> Context:
+    """Return the Context of ``entry``, which is open, above another ``base``."""
+    entry.base = base
+    around = base if entry.given is None else entry.given
+    entry.context = baggage.with_session(
+        _agreeing(around, entry.state), ENTRY_KEY, entry, _items_of(entry.state, around)
+    )
+    return entry.context
 
 
 def live_entry_in(context: Context) -> tuple[Entry | None, Context]:
-    """Return the innermost entry in ``context`` that has not ended here, and ``context`` without those that have."""
-    entry = entry_in(context)
-    if entry is None or entry.context is not None or not _has_ended(entry):
+    """Return the innermost entry in ``context`` that has not ended here, and the Context to look for more in.
+
+    What is current and carries one that has ended was brought back by a token from inside of it, or made of such a
+    Context: then what was below is current again. Where what is current does not carry it, who passes such a Context
+    on, by hand or to a task, wants its session. Where another was opened here since, and is open, that is current.
+    """
+    entry: Any = context.get(ENTRY_KEY)  # as `entry_in`, for all that asks
+    if entry is None or entry.context is not None:
         return entry, context
-    is_current = context is get_current()
-    context = _without(entry, context)
-    if is_current:
-        attach(context)  # else its baggage would still be sent
-    return entry_in(context), context
+    current = get_current()
+    if (context is not current and entry_in(current) is not entry) or not _has_ended(entry):
+        return entry, context
+    below = entry.base
+    while (under := entry_in(below)) is not None and _has_ended(under):
+        below = under.base
+    if not ANYWHERE:
+        _look_for_open()
+    last = order.opened_last(entry)
+    if last is not None and last.context is not None and _is_of_here(last) and last not in _entries_in(below):
+        under, below = last, last.context
+    attach(below)  # else its baggage would still be sent, and its span be the parent of what comes later
+    return under, below
+
+
+def _look_for_open() -> None:
+    """Note what is open here, the one time in a process that nothing of it was noted; not what a stream has opened."""
+    found = {each: [*_entries_in(each.base)] for each in order.begun(Entry) if _is_of_here(each)}
+    for each in sorted(found, key=lambda entry: len(found[entry])):
+        if not any(type(below) is Lasting for below in found[each]):
+            order.note_opened(each, _is_of_here)
+
+
+def settled() -> Context:
+    """Return what is current, where nothing that has ended here is brought back: what was below is current instead."""
+    context = get_current()
+    entry: Any = context.get(ENTRY_KEY)
+    return context if entry is None or entry.context is not None else live_entry_in(context)[1]
+
+
+def lasting(context: Context) -> Context:
+    """Return ``context`` with its session for good: to be attached when it has been left here, as for a stream."""
+    entry = entry_in(context)
+    return context if entry is None else _with_twin(context, entry, context)
+
+
+def _with_twin(context: Context, entry: Entry, base: Context) -> Context:
+    """Return ``context`` with an entry above ``base`` that never ends, in place of the ``entry`` that it carries."""
+    twin = _lasting(entry.state, base)
+    twin.binds = entry.binds
+    return Context({**context, ENTRY_KEY: twin})
+
+
+def _lasting(state: State, base: Context) -> Lasting:
+    """Return an entry that was entered nowhere."""
+    entry = Lasting()
+    entry.state = state
+    entry.is_plain = state.is_whole
+    entry.binds = CLOCK.binds
+    entry.base = base
+    entry.given = entry.opened = entry.owner = entry.context = entry.token = None
+    return entry
 
 
 def _agreeing(base: Context, state: State) -> Context:
@@ -235,32 +300,25 @@ def _with_openinference(context: Context, session_id: object, user_id: object) -
     return Context({**{key: value for key, value in context.items() if key not in ids}, **given})
 
 
-def _settle(context: Context) -> None:
-    """Attach ``context`` again without the sessions in it that have ended here, if there are any."""
-    entry = entry_in(context)
-    if entry is not None and _has_ended(entry):
-        attach(_without(entry, context))
+def _let_go(entry: Entry, context: Context) -> Context:
+    """Return ``context``, which carries the ended ``entry``, without what that holds.
+
+    Its token holds the place that it was entered in: a task that starts one that starts one, and so on, would be held
+    by the last of them.
+    """
+    if entry.token is None or _has_ended(entry):
+        return context
+    return _with_twin(context, entry, Context())
 
 
 def _without(entry: Entry, context: Context) -> Context:
-    """Return ``context`` with what is below the ended ``entry`` in its place."""
-    _forget_ended_below(entry)
+    """Return ``context``, of another place than entered it, with what is below the ended ``entry`` in its place."""
     if entry.given is not None:
         context = _taken_back(entry.given, entry.base, context)
     below = entry_in(entry.base)
     items = baggage.of_session_in(entry.base) if below is None else _items_of(below.state, entry.base)
     context = _with_openinference(context, entry.base.get(OPENINFERENCE_SESSION), entry.base.get(OPENINFERENCE_USER))
     return baggage.with_session(context, ENTRY_KEY, below, items)
-
-
-def _forget_ended_below(entry: Entry) -> None:
-    """Let ``entry`` stand on the first that has not ended: else scopes that overlap would all be kept."""
-    below = entry_in(entry.base)
-    while below is not None and _has_ended(below):
-        if below.given is not None:
-            entry.given = Context({**below.given, **(entry.given or {})})
-        entry.base = below.base
-        below = entry_in(entry.base)
 
 
 def _taken_back(given: Context, around: Context, context: Context) -> Context:
@@ -275,19 +333,19 @@ def _taken_back(given: Context, around: Context, context: Context) -> Context:
 
 
 def _has_ended(entry: Entry) -> bool:
-    """Tell whether ``entry`` has ended in this very place, and is not in a copy of its context."""
-    if entry.context is not None or entry.token is None:
+    """Tell whether ``entry`` has ended in this very place, and is not in a copy of its context, made before it did."""
+    return entry.context is None and (order.was_left(entry.owner) or _is_of_here(entry))
+
+
+def _is_of_here(entry: Entry) -> bool:
+    """Tell whether ``entry`` was entered in this very place."""
+    if entry.token is None:
         return False
     current = get_current()
     try:
         entry.token.var.reset(entry.token)
-    except (ValueError, RuntimeError):
+    except (ValueError, RuntimeError, AttributeError):  # the last of a token that is none of contextvars
         return False
-    entry.token = _unused_token(current)
-    return True
-
-
-def _unused_token(current: Context) -> object:
-    """Make ``current`` current, and return a token of this place that holds no Context but that one."""
     attach(current)
-    return attach(current)
+    entry.token = attach(current)  # it holds no Context but that one
+    return True

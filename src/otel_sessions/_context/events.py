@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from otel_sessions import _diagnostics
 from otel_sessions._session.session import Session
 
-from .entry import get_current
+from .entry import get_current, settled
 from .records import Draft, write
 from .resolution import state_in
 from .state import state_of
@@ -80,7 +80,7 @@ def _emit(name: str, session: Session, context: Context | None) -> None:
     if not EVENTS.is_on or session.id is None:
         return
     try:
-        base = get_current() if context is None else context
+        base = settled() if context is None else context
         write(Draft(event_name=name), state_of(session), base)
     except Exception as error:  # noqa: BLE001  # telemetry must not break the application
         _warn_raised(name, error)

@@ -1,20 +1,25 @@
 """What this process knows of a trace: its spans that are open here, and the session that it was bound to.
 
-The record of a trace is kept on its spans, in a note of our own on each of them. So it lives for
+A trace has *lives* here: a local root span and what starts below while any of it is open is one. Each
+life has a record, which is kept on its spans, in a note of our own on each of them. So it lives for
 as long as the application holds one of those spans (a background task holds the one it was started
 in), two calls of one service in one distributed trace have two records, and there is no registry
 that could grow, be torn by a fork, or has to be cleared.
 
 A span that is alone has no record: that begins with the first child, or with the first bind.
+
+Below a span that has ended, and above which nothing is open either, a new life begins: everybody may
+be there, in a worker that was started inside a request once. See `lives`.
 """
 
 from __future__ import annotations
 
+from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple
-from weakref import WeakValueDictionary
+from weakref import ref
 
 from opentelemetry.context import Context
-from opentelemetry.trace import INVALID_SPAN, NonRecordingSpan, set_span_in_context
+from opentelemetry.trace import INVALID_SPAN, set_span_in_context
 
 from otel_sessions._forks import ForkSafeLock, after_fork_in_child
 
@@ -34,9 +39,6 @@ One attribute and not several: CPython has room for one more beside those of an 
 makes it build a dict for each span, which costs 500 ns.
 """
 
-MAX_OPEN = 1024
-"""Most open spans of one trace that are remembered; a span that is never ended stays among them."""
-
 (SPAN_KEY,) = set_span_in_context(INVALID_SPAN, Context())
 """The Context key of the current span, which the API's own function shows us here.
 
@@ -45,28 +47,39 @@ MAX_OPEN = 1024
 
 
 class Binding(NamedTuple):
-    """A session for a whole trace, and how many had been bound in this process then, itself included."""
+    """A session for a whole trace.
+
+    Attributes:
+        state: What is carried.
+        number: How many sessions had been bound in this process then, itself included.
+        first: That number of the first bind of the same life, or of the one that this was taken over from.
+    """
 
     state: State
     number: int
+    first: int
 
 
 class LocalTrace:
-    """The record of one trace below one local root span.
+    """The record of one life of a trace.
 
     Attributes:
-        open: The spans that have not ended, each with what puts the bound session on it.
-        binding: The session that the trace was bound to last.
+        open: The spans that have not ended, each with what puts the bound session on it, ``None`` for nothing.
+        binding: The session that it was bound to last.
+        bound_or_over: When it was bound last, or, if that is later, the last of its spans has ended; by `monotonic`.
         process: Whose spans are open: see `_Clock`.
+        is_split: Some of its spans have gone on as another life.
         is_only: No other record of the same trace id has been bound while nothing was recorded.
     """
 
-    __slots__ = ("__weakref__", "binding", "is_only", "open", "process")
+    __slots__ = ("__weakref__", "binding", "bound_or_over", "is_only", "is_split", "open", "process")
 
-    def __init__(self) -> None:
-        self.open: dict[Any, Stamp] = {}
-        self.binding: Binding | None = None
+    def __init__(self, binding: Binding | None = None) -> None:
+        self.open: dict[Any, Stamp | None] = {}
+        self.binding = binding
+        self.bound_or_over = 0.0
         self.process = CLOCK.process
+        self.is_split = False
         self.is_only = True
 
 
@@ -74,26 +87,49 @@ class Note:
     """What is noted on a span; made without an ``__init__``, as there is one for each span.
 
     Attributes:
+        life: The process in which it is open (see `_Clock`); the number of binds when it ended, once it has;
+            where nobody will tell that it ends, a weak reference to the span.
+        above: The note of its parent, in the same life, or of what is above that where the parent has ended: no span,
+            so that what has ended is not kept; ``None`` for the first of a life.
         stamp: What its processor offers to put on it what its trace is bound to; ``None`` for nothing.
-        store: Its store of attributes, where it is an SDK's that has one.
+        store: Its store of attributes, where it is an SDK's that has one, and until nobody needs it any more.
         stamps: Pairs of key and value: what was put on it.
-        trace: The record of its trace, if it has one yet.
+        state: Where there are stamps: the session that they are of.
+        trace: The record of its life, if it has one yet.
+        is_left_out: Not always there: it is not among the open spans of its record.
         own: Not always there: the ids that it has started with itself, and that stay.
         steps: Not always there: what was put on it without a session, before its trace was bound.
         is_withdrawn: Not always there: it has started where there is no session on purpose.
         from_call: Not always there: the keys of what it has taken from the call that it tells of, for itself alone.
+        exchange: Not always there: what is to take the place of its state, its stamps and what is its own, once it is there.
+        others: Not always there: what puts the names on it that other processors of ours have for the session.
+        is_carried: Not always there: an agent framework carries the session that was put on it, or on its parent.
+        below: Not always there: the ids that a framework has named on all spans below it that have ended.
+        shown: Not always there: what it shows of a turn that is not its own; ``None`` for nothing.
+        is_looked_at: Not always there: it was looked whether it has the session that was set below it.
     """
 
-    __slots__ = ("from_call", "is_withdrawn", "own", "stamp", "stamps", "steps", "store", "trace")
+    # What is not always there is in a dict, which is made for it: with a place for each it took longer to make one.
+    __slots__ = ("__dict__", "above", "life", "stamp", "stamps", "state", "store", "trace")
 
+    life: object
+    above: Note | None
     stamp: Stamp | None
     store: Any
     stamps: Stamps
+    state: State
     trace: LocalTrace | None
+    is_left_out: bool
     own: Mapping[str, Any]
     steps: Mapping[str, Any]
     is_withdrawn: bool
     from_call: Collection[str]
+    exchange: Any  # of a wing above
+    others: tuple[Callable[[Any, Note], None], ...]
+    is_carried: bool
+    below: Mapping[str, Any]
+    shown: Any
+    is_looked_at: bool
 
 
 class _Clock:
@@ -103,9 +139,10 @@ class _Clock:
         binds: How many sessions were bound: was a scope opened before or after?
         process: Another object after a fork. The spans that the parent had open are the parent's, and
             their locks may be held by threads that are not there in the child.
+        forked: When this process was forked, by `monotonic`.
     """
 
-    __slots__ = ("binds", "process")
+    __slots__ = ("binds", "forked", "process")
 
     def __init__(self) -> None:
         self.binds = 0
@@ -114,15 +151,13 @@ class _Clock:
 
     def _fork(self) -> None:
         self.process = object()
+        self.forked = monotonic()
 
 
 CLOCK = _Clock()
 
-_beginning = ForkSafeLock()  # two children may start at the same time
-
-# Where a trace is not sampled, each of its spans is an object that knows of no other: they find
-# each other by the trace id. The record is held by the span that was bound.
-_unrecorded: WeakValueDictionary[int, LocalTrace] = WeakValueDictionary()
+BEGINNING = ForkSafeLock()
+"""Held to begin or to split a life, and to bind one: two children may start at the same time."""
 
 
 def note_of(span: object) -> Note | None:
@@ -136,16 +171,34 @@ def is_withdrawn(span: object) -> bool:
     return getattr(note_of(span), "is_withdrawn", False)
 
 
-def joined(note: Note, parent: object) -> LocalTrace | None:
-    """Note the record of ``parent`` for its child, and return it; ``None`` for a parent that is not local."""
-    above = getattr(parent, NOTE, None)  # as `note_of`, for each child
-    trace = above.trace if type(above) is Note else None
-    if trace is None:
-        if isinstance(parent, NonRecordingSpan):  # a remote parent, or one that is not sampled
-            return None
-        trace = _record_of(parent)
-    note.trace = trace
-    return trace
+def was_bound(span: object) -> bool:
+    """Tell whether what ``span`` carries may come from a bind, be that over or not."""
+    note = note_of(span)
+    if note is None or note.trace is None or note.trace.binding is None:
+        return False
+    return type(note.life) is not int or note.life >= note.trace.binding.first
+
+
+def is_open(note: Note) -> bool:
+    """Tell whether the span of ``note`` is open, in this process."""
+    if note.life is CLOCK.process:
+        return True
+    span = note.life() if isinstance(note.life, ref) else None
+    return span is not None and bool(span.is_recording())
+
+
+def nearest(note: Note) -> Note:
+    """Return the first that is open of ``note`` and what is above it; where none is, the first of the life."""
+    while note.above is not None and not is_open(note):
+        note = note.above
+    return note
+
+
+def first(note: Note) -> Note:
+    """Return the note of the first span of the life that the span of ``note`` is in."""
+    while note.above is not None:
+        note = note.above
+    return note
 
 
 def local_root_of(span: Any) -> Any:  # noqa: ANN401  # spans of any SDK
@@ -155,6 +208,7 @@ def local_root_of(span: Any) -> Any:  # noqa: ANN401  # spans of any SDK
     """
     note = note_of(span)
     known = () if note is None or note.trace is None else list(note.trace.open)
+    known = [each for each in known if not is_withdrawn(each)]
     return next((each for each in (*known, span) if each.is_recording() and _is_local_root(each)), None)
 
 
@@ -163,82 +217,31 @@ def _is_local_root(span: Any) -> bool:  # noqa: ANN401
     return parent is None or (parent is not span and parent.is_remote)
 
 
-def publish(span: object, note: Note, trace: LocalTrace) -> None:
-    """Let binds know of ``span``: it has all that it starts with."""
-    if trace.process is not CLOCK.process:
-        _begin_anew_after_a_fork(trace)
-    if note.stamp is not None and len(trace.open) < MAX_OPEN:
-        trace.open[span] = note.stamp
+def record_of(span: Any) -> tuple[Note, LocalTrace]:  # noqa: ANN401  # a span of any SDK
+    """Return the note and the record of ``span``; where it has none, one begins with it."""
+    with BEGINNING:
+        note = noted(span)
+        trace = LocalTrace()
+        trace.open.update(alone(span, note))
+        if note.trace is None:  # looked at last: see `ForkSafeLock`
+            note.trace = trace
+            if type(note.life) is int:
+                trace.open.clear()  # another thread has ended it, and has not seen the record
+        return note, note.trace
 
 
-def _begin_anew_after_a_fork(trace: LocalTrace) -> None:
-    """Forget the open spans of the parent process."""
-    if trace.process is not CLOCK.process:
-        trace.open, trace.process = {}, CLOCK.process
-
-
-def forget() -> None:
-    """Forget the traces that are not recorded (for tests)."""
-    _unrecorded.clear()
-
-
-def binding_in(context: Context) -> Binding | None:
-    """Return what the trace of the span in ``context`` is bound to, ``None`` for nothing."""
-    span = context.get(SPAN_KEY)
-    if span is None:
-        return None
-    note = note_of(span)
-    if note is not None:
-        return None if note.trace is None else note.trace.binding
-    if not _unrecorded or not isinstance(span, NonRecordingSpan) or span.get_span_context().is_remote:
-        return None  # what comes in begins another call, of the same trace or not
-    trace = _unrecorded.get(span.get_span_context().trace_id)
-    return trace.binding if trace is not None and trace.is_only else None
-
-
-def bind(context: Context, state: State) -> bool:
-    """Bind the trace of the span in ``context``, and put ``state`` on its open spans; tell whether there is one."""
-    span: Any = context.get(SPAN_KEY)
-    if span is None or not span.get_span_context().is_valid:
-        return False
-    trace = _record_of(span)
-    _begin_anew_after_a_fork(trace)
-    trace.open.update(_alone(span))  # it may be of before a fork, or one more than `MAX_OPEN`
-    if isinstance(span, NonRecordingSpan):
-        _remember_unrecorded(span.get_span_context().trace_id, trace)
-    with _beginning:  # two at once must not set the clock back
-        CLOCK.binds += 1
-        trace.binding = Binding(state, CLOCK.binds)
-    for open_span in list(trace.open):  # not items(): to make pairs may collect garbage, which may end a span
-        stamp = trace.open.get(open_span)
-        if stamp is not None:
-            stamp(open_span)
-    return True
-
-
-def _record_of(span: Any) -> LocalTrace:  # noqa: ANN401  # a span of any SDK
-    """Return the record of ``span``; a new one begins with it."""
-    with _beginning:
+def noted(span: Any) -> Note:  # noqa: ANN401  # a span of any SDK
+    """Return the note on ``span``; one that no processor of ours has seen starting gets one."""
+    with BEGINNING:
         note = note_of(span)
         if note is None:
             note = Note()
-            note.stamp = note.store = note.trace = None
-            note.stamps = ()
+            note.above = note.stamp = note.store = note.trace = None
+            note.stamps, note.life = (), ref(span)
             setattr(span, NOTE, note)
-        trace = LocalTrace()
-        trace.open.update(_alone(span))
-        if note.trace is None:  # looked at last: see `ForkSafeLock`
-            note.trace = trace
-        return note.trace
+        return note
 
 
-def _alone(span: Any) -> dict[Any, Stamp]:  # noqa: ANN401  # a span of any SDK
-    """Return the open spans of a trace of which only ``span`` is known."""
-    note = note_of(span)
-    return {} if note is None or note.stamp is None or not span.is_recording() else {span: note.stamp}
-
-
-def _remember_unrecorded(trace_id: int, trace: LocalTrace) -> None:
-    known = _unrecorded.setdefault(trace_id, trace)
-    if known is not trace:
-        known.is_only = trace.is_only = False  # two calls in one trace: better no session than another's
+def alone(span: Any, note: Note) -> dict[Any, Stamp | None]:  # noqa: ANN401  # a span of any SDK
+    """Return the open spans of a life of which only ``span`` is known: none, where nobody will tell that it ends."""
+    return {span: note.stamp} if note.life is CLOCK.process and span.is_recording() else {}

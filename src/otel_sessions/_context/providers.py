@@ -23,17 +23,19 @@ SCOPE = "otel_sessions"
 
 
 class Providers:
-    """Where what we record ourselves goes. It keeps no provider alive."""
+    """Where what we record ourselves goes. It keeps no provider alive, but one that takes no weak references."""
 
-    __slots__ = ("_logs", "_traces")
+    __slots__ = ("_logs", "_tracer", "_traces")
 
     def __init__(self) -> None:
         self.use(None, None)
 
     def use(self, traces: TracerProvider | None, logs: LoggerProvider | None) -> None:
         """Record with these from now on; ``None`` is the global one."""
-        self._traces: Callable[[], TracerProvider | None] = _reference(traces)
-        self._logs: Callable[[], LoggerProvider | None] = _reference(logs)
+        # Something else than a provider is none: who adds processors to it warns.
+        self._traces = reference_to(traces if hasattr(traces, "get_tracer") else None)
+        self._logs = reference_to(logs if hasattr(logs, "get_logger") else None)
+        self._tracer: tuple[Callable[[], TracerProvider | None], Tracer] | None = None
 
     @property
     def traces(self) -> TracerProvider | None:
@@ -46,12 +48,19 @@ class Providers:
         return self._logs()
 
     def tracer(self) -> Tracer:
-        """Return our tracer."""
-        return trace.get_tracer(SCOPE, scope_version(), self.traces)
+        """Return our tracer, made once for a provider: the SDK looks for it as long as a span takes."""
+        provider, made = self.traces or trace.get_tracer_provider(), self._tracer
+        if made is None or made[0]() is not provider:
+            made = self._tracer = reference_to(provider), trace.get_tracer(SCOPE, scope_version(), provider)
+        return made[1]
 
     def logger(self) -> Logger:
         """Return our logger of the OTel Logs API."""
         return get_logger(SCOPE, scope_version(), self.logs)
+
+    def takes_spans(self) -> bool:
+        """Tell whether spans go anywhere; the providers of the API itself record none."""
+        return not type(self.all()[0]).__module__.startswith("opentelemetry.trace")
 
     def takes_logs(self) -> bool:
         """Tell whether log records go anywhere; the providers of the API itself write nothing."""
@@ -65,15 +74,22 @@ class Providers:
         )
 
 
-def _reference(provider: _T | None) -> Callable[[], _T | None]:
+def reference_to(held: _T) -> Callable[[], _T | None]:
+    """Return what gives ``held`` as long as it is there: a weak reference, if it takes any, as what is of slots may not."""
     try:
-        return _none if provider is None else ref(provider)
-    except TypeError:  # no provider at all: who adds processors to it warns
-        return _none
+        return ref(held)
+    except TypeError:
+        return lambda: held
 
 
-def _none() -> None:
-    return None
+AWAITED: list[Callable[[], None]] = []
+"""Who waits for a provider, and looks for it with the next session: nobody, but where there is none, or one was shut down."""
+
+
+def look_again() -> None:
+    """Let those look for a provider who wait for one. Raises nothing."""
+    for look in AWAITED[:]:
+        look()
 
 
 PROVIDERS = Providers()

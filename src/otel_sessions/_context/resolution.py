@@ -2,7 +2,7 @@
 
 Highest first: a scope that clears · a scope opened after the trace was bound · what the trace was
 bound to · any other scope · baggage · the local span of the Context, where the rest got lost ·
-what other tools left · the session and the user of the process, if it was asked for them.
+what other tools left · what agent frameworks carry, and the session and the user of the process, if it was asked for them.
 """
 
 from __future__ import annotations
@@ -12,16 +12,31 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from opentelemetry.trace import NonRecordingSpan
+
 from otel_sessions import _diagnostics
 from otel_sessions._session import ids
 from otel_sessions._session.session import MAX_ITEMS, SESSION_ID, USER_ID, Session, extras_in, overlaid, texts_in
 from otel_sessions._settings.settings import in_process
 
-from . import baggage
-from .entry import OPENINFERENCE_SESSION, OPENINFERENCE_USER, live_entry_in
-from .local_trace import SPAN_KEY, binding_in, is_withdrawn, note_of
-from .process_session import HELD, user_of_process
-from .state import CLEARED, UNKNOWN, UNTOUCHED, State, as_of_now, state_of
+from . import baggage, framework_ids
+from .dropped import state_of_dropped
+from .entry import entry_in, get_current, live_entry_in
+from .lives import binding_in
+from .local_trace import SPAN_KEY, is_withdrawn, note_of, was_bound
+from .origin import ORIGIN, beside_origin
+from .process_session import HELD, held_in, is_of_process, user_of_process
+from .state import (
+    CLEARED,
+    NOTHING,
+    OPENINFERENCE_SESSION,
+    OPENINFERENCE_USER,
+    UNKNOWN,
+    UNTOUCHED,
+    State,
+    as_of_now,
+    state_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,24 +48,61 @@ def state_in(context: Context) -> State | None:
     """Return what a span that starts in ``context`` carries, ``None`` for nothing."""
     entry, context = live_entry_in(context)
     if entry is None:
-        return _found(context) if context else HELD.state
+        return outside(context) if context else _in_nothing(context)
     if entry.state is CLEARED:
         return CLEARED
     binding = binding_in(context)
     if binding is not None and entry.binds < binding.number:
         return binding.state if entry.state.is_whole else _overlaid(entry.state, binding.state)
-    return entry.state if entry.state.is_whole else _completed(entry.state, _found(context))
+    return entry.state if entry.state.is_whole else _completed(entry.state, outside(context))
 
 
 def unscoped(context: Context) -> State | None:
     """Return what a span that starts in ``context`` carries, where there is neither a scope nor a bound trace."""
     try:
         items = baggage.entries(context)
+        if items and ORIGIN.items:
+            items = beside_origin(items, context)
         found = _among(items, context) if items else _of_parent(context) or _of_openinference(context)
     except Exception as error:  # noqa: BLE001  # the values of other tools, and the spans, are not ours
         _warn_of(error)
         found = None
-    return found if HELD.state is None else _in_process(found, context)
+    return found if HELD.is_idle else _in_process(found, context)
+
+
+def outside(context: Context) -> State | None:
+    """Return what a span that starts in ``context``, which is not empty, carries where there is no scope."""
+    binding = binding_in(context)
+    return unscoped(context) if binding is None else binding.state
+
+
+def names_session(context: Context) -> bool:
+    """Tell whether ``context``, whose span is remote, has a session by itself, or none on purpose, or one that has ended."""
+    entry = entry_in(context)
+    if entry is not None and (entry.state.is_whole or (entry.context is None and entry.token is not None)):
+        return True
+    try:
+        items = baggage.entries(context)
+        found = _among(items, context) if items else _of_openinference(context)
+    except Exception as error:  # noqa: BLE001  # as above
+        _warn_of(error)
+        return True
+    return found is not None and found.is_whole
+
+
+def named_in(context: Context) -> State | None:
+    """Return what the baggage of ``context``, whose span is remote, names; ``None`` for nothing that is valid."""
+    return _among(baggage.entries(context), context)
+
+
+def is_without_session(context: Context) -> bool:
+    """Tell whether there is no session in ``context`` on purpose."""
+    return state_in(context) in {CLEARED, NOTHING}  # by identity
+
+
+def _in_nothing(context: Context) -> State | None:
+    """Return what a span carries that starts in an empty ``context``: one that was passed on purpose is no framework's."""
+    return unscoped(context) if HELD.asks_frameworks and context is get_current() else held_in(context)
 
 
 def _among(items: Mapping[str, object], context: Context) -> State | None:
@@ -67,36 +119,66 @@ def _among(items: Mapping[str, object], context: Context) -> State | None:
 
 
 def _in_process(found: State | None, context: Context) -> State | None:
-    """Return what was ``found``, in the session of the process where it has none: but not below what was cleared."""
-    process = HELD.state
-    if process is None or (found is not None and found.is_whole):
+    """Return what was ``found``, and where it has no session that of a framework, else that of the process.
+
+    But not below what was cleared.
+    """
+    is_below_nothing = is_withdrawn(context.get(SPAN_KEY))
+    if HELD.asks_frameworks and not is_below_nothing:
+        found = _of_framework(found, context)
+    if found is not None and found.is_whole:
         return found
-    if is_withdrawn(context.get(SPAN_KEY)):
+    if is_below_nothing:
         return CLEARED
+    process = held_in(context)
+    if process is None:
+        return found
     if found is None and process.session.user_id is not None:
         found = _user_of_parent(context, process)
     return process if found is None else _overlaid(process, found)
 
 
-def _found(context: Context) -> State | None:
-    binding = binding_in(context)
-    return unscoped(context) if binding is None else binding.state
+def _of_framework(found: State | None, context: Context) -> State | None:
+    """Return what was ``found``, in the session that a framework carries where it has none, or that of the process.
+
+    A session that is the framework's as well gets its user, if it has none.
+    """
+    is_settled = found is not None and found.is_whole and not is_of_process(SESSION_ID, found.items.get(SESSION_ID))
+    if found is not None and is_settled and found.session.user_id is not None:
+        return found
+    try:
+        carried = framework_ids.found_in(context)
+    except Exception as error:  # noqa: BLE001  # nor are what frameworks keep
+        _warn_of(error)
+        return found
+    if carried is None or found is None:
+        return found or carried
+    if is_settled and carried.session.id != found.session.id:
+        return found
+    # What callers and others have named without a session belongs to it; the session of the process gives way to it.
+    return framework_ids.as_carried(_overlaid(found, carried) if found.is_whole else _overlaid(carried, found))
 
 
 def _of_parent(context: Context) -> State | None:
     """Return what the span of ``context`` carries: who set it there has set it for the trace.
 
-    A remote parent has no attributes. What does not fit becomes a digest, as anywhere.
+    A remote parent has no attributes, nor has one that was dropped, which may know its session all the same. What does
+    not fit becomes a digest, as anywhere.
     """
     span: Any = context.get(SPAN_KEY)
-    view = getattr(span, "attributes", None)
+    view = None if type(span) is NonRecordingSpan else getattr(span, "attributes", None)  # to look in vain takes longer
     if not isinstance(view, MappingProxyType):
-        return None
+        return state_of_dropped(span)
     attributes = view.copy()  # quick; asking the view for a key that is not there is not
-    if not attributes.get(SESSION_ID):
+    if not attributes.get(SESSION_ID) or was_bound(span):  # a bind that holds was found before
         return None
-    for key in getattr(note_of(span), "from_call", ()):
-        attributes.pop(key, None)  # of that span alone
+    if HELD.asks_frameworks and framework_ids.has_ended(span) and framework_ids.is_carried(span):
+        return None  # a framework has left it behind
+    note = note_of(span)
+    if note is not None:
+        attributes.update(item for item in note.stamps if item[0] == SESSION_ID)  # whatever somebody set over it since
+        for key in getattr(note, "from_call", ()):
+            attributes.pop(key, None)  # of that span alone
     session_id, user_id, name, path, previous_id = texts_in(attributes)
     plain = _as_of_now(
         _parent_state(
@@ -130,7 +212,7 @@ def _user_of_parent(context: Context, process: State) -> State | None:
     """Return the user that the span of ``context`` carries without a session, where it is not that of the process."""
     span: Any = context.get(SPAN_KEY)
     view = getattr(span, "attributes", None)
-    if not isinstance(view, MappingProxyType) or USER_ID in getattr(note_of(span), "from_call", ()):
+    if not isinstance(view, MappingProxyType) or was_bound(span) or USER_ID in getattr(note_of(span), "from_call", ()):
         return None
     user_id = ids.grouping_id(view.get(USER_ID))
     if user_id is None or user_id == process.items.get(USER_ID):
@@ -216,3 +298,4 @@ def forget() -> None:
     """Forget what was looked at before (for tests): what is known warns of nothing."""
     remote_state.cache_clear()
     _parent_state.cache_clear()
+    framework_ids.forget()

@@ -18,13 +18,17 @@ from otel_sessions._settings.settings import PROCESS
 
 from .changes import NO_KWARGS, Carry, StartNew
 from .decorators import Decorator
-from .entry import Entry, context_with, enter, get_current, leave, leave_one_of
+from .entry import Entry, context_with, enter, get_current, leave, leave_one_of, leave_where, settled
 from .events import EVENTS, emit_start
 from .flush import is_asked_for
+from .handlers import notice_scope
 from .process_session import HELD
+from .providers import AWAITED, look_again
 from .resolution import state_in
 from .state import as_of_now
-from .streams import AT_END, Source, wrapped
+from .streams import Source, wrapped
+from .surroundings import AT_END
+from .unentered import Unentered
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Callable, Iterator
@@ -41,6 +45,8 @@ _S = TypeVar("_S", bound="Iterator[Any] | AsyncIterable[Any]")
 
 _pinning = ForkSafeLock()
 
+is_informing = _diagnostics.is_informing  # asked for each scope inside of a span
+
 # As `inspect.currentframe`, of the caller.
 _frame = sys._getframe  # noqa: SLF001
 
@@ -56,7 +62,8 @@ class SessionScope(Decorator):
     """A session to be entered: ``with``, ``async with``, a decorator, or through `context`.
 
     Nothing is attached before it is entered. A scope may be entered again, inside itself too, and
-    may be shared by threads and tasks. Leaving never raises and never suppresses an exception.
+    may be shared by threads and tasks. Leaving never raises and never suppresses an exception. What was current
+    around is current again then, whatever has been left current inside, as by a stream that is left early.
 
     As a decorator it holds for each call of a function or a coroutine function, and for the body of
     a generator function or an async generator function, at every step; whoever consumes that does not see it.
@@ -94,7 +101,11 @@ class SessionScope(Decorator):
     ) -> None:
         """Restore what was current before."""
         try:
-            leave_one_of(self._opened, _frame(1) if len(self._opened) > 1 else None)
+            opened = self._opened
+            if len(opened) == 1:
+                leave_where(opened[0], get_current())
+            else:
+                leave_one_of(opened, _frame(1))
         except Exception as error:  # noqa: BLE001  # telemetry must not break the application
             _warn_not_left(error)
 
@@ -107,7 +118,11 @@ class SessionScope(Decorator):
     ) -> None:
         """Restore what was current in this task before."""
         try:
-            leave_one_of(self._opened, _frame(1) if len(self._opened) > 1 else None)
+            opened = self._opened
+            if len(opened) == 1:
+                leave_where(opened[0], get_current())
+            else:
+                leave_one_of(opened, _frame(1))
         except Exception as error:  # noqa: BLE001  # telemetry must not break the application
             _warn_not_left(error)
 
@@ -172,11 +187,14 @@ class SessionScope(Decorator):
 
     def _open(self, owner: FrameType | None) -> Session:
         try:
+            if AWAITED:
+                look_again()
             if self._base is None:
                 base = get_current()
                 alone = self._change.alone
                 if base or alone is None:
                     state = self._inside(base)
+                    base = get_current()  # looking may have put away what has ended
                 else:
                     state = alone if alone.settings is PROCESS.settings else self._inside(base)
                 enter(state, base, self._opened, owner)
@@ -199,7 +217,9 @@ class SessionScope(Decorator):
             return None
 
     def _inside(self, base: Context, args: Args = (), kwargs: Kwargs = NO_KWARGS) -> State:
-        outer = state_in(base) if base else HELD.state
+        outer = state_in(base) if base or not HELD.is_idle else None
+        if outer is None and base and is_informing() and self._change.made_by == "set_session":
+            notice_scope(base)
         if outer is None and self._change.alone is not None:
             return self._change.applied(None) if isinstance(self._change, Carry) else as_of_now(self._change.alone)
         if outer is not None and type(self._change) is StartNew:
@@ -220,9 +240,11 @@ class SessionScope(Decorator):
         return Source(context, partial(function, *args, **kwargs))
 
     def _outer_context(self) -> Context:
+        if AWAITED:
+            look_again()
         if self._base is None:
-            return get_current()
-        return self._base(get_current()) if callable(self._base) else self._base
+            return settled()
+        return self._base(settled()) if callable(self._base) else self._base
 
     def _pinned_state(self, base: Context) -> State:
         with _pinning:
@@ -233,6 +255,40 @@ class SessionScope(Decorator):
         if is_new and EVENTS.is_on:
             emit_start(state.session, base)
         return state
+
+
+class NewScope(Unentered, SessionScope):
+    """A scope as the public calls return it, until something is done with it."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> Session:
+        """Make the session current, and return it."""
+        self.__class__ = SessionScope  # type: ignore[assignment]  # as `_use`, in the hot path
+        return self._open(_frame(1) if self._opened else None)
+
+    async def __aenter__(self) -> Session:
+        """Make the session current in this task, and return it."""
+        self.__class__ = SessionScope  # type: ignore[assignment]  # as above
+        return self._open(_frame(1) if self._opened else None)
+
+    def __call__(self, function: Callable[_P, _R]) -> Callable[_P, _R]:
+        """Return ``function`` with every call of it inside."""
+        self._use()
+        return self(function)
+
+    def _outer_context(self) -> Context:
+        self._use()
+        return self._outer_context()
+
+    def _use(self) -> None:
+        self.__class__ = SessionScope  # type: ignore[assignment]  # the same without a finalizer
+
+    def _made_by(self) -> str:
+        return self._change.made_by
+
+
+NewScope.__name__ = NewScope.__qualname__ = SessionScope.__name__  # what messages say of its type
 
 
 def _leave(entry: Entry | None) -> None:

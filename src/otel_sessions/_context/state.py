@@ -5,14 +5,26 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from opentelemetry.context import create_key
+
 from otel_sessions._session import user_ids
-from otel_sessions._session.session import EMPTY, Session, local_attributes_of, wire_extras_of, wire_items_of
-from otel_sessions._settings.settings import in_process
+from otel_sessions._session.session import EMPTY, Session, local_attributes_of, wire_items_of
+from otel_sessions._session.wire_room import with_extras
+from otel_sessions._settings.settings import PROCESS, in_process
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from otel_sessions._settings.settings import Settings
+
+
+ENTRY_KEY = create_key("otel-sessions")
+"""The Context key of the entry that carries one; see `entry`."""
+
+# Plain context keys, set by `openinference.instrumentation.using_session` and `using_user`.
+# Its tracers set them on their spans after the start, so a scope has to agree with them inside.
+OPENINFERENCE_SESSION = "session.id"
+OPENINFERENCE_USER = "user.id"
 
 
 @dataclass(slots=True, eq=False)  # not frozen: that triples the time to make one, and one is made for each scope
@@ -22,6 +34,7 @@ class State:
     Attributes:
         session: The session; without an id where only other fields are known.
         items: Its baggage entries, the two ids first.
+        carried: Those of them that stand in the baggage of its Context: all, or none.
         attributes: Its span attributes.
         stamps: The same as pairs, the two ids last: a full span loses its oldest attributes first.
         is_whole: Nothing of it is looked for elsewhere (parent span, other tools): it has an id,
@@ -37,6 +50,7 @@ class State:
 
     session: Session
     items: Mapping[str, object]
+    carried: Mapping[str, object]
     attributes: Mapping[str, str | tuple[str, ...]]
     stamps: tuple[tuple[str, str | tuple[str, ...]], ...]
     is_whole: bool
@@ -69,10 +83,11 @@ def state_of(  # noqa: PLR0913  # what is known of a session
     if shown.metadata or shown.tags:
         attributes = {**items, **local_attributes_of(shown)}
         if settings.metadata_on_wire:
-            items = {**items, **wire_extras_of(shown, settings.metadata_on_wire)}
+            items = with_extras(items, shown, settings.metadata_on_wire)
     return State(
         session,
         items,
+        {} if PROCESS.keeps_baggage else items,
         attributes,
         tuple(attributes.items())[::-1],
         is_whole or session.id is not None,
@@ -107,7 +122,7 @@ def _shown(session: Session, settings: Settings) -> Session:
 
 
 # Not by `state_of`, which reads the settings: not at import.
-CLEARED = State(EMPTY, {}, {}, (), is_whole=True, id_is_remote=False, user_is_remote=False)
+CLEARED = State(EMPTY, {}, {}, {}, (), is_whole=True, id_is_remote=False, user_is_remote=False)
 NOTHING = replace(CLEARED)
 """No session, and none of a parent span; a bind inside counts, which `CLEARED` would not allow."""
 UNKNOWN = replace(CLEARED, is_whole=False)

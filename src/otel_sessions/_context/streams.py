@@ -10,50 +10,21 @@ goes in, what is returned and raised comes out, and the body of a generator is c
 
 from __future__ import annotations
 
-import inspect
 import sys
 import weakref
 from collections.abc import AsyncGenerator, Generator
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from opentelemetry.context import attach, detach
-
-from .entry import get_current
-from .flush import begin_flush, flush, flushed
+from .flush import begin_flush
+from .surroundings import Surroundings
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from opentelemetry.context import Context
 
-
-class Watcher(Protocol):
-    """Looks on while a stream is consumed. Never raises."""
-
-    def took(self, item: object) -> None:
-        """Look at the ``item`` that a step has given."""
-
-    def ended(self, error: BaseException | None) -> bool:
-        """Note that there are no more steps, as ``error`` has it; tell whether to flush what was recorded.
-
-        It may be told more than once.
-        """
-        ...
-
-
-class _AtEnd:
-    """Has what was recorded flushed when a stream is at its end."""
-
-    def took(self, item: object) -> None:
-        """Look at nothing."""
-
-    def ended(self, error: BaseException | None) -> bool:  # noqa: ARG002  # as of a `Watcher`
-        """Flush."""
-        return True
-
-
-AT_END: Watcher = _AtEnd()
+    from .surroundings import Watcher
 
 
 class Source(NamedTuple):
@@ -62,95 +33,6 @@ class Source(NamedTuple):
     context: Context
     iterator: Callable[[], Any]
     watcher: Watcher | None = None
-
-
-class _Surroundings:
-    """The Context of a stream, current while a step is taken, and who looks on."""
-
-    __slots__ = ("context", "watcher")
-
-    def __init__(self, context: Context, watcher: Watcher | None) -> None:
-        self.context = context
-        self.watcher = watcher
-
-    def next_of(self, step: Callable[[], Any]) -> Any:  # noqa: ANN401  # what the step gives
-        """Take a step in here that gives the next item."""
-        try:
-            item = self.watched(step)
-        finally:
-            del step  # it may hold an error, whose traceback holds this frame
-        if self.watcher is not None:
-            self.watcher.took(item)
-        return item
-
-    async def awaited_next_of(self, step: Callable[[], Awaitable[Any]]) -> Any:  # noqa: ANN401
-        """Take an async step in here that gives the next item."""
-        try:
-            item = await self.awaited(step)
-        except BaseException as error:
-            if self.watcher is not None and self.watcher.ended(error):
-                await flushed(error)
-            raise
-        finally:
-            del step  # it may hold an error, whose traceback holds this frame
-        if self.watcher is not None:
-            self.watcher.took(item)
-        return item
-
-    def watched(self, step: Callable[[], Any]) -> Any:  # noqa: ANN401
-        """Take a step in here, or make the stream; whoever looks on is told where that was the last."""
-        try:
-            return self.taken(step)
-        except BaseException as error:
-            if self.watcher is not None and self.watcher.ended(error):
-                flush()
-            raise
-        finally:
-            del step  # as above
-
-    def closed(self, close: Callable[[], Any]) -> Any:  # noqa: ANN401
-        """Close the stream in here."""
-        result = self.taken(close)
-        if inspect.isawaitable(result):
-            return self.awaited_close(lambda: result)
-        if self.watcher is not None and self.watcher.ended(None):
-            flush()
-        return result
-
-    async def awaited_close(self, close: Callable[[], Awaitable[Any]]) -> Any:  # noqa: ANN401
-        """Close the async stream in here."""
-        found = await self.awaited(close)
-        if self.watcher is not None and self.watcher.ended(None):
-            await flushed()
-        return found
-
-    def taken(self, step: Callable[[], Any]) -> Any:  # noqa: ANN401  # what the step gives
-        """Take a step in here."""
-        token = attach(self.context)
-        try:
-            return step()
-        finally:
-            del step  # as above
-            self._leave(token)
-
-    async def awaited(self, step: Callable[[], Awaitable[Any]]) -> Any:  # noqa: ANN401
-        """Take an async step in here."""
-        token = attach(self.context)
-        try:
-            return await step()
-        finally:
-            del step
-            self._leave(token)
-
-    def _leave(self, token: Any) -> None:  # noqa: ANN401  # see `Entry.token`
-        current = get_current()
-        try:
-            token.var.reset(token)
-        except AttributeError:  # not a contextvars.Token: see `entry.get_current`
-            detach(token)
-        except (ValueError, RuntimeError):
-            return  # a step that was suspended is ended elsewhere, and what is current there is not of this stream
-        self.context = current
 
 
 def generator_function(
@@ -163,7 +45,7 @@ def generator_function(
 
     def stream(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:  # noqa: ANN401  # as the function's
         context, make, watcher = source(*args, **kwargs)
-        surroundings = _Surroundings(context, watcher)
+        surroundings = Surroundings(context, watcher)
         body = surroundings.watched(make)
         step: Any = partial(next, body)
         items: list[Any] = [None] if is_open else []  # at most one, and none while it is with the consumer
@@ -191,7 +73,7 @@ def async_generator_function(source: Callable[..., Source]) -> Callable[..., Asy
 
     async def stream(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:  # noqa: ANN401  # as the function's
         context, make, watcher = source(*args, **kwargs)
-        surroundings = _Surroundings(context, watcher)
+        surroundings = Surroundings(context, watcher)
         body = surroundings.watched(make)
         step: Any = partial(_first, body)
         items: list[Any] = []
@@ -220,9 +102,9 @@ class _Proxy:
     """A stream of a client library: what runs of it runs in the session, all else is its own."""
 
     _otel_sessions_inner: Any
-    _otel_sessions_surroundings: _Surroundings
+    _otel_sessions_surroundings: Surroundings
 
-    def __init__(self, inner: Any, surroundings: _Surroundings) -> None:  # noqa: ANN401  # any iterator
+    def __init__(self, inner: Any, surroundings: Surroundings) -> None:  # noqa: ANN401  # any iterator
         object.__setattr__(self, _INNER, inner)
         object.__setattr__(self, _AROUND, surroundings)
 
@@ -244,13 +126,11 @@ class _Proxy:
         return self._otel_sessions_inner.__reduce_ex__(protocol)  # a copy is one of the stream alone
 
 
-def _closed(surroundings: _Surroundings, close: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+def _closed(surroundings: Surroundings, close: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
     return surroundings.closed(partial(close, *args, **kwargs))
 
 
-def _sync(
-    name: str, way: Callable[[_Surroundings, Callable[[], Any]], Any] = _Surroundings.taken
-) -> Callable[..., Any]:
+def _sync(name: str, way: Callable[[Surroundings, Callable[[], Any]], Any] = Surroundings.taken) -> Callable[..., Any]:
     def method(self: _Proxy, *args: Any) -> Any:  # noqa: ANN401  # as the stream's
         inner, surroundings = self._otel_sessions_inner, self._otel_sessions_surroundings
         return _own(self, way(surroundings, partial(getattr(type(inner), name), inner, *args)))
@@ -259,7 +139,7 @@ def _sync(
 
 
 def _async(
-    name: str, way: Callable[[_Surroundings, Callable[[], Any]], Awaitable[Any]] = _Surroundings.awaited
+    name: str, way: Callable[[Surroundings, Callable[[], Any]], Awaitable[Any]] = Surroundings.awaited
 ) -> Callable[..., Any]:
     async def method(self: _Proxy, *args: Any) -> Any:  # noqa: ANN401  # as the stream's
         inner, surroundings = self._otel_sessions_inner, self._otel_sessions_surroundings
@@ -304,10 +184,10 @@ def _own(proxy: _Proxy, result: object) -> object:
 
 _SPECIAL: dict[str, Callable[..., Any]] = {
     **{name: _making(name) for name in ("__iter__", "__aiter__")},
-    "__next__": _sync("__next__", _Surroundings.next_of),
-    "__anext__": _async("__anext__", _Surroundings.awaited_next_of),
-    "__exit__": _sync("__exit__", _Surroundings.closed),
-    "__aexit__": _async("__aexit__", _Surroundings.awaited_close),
+    "__next__": _sync("__next__", Surroundings.next_of),
+    "__anext__": _async("__anext__", Surroundings.awaited_next_of),
+    "__exit__": _sync("__exit__", Surroundings.closed),
+    "__aexit__": _async("__aexit__", Surroundings.awaited_close),
     "__aenter__": _async("__aenter__"),
     **{name: _sync(name) for name in ("__enter__", "__len__", "__bool__", "__getitem__")},
 }
@@ -328,10 +208,10 @@ def is_stream(value: object) -> bool:
 
 def wrapped(stream: Any, context: Context, watcher: Watcher | None = None) -> Any:  # noqa: ANN401  # as it comes, it goes
     """Return ``stream`` with its steps taken in ``context``; `TypeError` if it is neither iterator nor async iterable."""
-    return wrapped_in(_Surroundings(context, watcher), stream)
+    return wrapped_in(Surroundings(context, watcher), stream)
 
 
-def wrapped_in(surroundings: _Surroundings, stream: Any) -> Any:  # noqa: ANN401
+def wrapped_in(surroundings: Surroundings, stream: Any) -> Any:  # noqa: ANN401
     """Return ``stream`` with its steps taken in ``surroundings``."""
     if isinstance(stream, Generator):
         steps = generator_function(lambda: _source(surroundings, stream), is_open=True)()
@@ -355,10 +235,10 @@ def _left_alone(watcher: Watcher) -> None:
 
 async def awaited_in(context: Context, awaitable: Awaitable[Any]) -> Any:  # noqa: ANN401
     """Await ``awaitable`` in ``context``."""
-    return await _Surroundings(context, None).awaited(lambda: awaitable)
+    return await Surroundings(context, None).awaited(lambda: awaitable)
 
 
-def _started_or_ended(surroundings: _Surroundings, stream: Any) -> Any:  # noqa: ANN401
+def _started_or_ended(surroundings: Surroundings, stream: Any) -> Any:  # noqa: ANN401
     """Return the steps of an async generator; where nobody takes the first, it ends as it is collected."""
     unstarted: list[Any] = []
 
@@ -374,7 +254,7 @@ def _started_or_ended(surroundings: _Surroundings, stream: Any) -> Any:  # noqa:
     return steps
 
 
-def _source(surroundings: _Surroundings, stream: Any) -> Source:  # noqa: ANN401
+def _source(surroundings: Surroundings, stream: Any) -> Source:  # noqa: ANN401
     return Source(surroundings.context, lambda: stream, surroundings.watcher)
 
 

@@ -13,6 +13,7 @@ from otel_sessions._session.check_names import CODE, FEEDBACK, HUMAN, LLM
 from otel_sessions._session.fields import clean_id, clean_text
 
 from .evaluations import Check, Judging, is_off, record
+from .handles import REMEDY
 from .judgements import FAIL, PASS, TIMEOUT, Verdict, judged_equals, judged_includes, judged_json, undecided
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ _OTHER = "_OTHER"  # of the conventions, where no error has a name
 _CURRENT: Final[Mapping[str, str]] = MappingProxyType({})
 """What was judged is what is current: it is not ``None``, which a look-up may have returned that found no handle."""
 
-_NOT_FOUND = "None was given, so nothing is recorded; leave it out for what is current"
+_NOT_FOUND = "None was given, so nothing is recorded; leave it out for what is current, or"
 _REMEDY = "the extra `checks` is not installed: pip install 'otel-sessions[checks]'"
 
 
@@ -61,8 +62,8 @@ def check(  # noqa: PLR0913  # what a judgement holds
         label: The same in a word.
         explanation: Why; at most 8192 characters. It is recorded as it is given.
         response_id: Which answer of a model was judged.
-        session: What was judged: a turn, by its handle or by a carrier of `to_carrier`; or a whole session, as a
-            `Session` or by its id. ``None`` is the current span, and where there is none the current session.
+        session: What was judged: a turn, itself, by its handle or by a carrier of `to_carrier`; or a whole session, as
+            a `Session` or by its id. ``None`` is the current span, and where there is none the current session.
         annotator: Who has judged: ``code``, ``llm`` or ``human``.
     """
     found = _found(name, passed, score, label, explanation, response_id)
@@ -107,7 +108,7 @@ def feedback(  # noqa: PLR0913  # as above
     """
     found = _found(name, passed, score, label, explanation, response_id)
     if session is None:
-        _diagnostics.warn_caller("session None", "session: %s", _NOT_FOUND)
+        _diagnostics.warn_caller("session None", "session: %s %s", _NOT_FOUND, REMEDY)
         return found
     return _recorded(found, None if session is _CURRENT else session, Judging(HUMAN, FEEDBACK))
 

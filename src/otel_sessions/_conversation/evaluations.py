@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 from opentelemetry.context import Context
 from opentelemetry.trace import NonRecordingSpan, get_current_span, set_span_in_context
 
-from otel_sessions._context.entry import context_with, get_current
+from otel_sessions._context.entry import context_with, get_current, settled
 from otel_sessions._context.providers import PROVIDERS
 from otel_sessions._context.records import Draft, is_quiet, write
 from otel_sessions._context.resolution import state_in
 from otel_sessions._context.state import CLEARED
+from otel_sessions._context.unstamped import look_at
 from otel_sessions._session.check_names import (
     ANNOTATION_SCOPE,
     ANNOTATOR,
@@ -123,7 +124,7 @@ def record(check: Check, judged: object, judging: Judging) -> None:
         judged: What was judged: see `Judged`; ``None`` is the current span, and else the current session.
         judging: How.
     """
-    context = get_current()
+    context = settled()
     outer = state_in(context)
     target = target_of(judged, outer)
     place = _place_of(target, outer, context)
@@ -211,5 +212,6 @@ def _output_of(check: Check, told: dict[str, str | float]) -> dict[str, str]:
 def _write_span(check: Check, attributes: dict[str, str | float], place: _Place, started: int | None) -> None:
     """Write the span; one of a turn that may be long over stands at the time of that turn, which it does not prolong."""
     start, end = (started, None) if place.at is None else (place.at, place.at)
-    tracer = PROVIDERS.tracer()
-    tracer.start_span(f"check {check.name}", place.parent, attributes=attributes, start_time=start).end(end)
+    span = PROVIDERS.tracer().start_span(f"check {check.name}", place.parent, attributes=attributes, start_time=start)
+    look_at(span, place.state)
+    span.end(end)

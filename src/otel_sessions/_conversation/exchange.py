@@ -6,27 +6,33 @@ OpenInference, "Semantic Conventions": ``openinference.span.kind``, ``input.valu
 from __future__ import annotations
 
 import inspect
+import sys
 import traceback
 from typing import TYPE_CHECKING, Any, NamedTuple
-from weakref import WeakKeyDictionary
 
 from opentelemetry.context import create_key, set_value
 from opentelemetry.trace import INVALID_SPAN, Link, Span, Status, StatusCode, set_span_in_context
 
 from otel_sessions import _diagnostics
-from otel_sessions._context.entry import context_with, enter, entry_in, get_current, leave
+from otel_sessions._context.attribute_store import attributes_of
+from otel_sessions._context.entry import context_with, enter, entry_in, get_current, lasting, leave, settled
 from otel_sessions._context.flush import flushed
+from otel_sessions._context.handlers import notice_turn
 from otel_sessions._context.local_trace import SPAN_KEY, local_root_of
 from otel_sessions._context.log_values import text_of
+from otel_sessions._context.origin import alone
 from otel_sessions._context.process_session import HELD
 from otel_sessions._context.providers import PROVIDERS
 from otel_sessions._context.resolution import state_in
 from otel_sessions._context.state import UNKNOWN, UNTOUCHED
 from otel_sessions._context.streams import awaited_in, is_stream, wrapped
+from otel_sessions._context.unstamped import look_at
 from otel_sessions._forks import ForkSafeLock
+from otel_sessions._session.session import SESSION_ID
 from otel_sessions._settings.settings import hides_inputs, hides_outputs, in_process
 
 from .content import HIDDEN, Collected, Content, content_of
+from .shown import Words, say_itself, show_on
 from .turn_order import ORDER
 
 if TYPE_CHECKING:
@@ -41,17 +47,28 @@ if TYPE_CHECKING:
 INPUT, OUTPUT = "input", "output"
 
 _TURN_KEY = create_key("otel-sessions-turn")
-"""In a Context: it is inside of a turn."""
+"""In a Context: in how many turns it is."""
 
 _CHAIN = {"openinference.span.kind": "CHAIN"}
+_EXPORTS_GENAI_ALONE = "langfuse"
+"""Whose SDK exports its own spans, those with a ``gen_ai.*`` attribute and those of instrumentations that it knows."""
+_WORKFLOW = {**_CHAIN, "gen_ai.operation.name": "invoke_workflow"}
+"""What such an exporter keeps: without the turn, what is below it would arrive without a parent, question and answer."""
 _MAX_DESCRIPTION = 4096
 """Longest description of a status, in characters; the whole message is with the exception."""
+
+_OUTSIDE = (
+    "turn: it is outside of any session, so that no backend can put it together with others; enter set_session() around it, or "
+    "call bind_session() inside"
+)
+
+_NOT_BEGUN = (
+    "turn: its output was set before it was entered, when there was no span; write `with turn(...) as t:` around it"
+)
 
 _ENDS = (StopIteration, StopAsyncIteration, GeneratorExit)
 
 _settling = ForkSafeLock()
-_shared: WeakKeyDictionary[Span, object] = WeakKeyDictionary()
-"""The outputs that exchanges have put on local roots, and nobody since."""
 
 
 class Plan(NamedTuple):
@@ -81,7 +98,19 @@ class Exchange:
         is_streamed: The output is what a stream has given, and nobody has set another.
     """
 
-    __slots__ = ("_has_left", "_is_over", "_root", "_streams", "entry", "inside", "is_streamed", "said", "span")
+    __slots__ = (
+        "_has_left",
+        "_is_over",
+        "_outside_at",
+        "_root",
+        "_streams",
+        "_words",
+        "entry",
+        "inside",
+        "is_streamed",
+        "said",
+        "span",
+    )
 
     def __init__(self) -> None:
         self.span: Span = INVALID_SPAN
@@ -89,6 +118,8 @@ class Exchange:
         self.inside: Context | None = None
         self.entry: Entry | None = None
         self._root: Span | None = None
+        self._words = Words()
+        self._outside_at: _diagnostics.Place | None = None  # of one that begins without a session
         self._streams = 0  # that are still to be consumed
         self._has_left = self._is_over = self.is_streamed = False
 
@@ -106,7 +137,7 @@ class Exchange:
             raise
 
     def _start(self, plan: Plan) -> None:
-        base = get_current()
+        base = settled()
         state = state_in(base)
         parent = _alone(base, state) if plan.new_trace else base
         above: Any = parent.get(SPAN_KEY)
@@ -115,28 +146,39 @@ class Exchange:
         before = ORDER.last_of(session_id) if is_root and session_id is not None else None
         tracer = PROVIDERS.tracer() if plan.tracer is None else plan.tracer
         links = None if before is None else [Link(before.context)]
-        self.span = span = tracer.start_span(plan.name, parent, attributes=_CHAIN, links=links)
+        attributes = _WORKFLOW if _EXPORTS_GENAI_ALONE in sys.modules else _CHAIN
+        self.span = span = tracer.start_span(plan.name, parent, attributes=attributes, links=links)
+        look_at(span, state)
         self._root = None if is_root else local_root_of(above)
-        self.inside = set_span_in_context(span, set_value(_TURN_KEY, value=True, context=parent))
-        if session_id is not None and span.is_recording() and (is_root or _TURN_KEY not in base):
+        around: Any = base.get(_TURN_KEY, 0)
+        if session_id is not None:
+            notice_turn(above, self._root)
+        elif span.is_recording() and not around and _diagnostics.is_informing():
+            self._outside_at = _diagnostics.place()
+        self._words.depth = around + 1
+        self.inside = set_span_in_context(span, set_value(_TURN_KEY, around + 1, parent))
+        if session_id is not None and span.is_recording() and (is_root or not around):
             ORDER.note(session_id, span.get_span_context())
         is_held = plan.new_trace or entry_in(base) is not None
         self.entry = enter(_inside(state, span, is_held=is_held), base, None, None, self.inside)
 
     def say(self, which: str, value: object) -> None:
-        """Put ``value`` on the span as its input or its output, and on its local root."""
+        """Put ``value`` on the span as its input or its output, and have its local root show it, too."""
         try:
             self.said[which] = value
             self.is_streamed = self.is_streamed and which != OUTPUT
             if value is None or self.inside is None:
+                if value is not None and which == OUTPUT and not in_process().disabled:
+                    _diagnostics.warn_caller("no turn yet", _NOT_BEGUN)
                 return
             if self._is_over:
                 _diagnostics.warn_caller(f"late {which}", "turn: its %s was set when it was over, and is lost", which)
             elif self.span.is_recording():
                 stamps = _stamps(which, value)
-                self.span.set_attributes(stamps)
+                self._words.stamps.update(stamps)
+                say_itself(self.span, stamps)
                 if self._root is not None:
-                    _share(self._root, which, stamps)
+                    show_on(self._root, self.span, self._words, stamps)
         except Exception as error:  # noqa: BLE001  # telemetry must not break the application
             _diagnostics.warn_caller(f"turn {which}", "turn: setting its %s raised %s", which, type(error).__name__)
 
@@ -144,7 +186,7 @@ class Exchange:
         """Return what a decorated function has returned; that is the output, now or as it is consumed."""
         if inspect.iscoroutine(result):
             self._count_streams(1)
-            return self._awaited(result, get_current())
+            return self._awaited(result, lasting(get_current()))
         try:
             if is_stream(result) and _is_consumed(type(result)):
                 return self.read(result)
@@ -166,7 +208,7 @@ class Exchange:
         """Return ``stream`` with every step of it in this exchange, and its text as the output; raises for what is none."""
         reader = self.reader()
         try:
-            return wrapped(stream, get_current(), reader)
+            return wrapped(stream, lasting(get_current()), reader)
         except Exception:
             reader.ended(None)
             raise
@@ -211,6 +253,8 @@ class Exchange:
             if self._is_over or not self._has_left or (error is None and self._streams > 0):
                 return False
             self._is_over = True
+        if self._outside_at is not None and SESSION_ID not in attributes_of(self.span):  # nor was it bound since
+            _diagnostics.inform_at(self._outside_at, "turn outside", _OUTSIDE)
         if self.span.is_recording():  # the application may have ended it itself
             self.span.end()
         return True
@@ -288,7 +332,7 @@ def _inside(state: State | None, span: Span, *, is_held: bool) -> State:
 
 def _alone(base: Context, state: State | None) -> Context:
     """Return ``base`` without its span, for a root span, and with the session that it has."""
-    context = set_span_in_context(INVALID_SPAN, base)
+    context = alone(set_span_in_context(INVALID_SPAN, base))
     return context if state is None else context_with(state, context)
 
 
@@ -298,19 +342,3 @@ def _stamps(which: str, value: object) -> dict[str, str]:
     else:
         content = value if isinstance(value, Content) else content_of(value)
     return {f"{which}.value": content.text, f"{which}.mime_type": content.mime_type}
-
-
-def _share(root: Span, which: str, stamps: dict[str, str]) -> None:
-    """Put the first input and the last output on the ``root`` of the trace in this process, below what others put there.
-
-    Phoenix shows of a trace what its root span has (run).
-    """
-    key = f"{which}.value"
-    there = getattr(root, "attributes", None)
-    if there is None or not root.is_recording():
-        return
-    now = there.get(key)
-    if now is None or (which == OUTPUT and _shared.get(root) == now):
-        root.set_attributes(stamps)
-        if which == OUTPUT:
-            _shared[root] = root.attributes.get(key)  # type: ignore[attr-defined]  # looked at; it may have been cut

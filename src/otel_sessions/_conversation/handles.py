@@ -8,10 +8,11 @@ went through a browser is worth as much as that browser is trusted.
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from time import time_ns
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 from opentelemetry.context import Context
 from opentelemetry.trace import INVALID_SPAN, Span, get_current_span, set_span_in_context
@@ -24,14 +25,27 @@ from otel_sessions._context.process_session import user_of_process
 from otel_sessions._context.resolution import state_in
 from otel_sessions._context.state import CLEARED, State, state_of
 from otel_sessions._propagation.carriers import carrier_in, context_in
-from otel_sessions._session.fields import Absent, SessionId, clean_id
+from otel_sessions._session import ids
+from otel_sessions._session.fields import SessionId, clean_id
 from otel_sessions._session.session import Session
 
 if TYPE_CHECKING:
     from typing import Any
 
-Judged: TypeAlias = Session | SessionId | Mapping[str, str] | None
-"""What a check may be about: a session, its id, a handle, or a carrier of ``to_carrier()``; ``None`` is what is current."""
+
+class HasHandle(ABC):
+    """A turn, which has a handle."""
+
+    __slots__ = ()
+
+    @property
+    @abstractmethod
+    def handle(self) -> str:
+        """The handle; empty for a turn that was not begun."""
+
+
+Judged: TypeAlias = Session | SessionId | HasHandle | Mapping[str, str] | None
+"""What a check may be about: a session, its id, a turn, its handle, or a carrier of ``to_carrier()``; ``None`` is what is current."""
 
 _AT, _BELOW = "at", "below"
 _MAX_LENGTH = 16384
@@ -74,6 +88,8 @@ class Target:
         """The id of its session."""
         return self.state.session.id
 
+
+REMEDY = "give it a turn or its handle (t.handle), or a session or its id"
 
 NOTHING_FOUND = Target(CLEARED)
 """Something was given that nothing could be made of."""
@@ -122,15 +138,21 @@ def target_of(judged: object, outer: State | None = None) -> Target | None:
 def _found(judged: object, outer: State | None) -> Target:
     if isinstance(judged, Session):
         return _refused("this Session has no id") if judged.id is None else Target(state_of(judged))
+    if isinstance(judged, HasHandle):
+        return _of_handle(judged.handle)
+    if isinstance(judged, Mapping):
+        return _of_carrier(judged) or _refused("this carrier has neither a session nor a span")
     if isinstance(judged, str) and judged.lstrip().startswith("{"):
         return _of_handle(judged)
     if isinstance(judged, str) and _is_wrapped(judged):
         return _refused("this handle was written as JSON once more, or is in a list")
-    if isinstance(judged, Mapping):
-        return _of_carrier(judged) or _refused("this carrier has neither a session nor a span")
-    session_id = clean_id("session", judged)
-    if isinstance(session_id, Absent):
-        return NOTHING_FOUND
+    return _of_id(judged, outer)
+
+
+def _of_id(judged: object, outer: State | None) -> Target:
+    if not ids.text_of(judged):
+        return _refused("an empty text was given" if isinstance(judged, str) else f"{type(judged).__name__} was given")
+    session_id = cast("str", clean_id("session", judged))  # of what has a text at least a digest
     return Target(Start(session_id).applied(None if _is_of_process(session_id, outer) else outer))
 
 
@@ -146,6 +168,8 @@ def _is_wrapped(text: str) -> bool:
 
 
 def _of_handle(text: str) -> Target:
+    if not text:
+        return _refused("this turn was not begun, or nothing records it")
     if len(text) > _MAX_LENGTH:
         return _refused("this handle is too long")
     try:
@@ -177,5 +201,7 @@ def _time_in(fields: Mapping[Any, Any]) -> int | None:
 
 
 def _refused(problem: str) -> Target:
-    _diagnostics.warn_caller(f"judged {problem}", "session: %s, so no session and no turn is named", problem)
+    _diagnostics.warn_caller(
+        f"judged {problem}", "session: %s, so no session and no turn is named; %s", problem, REMEDY
+    )
     return NOTHING_FOUND

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 from opentelemetry._logs import SeverityNumber
 
 from otel_sessions import _diagnostics
-from otel_sessions._context.entry import get_current
+from otel_sessions._context.entry import settled
 from otel_sessions._context.log_values import Room, logged
 from otel_sessions._context.providers import PROVIDERS
 from otel_sessions._context.records import Draft, is_quiet, write
 from otel_sessions._context.resolution import state_in
+from otel_sessions._context.unstamped import look
 from otel_sessions._session.check_names import RESPONSE_ID
 from otel_sessions._session.fields import clean_id, first_items
 
@@ -52,7 +53,7 @@ def log(
         message: The body: a text, or a mapping or a list.
         severity: ``trace``, ``debug``, ``info``, ``warn``, ``error`` or ``fatal``, or another name of the
             specification ("Logs Data Model", SeverityNumber).
-        session: Another session, or its id; or a turn, by its handle or by a carrier of `to_carrier`.
+        session: Another session, or its id; or a turn, itself, by its handle or by a carrier of `to_carrier`.
         response_id: Of which answer of a model it is, as ``gen_ai.response.id``.
         attributes: What else it tells: at most 64 texts, numbers, or lists and mappings of these; of other
             objects their ``str``. ``None`` is left out. The names ``severity``, ``session`` and ``response_id`` are
@@ -63,9 +64,10 @@ def log(
     Without a logger provider of the SDK nothing is written, and it warns once.
     """
     try:
-        context = get_current()
+        context = settled()
         if not is_quiet(context):
             _warn_without_provider()
+            look(context)
             state, base = _about(session, context)
             room = Room()  # of the whole record
             body = logged(message, room)

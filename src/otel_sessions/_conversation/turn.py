@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, TypeVar
 
 from otel_sessions import _diagnostics
 from otel_sessions._context.decorators import Decorator, decorated_bare, named_function
-from otel_sessions._context.entry import entry_in, get_current
+from otel_sessions._context.entry import entry_in, get_current, lasting
 from otel_sessions._context.flush import flush, flushed
 from otel_sessions._context.streams import Source
+from otel_sessions._context.unentered import Unentered
 
 from .content import content_of_arguments
 from .exchange import INPUT, OUTPUT, Exchange, Plan
-from .handles import handle_in
+from .handles import HasHandle, handle_in
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Callable, Iterator, Mapping
@@ -56,9 +57,9 @@ def turn(name: str = "turn", *, input: object = None, new_trace: bool = False, t
         @turn("reply")  # the arguments are the input, what it returns or yields the output
         def reply(question): ...
 
-    Inside a span it is a child of that, and puts the first input and the last output on the first open span
-    of the trace in this process as well (Phoenix shows those of the root span); elsewhere it begins a
-    trace, with a link to the turn before it in the session, where that was begun in this process. As a decorator it
+    Inside a span it is a child of that, and the first open span of the trace in this process shows its input
+    and its output as well (Phoenix shows those of the root span). Of several turns that shows one, the last that was
+    answered, unless they are inside of a turn that has words of its own. Elsewhere it begins a trace, with a link to the turn before it in the session, where that was begun in this process. As a decorator it
     takes functions, coroutine functions and generator functions of both kinds, and where a function returns a
     stream, the output is what that gives until it is consumed, and then the span ends.
 
@@ -80,16 +81,16 @@ def turn(name: str = "turn", *, input: object = None, new_trace: bool = False, t
     function = named_function(name)
     if function is not None:
         plan = Plan(function.__name__, input, new_trace, tracer)
-        return decorated_bare(Turn(plan), function, "turn(name)")
+        return decorated_bare(NewTurn(plan), function, "turn(name)")
     if type(name) is not str or not name.strip():
         _diagnostics.warn_caller(
             "turn name", "turn: expected a name and got %s: it is called turn", type(name).__name__
         )
         name = "turn"
-    return Turn(Plan(name, input, new_trace, tracer))
+    return NewTurn(Plan(name, input, new_trace, tracer))
 
 
-class Turn(Decorator):
+class Turn(Decorator, HasHandle):
     """One exchange of a session, as a span: ``with``, ``async with``, or a decorator.
 
     Entered again, inside itself too, or shared by threads and tasks, it begins another turn each time, which
@@ -247,9 +248,33 @@ class Turn(Decorator):
 
     def _source(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Source:  # noqa: ANN401
         exchange = self._begun(function, args, kwargs)
-        source = Source(get_current(), partial(function, *args, **kwargs), exchange.reader())
+        source = Source(lasting(get_current()), partial(function, *args, **kwargs), exchange.reader())
         exchange.left(None)  # the reader goes on with it
         return source
+
+
+class NewTurn(Unentered, Turn):
+    """A turn as the public call returns it, until something is done with it."""
+
+    __slots__ = ()
+
+    def __call__(self, function: Callable[_P, _R]) -> Callable[_P, _R]:
+        """Return ``function`` with each call of it as a turn."""
+        self._use()
+        return self(function)
+
+    def _entered(self, owner: FrameType) -> Turn:
+        self._use()
+        return self._entered(owner)
+
+    def _use(self) -> None:
+        self.__class__ = Turn  # type: ignore[assignment]  # the same without a finalizer
+
+    def _made_by(self) -> str:
+        return "turn"
+
+
+NewTurn.__name__ = NewTurn.__qualname__ = Turn.__name__  # what messages say of its type
 
 
 def _input_of(function: Callable[..., Any], given: object, args: _Args, kwargs: _Kwargs) -> object:

@@ -12,6 +12,7 @@ from opentelemetry.trace import TraceFlags
 
 from otel_sessions import _diagnostics
 from otel_sessions._context.entry import get_current
+from otel_sessions._context.origin import ORIGIN, is_below
 from otel_sessions._context.resolution import state_in
 from otel_sessions._session.session import SESSION_ID, USER_ID
 from otel_sessions._settings.settings import Settings
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from opentelemetry._logs import LogRecord
     from opentelemetry.sdk._logs import ReadWriteLogRecord
+    from opentelemetry.trace import SpanContext
 
     from otel_sessions._context.state import State
 
@@ -155,7 +157,10 @@ class SessionLogRecordProcessor(PassingProcessor):
 
     def _stamped(self, record: Any) -> bool:  # noqa: ANN401  # an API LogRecord, in which processors may set anything
         """Put the session of its context on ``record``, and tell whether it is kept."""
-        state = state_in(get_current() if record.context is None else record.context)
+        context = get_current() if record.context is None else record.context
+        if ORIGIN.span is not None and not record.trace_id and is_below(context):
+            _put_below(record, ORIGIN.span.get_span_context())
+        state = state_in(context)
         own_id = record.attributes.get(SESSION_ID) if self._drops and record.attributes else None
         if state is not None and state.stamps:
             _stamp(record, state)
@@ -167,6 +172,11 @@ class SessionLogRecordProcessor(PassingProcessor):
             return bool((record.trace_flags or 0) & TraceFlags.SAMPLED)
         session_id = own_id if isinstance(own_id, str) else None if state is None else state.session.id
         return session_id is None or self.keeps is None or self.keeps(session_id)
+
+
+def _put_below(record: Any, caller: SpanContext) -> None:  # noqa: ANN401  # as above
+    """Put ``record``, which is of no span here, where a span would be that started in its place."""
+    record.trace_id, record.span_id, record.trace_flags = caller.trace_id, caller.span_id, caller.trace_flags
 
 
 def _stamp(record: Any, state: State) -> None:  # noqa: ANN401  # as above

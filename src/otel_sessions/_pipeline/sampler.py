@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
+from copy import copy
 from functools import lru_cache
 from math import frexp
 from typing import TYPE_CHECKING, Any, SupportsFloat
@@ -17,9 +18,10 @@ from opentelemetry.sdk.trace.sampling import Decision, ParentBased, Sampler, Sam
 from opentelemetry.trace import Span, TraceState
 
 from otel_sessions import _diagnostics
-from otel_sessions._context.entry import ENTRY_KEY, get_current
+from otel_sessions._context.entry import get_current
 from otel_sessions._context.local_trace import SPAN_KEY
 from otel_sessions._context.resolution import state_in
+from otel_sessions._context.state import ENTRY_KEY
 from otel_sessions._propagation.trace_state import (
     HEX_DIGITS,
     at_root,
@@ -32,6 +34,8 @@ from otel_sessions._propagation.trace_state import (
     with_destination,
 )
 from otel_sessions._settings import settings
+
+from .dropping import remembered, with_remembering_inside
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,6 +79,7 @@ class SessionRatioSampler(Sampler):
     # dropped parents, such as that of an SDK `ParentBased` around this one, would hand that on to the
     # children, as if they went there. So only a sampler that decides on those too may remember it.
     _is_asked_for_all = False
+    _remembers = False
 
     def __init__(self, ratio: SupportsFloat) -> None:
         known = _ratio_of(ratio)
@@ -128,7 +133,7 @@ class SessionRatioSampler(Sampler):
                 return SamplingResult(Decision.RECORD_AND_SAMPLE, attributes, state)
             seen = self._seen(parent, kind, attributes)
             state = with_destination(_EMPTY, seen) if member is None else at_root(member, seen)
-            return SamplingResult(Decision.DROP, None, state)
+            return self._dropped(state, context)
         except Exception as error:  # noqa: BLE001  # it would reach the application's start_span
             _warn_of(error)
             return self._by_trace_id(trace_id, attributes)
@@ -146,7 +151,18 @@ class SessionRatioSampler(Sampler):
         state = with_decision(inherited, self._digits if is_kept else None, randomness, is_marked=is_ours)
         if is_kept:
             return SamplingResult(Decision.RECORD_AND_SAMPLE, attributes, state)
-        return SamplingResult(Decision.DROP, None, with_destination(state, self._seen(parent, kind, attributes)))
+        return self._dropped(with_destination(state, self._seen(parent, kind, attributes)), context)
+
+    def _remembering(self) -> Sampler:
+        """Return this one as it is for a provider whose dropped spans are to remember their session."""
+        if self._remembers:
+            return self
+        sampler = copy(self)
+        sampler._remembers = True  # noqa: SLF001  # of this class
+        return sampler
+
+    def _dropped(self, state: TraceState, context: Context) -> SamplingResult:
+        return SamplingResult(Decision.DROP, None, remembered(state, context) if self._remembers else state)
 
     def _seen(self, parent: SpanContext | None, kind: SpanKind | None, attributes: Attributes) -> Destination | None:
         """Return the destination for a dropped span to remember."""
@@ -181,6 +197,10 @@ class ParentBasedSessionRatio(ParentBased):
     def keeps_session(self, session_id: str) -> bool:
         """Tell whether what begins in this session is kept."""
         return self._of_roots.keeps_session(session_id)
+
+    def _remembering(self) -> Sampler:
+        """Return one that has such inside: see that of `SessionRatioSampler`."""
+        return with_remembering_inside(self)
 
     def should_sample(  # noqa: PLR0913, PLR0917  # the SDK's signature
         self,

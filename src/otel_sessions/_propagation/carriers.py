@@ -9,24 +9,28 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from inspect import isroutine
 from itertools import islice
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from opentelemetry.baggage.propagation import W3CBaggagePropagator
 from opentelemetry.context import Context
-from opentelemetry.trace import get_current_span, set_span_in_context
+from opentelemetry.trace import TraceFlags, get_current_span, set_span_in_context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from otel_sessions import _diagnostics
 from otel_sessions._context import baggage
 from otel_sessions._context.changes import Carry
-from otel_sessions._context.entry import get_current
+from otel_sessions._context.entry import settled
+from otel_sessions._context.origin import as_message, below
 from otel_sessions._context.resolution import remote_in, state_in
-from otel_sessions._context.scope import SessionScope
+from otel_sessions._context.scope import NewScope
 from otel_sessions._context.state import NOTHING
+from otel_sessions._context.unstamped import look
 from otel_sessions._settings.settings import in_process
 
 from .headers import fitted, well_formed
+from .recent import Recent
 from .trace_state import known_as_caller
 
 if TYPE_CHECKING:
@@ -34,6 +38,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.trace import Span
 
+    from otel_sessions._context.scope import SessionScope
     from otel_sessions._context.state import State
 
 Text: TypeAlias = str | bytes
@@ -47,11 +52,17 @@ _FIELDS = (_TRACEPARENT, "tracestate", _BAGGAGE)
 _MAX_ITEMS = 4096
 """Most names of a carrier that are looked at; an environment may have many."""
 
+_LONGEST_NAME = 60
+"""Longest name of a method that is said, in characters."""
+
+_handed = Recent()
+"""The baggage that `to_carrier` has written."""
+
 _trace_context = TraceContextTextMapPropagator()
 _w3c_baggage = W3CBaggagePropagator()
 
 
-def to_carrier(*, environ: bool = False) -> dict[str, str]:
+def to_carrier(*, environ: bool = False, level: Literal[1, 2] = 2) -> dict[str, str]:
     """Return the current session and span as strings, for a message, a header or a child process.
 
     ::
@@ -67,13 +78,40 @@ def to_carrier(*, environ: bool = False) -> dict[str, str]:
         environ: Give the names of the environment (OTel spec, "Environment Variables as Context
             Propagation Carriers"): ``TRACEPARENT``, ``TRACESTATE`` and ``BAGGAGE``, all three, empty where
             there is nothing, so that a child does not get what this process was given itself.
+        level: Of W3C Trace Context, for ``traceparent``. In level 1 the flags are ``00`` or ``01``; in level 2 (the
+            default, what OpenTelemetry writes) ``02`` and ``03`` tell besides that the trace id is random. Give 1 to who
+            takes these for invalid, as Codex CLI does.
     """
     carrier: dict[str, str] = {}
     try:
-        carrier = carrier_in(get_current())
+        context = settled()
+        look(context)
+        carrier = carrier_in(below(context))
+        if _is_first_level(level) and _TRACEPARENT in carrier:
+            carrier[_TRACEPARENT] = _of_first_level(carrier[_TRACEPARENT])
+        if _BAGGAGE in carrier:
+            _handed.add(carrier[_BAGGAGE])
     except Exception as error:  # noqa: BLE001  # telemetry must not break the application
         _diagnostics.warn_caller("to_carrier", "to_carrier: writing raised %s", type(error).__name__)
     return {name.upper(): carrier.get(name, "") for name in _FIELDS} if environ else carrier
+
+
+def _is_first_level(level: object) -> bool:
+    is_known = isinstance(level, int) and not isinstance(level, bool) and level in {1, 2}
+    if not is_known:
+        _diagnostics.warn_caller("level", "level: expected 1 or 2, of W3C Trace Context, so it is taken as 2")
+    return is_known and level == 1
+
+
+def _of_first_level(traceparent: str) -> str:
+    """Return ``traceparent`` with the flag that level 1 knows, sampled, and no other (W3C Trace Context, section 3.2.2.5)."""
+    head, _, flags = traceparent.rpartition("-")
+    return f"{head}-{int(flags, 16) & TraceFlags.SAMPLED:02x}"
+
+
+def is_handed(header: str) -> bool:
+    """Tell whether a baggage ``header`` is one that `to_carrier` has written of late: the application's own doing."""
+    return header in _handed
 
 
 def carrier_in(context: Context) -> dict[str, str]:
@@ -97,11 +135,13 @@ def from_carrier(carrier: Carrier) -> SessionScope:
 
     Inside, spans continue the trace of the carrier (where the current span is of that trace
     already, as under an instrumentation, they stay below it), and the session is that of the
-    carrier: without one there is none. Names are found in upper and lower case.
+    carrier: without one there is none, and ``as session`` gives a `Session` whose ``id`` is ``None``. Names are
+    found in upper and lower case.
 
     Args:
         carrier: A mapping or pairs of names and values: `str`, `bytes`, or a list of them; HTTP, Kafka
-            or AMQP headers, ``os.environ``, or the ``_meta`` of an MCP request, which may be ``None``.
+            or AMQP headers, ``os.environ``, or the ``_meta`` of an MCP request, which may be ``None``. Where they are
+            had by a method, as ``headers`` of confluent-kafka's messages, call it: ``from_carrier(message.headers())``.
 
     What is not well-formed is left out; then it warns, once, without the value.
     """
@@ -111,7 +151,7 @@ def from_carrier(carrier: Carrier) -> SessionScope:
     if not in_process().trust_incoming:
         items = baggage.foreign(items)
     state = NOTHING if found is None else replace(found, is_whole=True)  # a user alone joins no session
-    return SessionScope(Carry(state), _continuing(known_as_caller(get_current_span(context)), items))
+    return NewScope(Carry(state), _continuing(known_as_caller(get_current_span(context)), items))
 
 
 def _inject_baggage(carrier: dict[str, str], context: Context) -> None:
@@ -149,7 +189,9 @@ def _continuing(span: Span, items: Mapping[str, object]) -> Callable[[Context], 
     remote = span.get_span_context()
 
     def continued(context: Context) -> Context:
-        if remote.is_valid and get_current_span(context).get_span_context().trace_id != remote.trace_id:
+        if not remote.is_valid:
+            context = as_message(context)
+        elif get_current_span(context).get_span_context().trace_id != remote.trace_id:
             context = set_span_in_context(span, context)
         return baggage.with_entries(context, items)
 
@@ -204,12 +246,31 @@ def _pairs_of(carrier: Carrier) -> Iterable[tuple[Any, Any]]:
     if carrier is None:
         return ()
     if isinstance(carrier, (str, bytes)) or not isinstance(carrier, Iterable):
-        found = type(carrier).__name__
-        message = "from_carrier: expected a mapping or pairs and got %s, so there is no session"
-        _diagnostics.warn_caller(f"carrier {found}", message, found)
+        _warn_of_no_carrier(carrier)
         return ()
     items: Any = getattr(carrier, "items", None)  # of a mapping, and of what is like one, such as an HTTP message
     return items() if callable(items) else carrier  # pyright: ignore[reportReturnType]
+
+
+def _warn_of_no_carrier(given: object) -> None:
+    """Say what was ``given``; of a method, as ``headers`` of confluent-kafka's messages, also that it is to be called.
+
+    To call what was not made to be called by us could do anything.
+    """
+    found = type(given).__name__
+    if not callable(given):
+        message = "from_carrier: expected a mapping or pairs and got %s, so there is no session"
+        _diagnostics.warn_caller(f"carrier {found}", message, found)
+        return
+    is_method: bool = isroutine(given)
+    name = getattr(given, "__name__", "")[:_LONGEST_NAME] if is_method else ""
+    message = (
+        "from_carrier: expected a mapping or pairs and got %s, a method or another callable, so there is no session; "
+        "call it, as in from_carrier(%s())"
+    )
+    _diagnostics.warn_caller(
+        f"carrier {found} {name}", message, found, f"record.{name}" if name.isidentifier() else "carrier"
+    )
 
 
 def _well_formed(key: str, texts: list[str], complain: Complain) -> str:
@@ -222,6 +283,7 @@ def _well_formed(key: str, texts: list[str], complain: Complain) -> str:
 
 def _texts(value: object, complain: Complain) -> list[str]:
     parts = value if isinstance(value, (list, tuple)) else (value,)
+    parts = [part for part in parts if part is not None]  # a header of Kafka may be null
     texts = [_text(part) for part in parts]
     if any(not isinstance(part, (str, bytes, bytearray)) for part in parts):
         complain("a value that is neither str nor bytes")

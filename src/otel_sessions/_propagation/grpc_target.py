@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     Create = Callable[..., Any]
 
 _INSTRUMENTATION = "opentelemetry.instrumentation.grpc"
-_NAMES = ("insecure_channel", "secure_channel")
+_PLAIN = "insecure_channel"
+_NAMES = (_PLAIN, "secure_channel")
 _INTERCEPTORS_AT = {"insecure_channel": 3, "secure_channel": 4}
 """Where `grpc.aio` takes interceptors, if they are given by position."""
 
@@ -60,7 +61,7 @@ def unwatch_channels() -> None:
                 setattr(*holder, before)
 
 
-def intercepted(channel: grpc.Channel, target: str) -> grpc.Channel:
+def intercepted(channel: grpc.Channel, target: str, *, is_plain: bool = False) -> grpc.Channel:
     """Return ``channel`` for an instrumentation to intercept in its turn.
 
     ::
@@ -71,18 +72,15 @@ def intercepted(channel: grpc.Channel, target: str) -> grpc.Channel:
     Args:
         channel: A channel as grpc makes it.
         target: What it was made for.
+        is_plain: It is not encrypted.
     """
-    return grpc.intercept_channel(channel, _Interceptor(target))
+    return grpc.intercept_channel(channel, _Interceptor(target, is_plain=is_plain))
 
 
-def aio_interceptors(target: str) -> list[grpc.aio.ClientInterceptor]:
+def aio_interceptors(target: str, *, is_plain: bool = False) -> list[grpc.aio.ClientInterceptor]:
     """Return what is to stand last among the interceptors of a `grpc.aio` channel for ``target``."""
-    return [
-        _AioUnaryUnary(target),
-        _AioUnaryStream(target),
-        _AioStreamUnary(target),
-        _AioStreamStream(target),
-    ]
+    kinds = (_AioUnaryUnary, _AioUnaryStream, _AioStreamUnary, _AioStreamStream)
+    return [kind(target, is_plain=is_plain) for kind in kinds]
 
 
 class _Details(NamedTuple):
@@ -114,15 +112,16 @@ _SETTER: Any = _ListSetter()
 class _Aware:
     """Knows the target of a channel."""
 
-    def __init__(self, target: str) -> None:
+    def __init__(self, target: str, *, is_plain: bool) -> None:
         self._host = host_of_authority(target) or UNKNOWN
+        self._is_plain = is_plain
 
     def _sent_with(self, metadata: Any) -> list[tuple[str, Any]] | None:  # noqa: ANN401
         """Return what is sent in place of ``metadata``, ``None`` for that."""
         try:
             before: list[Any] = list(metadata or ())
             after = before.copy()
-            goes_to(self._host, after, _SETTER)
+            goes_to(self._host, after, _SETTER, is_plain=self._is_plain)
         except Exception as error:  # noqa: BLE001  # telemetry must not break the application
             _warn(error)
             return None
@@ -181,13 +180,14 @@ def _with(details: Any, metadata: Any) -> _CallDetails:  # noqa: ANN401
     return _CallDetails(**{**given, "metadata": metadata})
 
 
-def _watched(create: Create, _name: str) -> Create:
+def _watched(create: Create, name: str) -> Create:
     @functools.wraps(create)
     def make(*args: Any, **options: Any) -> Any:  # noqa: ANN401
         channel = create(*args, **options)
         target: Any = args[0] if args else options.get("target")
         try:
-            return intercepted(channel, target) if _INSTRUMENTATION in sys.modules else channel
+            is_watched = _INSTRUMENTATION in sys.modules
+            return intercepted(channel, target, is_plain=name == _PLAIN) if is_watched else channel
         except Exception as error:  # noqa: BLE001  # telemetry must not break the application
             _warn(error)
             return channel
@@ -202,7 +202,8 @@ def _watched_aio(create: Create, name: str) -> Create:
         try:
             if len(args) <= given and _is_instrumented(options.get("interceptors")):
                 target: Any = args[0] if args else options.get("target")
-                kept = {**options, "interceptors": [*(options.get("interceptors") or ()), *aio_interceptors(target)]}
+                ours = aio_interceptors(target, is_plain=name == _PLAIN)
+                kept = {**options, "interceptors": [*(options.get("interceptors") or ()), *ours]}
         except Exception as error:  # noqa: BLE001  # telemetry must not break the application
             _warn(error)
         return create(*args, **kept)

@@ -1,4 +1,4 @@
-"""What of a W3C header is well-formed. Pure.
+"""What of a W3C header is well-formed, and how one is written. Pure, but for one warning.
 
 The propagators of the API check the same, and log what they refuse with all that is in it, each
 time; so they are given only what passes here.
@@ -7,14 +7,18 @@ time; so they are given only what passes here.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
-from urllib.parse import quote, unquote_plus
+from typing import TYPE_CHECKING, TypeAlias
+from urllib.parse import quote, unquote, unquote_plus
+
+from otel_sessions import _diagnostics
+from otel_sessions._session import ids
+from otel_sessions._session.session import ID_KEYS, TAGS
+from otel_sessions._session.wire_room import MAX_BAGGAGE, MAX_MEMBER
+
+from .spaces import pluses_kept
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
-
-MAX_BAGGAGE = 8192
-"""Longest baggage header, in characters (W3C Baggage, section 3.3.2: Limits); the SDK reads none that is longer."""
 
 _MAX_READ = 32768
 """Longest header that is looked at at all, in characters; most servers take no more of one either."""
@@ -25,9 +29,14 @@ _MAX_TRACEPARENT = 512
 The API's pattern takes the square of its length in time where a line break stands behind blanks.
 """
 
-_MAX_MEMBER = 4096
 MAX_MEMBERS = 180
 """Most members of a baggage header that the SDK reads."""
+
+_MOST_OF_A_NAME = 8
+"""Most members of one name, in one spelling, that are looked at: the last ones."""
+
+_Candidates: TypeAlias = "tuple[list[str], list[str]]"
+"""Members of one name of ours: those whose name is encoded, and those whose name is spelled in full."""
 
 _MAX_TRACE_STATE = 512
 _MAX_STATES = 32
@@ -53,7 +62,8 @@ _STATE_MEMBER = re.compile(
 def well_formed(name: str, texts: list[str], once: Collection[str]) -> tuple[str, bool]:
     """Return several headers of one ``name``, one of W3C's, as one that is well-formed, and whether that is all of them.
 
-    Of ``traceparent`` the first counts; the others are lists, and count together. For ``once`` see `baggage_from`.
+    Of ``traceparent`` the first counts; the others are lists, and count together. What is there twice and the same is
+    there once: so it is where an application writes headers, and an instrumentation after it. For ``once`` see `baggage_from`.
     """
     if name == "traceparent":
         return _traceparent_from(texts[0] if texts else "")
@@ -64,46 +74,85 @@ def well_formed(name: str, texts: list[str], once: Collection[str]) -> tuple[str
 def baggage_from(header: str, once: Collection[str]) -> tuple[str, bool]:
     """Return what of a baggage ``header`` a propagator of the API can read, and whether that is all of it.
 
-    Of the names that count ``once``: they come first, so that they are among what there is room for. The first of
-    a name counts: a later one may be another that white space has made the same. They lose their properties, which
-    would be read as part of the value. ``+`` stays one in an id, and would be read as a space; in a name, which may
-    well have spaces, that is what the propagators of older services mean.
+    Of the names that count ``once``: they come first, so that they are among what there is room for. The last of a name
+    counts, as in the SDKs of all languages, so that a request is in one session throughout a fleet: the last that is of
+    use, and one whose name is spelled in full before one that only decoding has made the same. They lose their
+    properties, which would be read as part of the value. For ``+`` see `spaces`.
     """
     if is_simple(header, once):
         return header, True
     if len(header) > _MAX_READ:
         return "", False
-    found = members(header)
-    own: dict[str, str] = {}
+    found = list(dict.fromkeys(reversed(members(header))))[::-1]  # of what is there twice and the same, the last
+    own: dict[str, _Candidates] = {}
     others: list[str] = []
     for member in found:
-        if "=" not in member or len(member) > _MAX_MEMBER:
+        if "=" not in member or len(member) > MAX_MEMBER:
             continue
-        name = _name_of(member)
-        if not name or name in own or (name not in once and len(others) >= MAX_MEMBERS):
-            continue  # unseen: of very many members most are not kept, and to look at each takes long
-        if not _BAGGAGE_MEMBER.fullmatch(member):
-            continue
-        text = "".join(member.split())  # white space may only stand beside a sign there, and older SDKs refuse it
+        spelled = member.partition("=")[0].rstrip()
+        name = _name_of(spelled, once)
         if name in once:
-            plain = text.partition(";")[0]
-            own[name] = plain.replace("+", "%2B") if name.endswith((".id", "_id")) else plain
-        else:
-            others.append(text)
-    fit = (member for member in own.values() if len(member) <= _MAX_MEMBER)  # one with a plus has become longer
-    kept = _fitting([*fit, *others])
+            own.setdefault(name, ([], []))[spelled == name].append(member)
+        elif name and len(others) < MAX_MEMBERS and _BAGGAGE_MEMBER.fullmatch(member):
+            others.append("".join(member.split()))  # white space may only stand beside a sign there
+    read = {name: _well_spelled(name, candidates) for name, candidates in own.items()}
+    if "+" in header and any("+" in text for texts in read.values() for text in texts):
+        read = _with_pluses(read)
+    kept = _fitting([*filter(None, (_last_good(name, texts) for name, texts in read.items())), *others])
     return ",".join(kept), len(kept) == len(found)
 
 
-def _name_of(member: str) -> str:
-    """Return the name as the propagators of the API have it; one that is nothing but blanks they would send as none."""
-    name = member.partition("=")[0]
-    return (unquote_plus(name) if "%" in name or "+" in name else name).strip()
+def _well_spelled(name: str, candidates: _Candidates) -> list[str]:
+    """Return the well-formed members of one name, the last first, without white space, which older SDKs refuse."""
+    encoded, plain = candidates
+    last = [*plain[: -_MOST_OF_A_NAME - 1 : -1], *encoded[: -_MOST_OF_A_NAME - 1 : -1]]
+    texts = ["".join(member.partition(";")[0].split()) for member in last if _BAGGAGE_MEMBER.fullmatch(member)]
+    return [f"{quote(name, '')}={text.partition('=')[2]}" for text in texts] if encoded else texts
+
+
+def _with_pluses(read: dict[str, list[str]]) -> dict[str, list[str]]:
+    """Return the members of each name with each ``+`` that stands for itself encoded."""
+    beside = ",".join(text.partition("=")[2] for texts in read.values() for text in texts)
+    return {
+        name: [_with_plus(name, text, beside) if "+" in text else text for text in texts]
+        for name, texts in read.items()
+    }
+
+
+def _with_plus(name: str, text: str, beside: str) -> str:
+    spelled, _, value = text.partition("=")
+    return f"{spelled.replace('+', '%2B')}={pluses_kept(value, beside, is_id=name.endswith(('.id', '_id')))}"
+
+
+def _last_good(name: str, texts: list[str]) -> str | None:
+    """Return the first of the members ``texts`` that is of use; where none is, the first, to be complained of."""
+    fit = [text for text in texts if len(text) <= MAX_MEMBER]  # one with a plus has become longer
+    if len(fit) < 2:  # noqa: PLR2004  # what it is worth is told where it is read
+        return fit[0] if fit else None
+    return next((text for text in fit if _is_of_use(name, text)), fit[0])
+
+
+def _is_of_use(name: str, text: str) -> bool:
+    value = unquote_plus(text.partition("=")[2]).strip()
+    if name == TAGS:
+        return bool(value)
+    return ids.is_plain_id(value) if name in ID_KEYS else ids.is_plain_text(value)
+
+
+def _name_of(spelled: str, once: Collection[str]) -> str:
+    """Return a name as the propagators of the API have it; one that is nothing but blanks they would send as none.
+
+    A ``+`` in a name of ours is one.
+    """
+    if "%" not in spelled and "+" not in spelled:
+        return spelled.strip()
+    literal = unquote(spelled).strip()
+    return literal if literal in once else unquote_plus(spelled).strip()
 
 
 def is_simple(header: str, once: Collection[str]) -> bool:
     """Tell whether nothing has to be done for a propagator of the API to read a baggage ``header``: see `baggage_from`."""
-    if len(header) > _MAX_MEMBER or _SIMPLE_BAGGAGE.fullmatch(header) is None or header.count(",") >= MAX_MEMBERS:
+    if len(header) > MAX_MEMBER or _SIMPLE_BAGGAGE.fullmatch(header) is None or header.count(",") >= MAX_MEMBERS:
         return False
     if header.count("session.") <= 1 and header.count("user.id") <= 1:
         return True  # none of ours is there twice
@@ -120,6 +169,13 @@ def fitted(header: str) -> str:
     """
     if len(header) <= MAX_BAGGAGE and header.count(",") < MAX_MEMBERS:
         return header
+    _diagnostics.warn_once(
+        "no room in baggage",
+        "otel_sessions: baggage of others, which stands behind the session's, is left out of a call: a header has room for "
+        "%d entries and %d characters; put less into baggage",
+        MAX_MEMBERS,
+        MAX_BAGGAGE,
+    )
     return ",".join(_fitting(members(header)))
 
 
@@ -156,7 +212,7 @@ def trace_state_from(header: str) -> tuple[str, bool]:
 
     One that is not is none. Older SDKs refuse the white space, and log the member.
     """
-    found = members(header)
+    found = list(dict.fromkeys(members(header)))
     plain = ",".join(found)
     keys = {member.partition("=")[0] for member in found}
     is_good = (

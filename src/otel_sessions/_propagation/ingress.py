@@ -14,7 +14,8 @@ from opentelemetry.propagators.textmap import Getter
 
 from otel_sessions import _diagnostics
 from otel_sessions._context import baggage
-from otel_sessions._context.entry import ENTRY_KEY, get_current
+from otel_sessions._context.entry import get_current
+from otel_sessions._context.state import ENTRY_KEY
 from otel_sessions._session import ids, user_ids
 from otel_sessions._session.session import ID_KEYS, SESSION_ID
 from otel_sessions._settings.settings import in_process
@@ -120,11 +121,11 @@ def with_headers(
     Who sets such a header means it, and a stranger may send any baggage. Of another session than the
     header's nothing is taken: its user would go over.
     """
-    given = {
-        key: value
-        for key, header in settings.incoming_headers
-        if (value := value_of(key, texts_of(getter, carrier, header))) is not None
-    }
+    given: dict[str, object] = {}
+    for key, header in settings.incoming_headers:  # of several for one key the first that is there counts
+        value = None if key in given else value_of(key, texts_of(getter, carrier, header))
+        if value is not None:
+            given[key] = value
     if not given:
         return received
     is_other = SESSION_ID in given and given[SESSION_ID] != items.get(SESSION_ID)

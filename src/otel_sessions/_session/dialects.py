@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from .session import DISPLACED_ID, METADATA_PREFIX, SESSION_ID, TAGS, USER_ID, WIRE_KEYS, extras_in
+from .session import DISPLACED, METADATA_PREFIX, SESSION_ID, TAGS, USER_ID, WIRE_KEYS, extras_in
 from .session import NAME as SESSION_NAME
 from .session import PATH as SESSION_PATH
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Pairs = tuple[tuple[str, str], ...]
 
 _GENAI_PREFIX = "gen_ai."
-_CONVERSATION_ID = "gen_ai.conversation.id"
+CONVERSATION_ID = "gen_ai.conversation.id"
 _SPAN_KIND = "openinference.span.kind"
 
 
@@ -55,7 +55,7 @@ _TABLE = (
         "genai",
         "run",
         "https://github.com/open-telemetry/semantic-conventions-genai/blob/main/docs/gen-ai/gen-ai-spans.md",
-        ((_CONVERSATION_ID, SESSION_ID),),
+        ((CONVERSATION_ID, SESSION_ID),),
     ),
     Dialect(  # its session.id and user.id are ours
         "openinference",
@@ -168,7 +168,7 @@ def is_field(key: str) -> bool:
 
 def is_alias(alias: str, key: str) -> bool:
     """Tell whether ``alias`` can stand for our ``key``; no name of ours can mean anything else."""
-    return bool(alias) and is_field(key) and not is_field(alias) and alias != DISPLACED_ID
+    return bool(alias) and is_field(key) and not is_field(alias) and alias not in DISPLACED
 
 
 def is_genai(attributes: Mapping[str, object]) -> bool:
@@ -185,7 +185,7 @@ def is_genai(attributes: Mapping[str, object]) -> bool:
     if isinstance(kind, str) and kind and kind.upper() != "UNKNOWN":
         return True
     for key in attributes:  # noqa: SIM110  # half the time of any(), and asked for each span
-        if key.startswith(_GENAI_PREFIX) and key != _CONVERSATION_ID:
+        if key.startswith(_GENAI_PREFIX) and key != CONVERSATION_ID:
             return True
     return False
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from itertools import islice
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, TypeVar
 from uuid import UUID
 
 from otel_sessions import _diagnostics
@@ -30,6 +30,15 @@ class Absent:
 
 
 ABSENT: Final = Absent()
+
+
+class _NotGiven:
+    def __repr__(self) -> str:
+        return "<not given>"
+
+
+NOT_GIVEN: Final[Any] = _NotGiven()
+"""The default of an argument for which ``None`` is something that was given: what a body has under a key that is not there."""
 
 Text: TypeAlias = str | Absent | None
 
@@ -71,7 +80,7 @@ def notice_weak(session_id: str) -> None:
             "session_id",
             "weak",
             "%s: it looks like a placeholder; conversations that share an id are shown as one; pass that of the "
-            "conversation, or None for a new one",
+            "conversation, or no id for a new one",
         )
 
 
@@ -174,7 +183,7 @@ def _text(argument: str, value: object) -> str | Absent:
     if text is None:
         return _wrong_type(argument, value, "a str, an int of at most 4300 digits or a uuid.UUID")
     if not text:
-        _complain(argument, "empty", "%s: an empty string was given, so it is left out; pass None for no value")
+        _complain(argument, "empty", "%s: an empty string was given, so it is left out; for no value pass nothing")
         return ABSENT
     return text
 

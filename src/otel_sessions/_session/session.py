@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NoReturn
-from urllib.parse import quote
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Mapping
 
 # https://opentelemetry.io/docs/specs/semconv/registry/attributes/session/ (Development)
 SESSION_ID = "session.id"
@@ -21,6 +20,7 @@ PATH = "session.path"
 TAGS = "session.tags"
 METADATA_PREFIX = "session.metadata."
 DISPLACED_ID = "session.displaced_id"
+DISPLACED_CONVERSATION_ID = "session.displaced_conversation_id"
 
 WIRE_KEYS = (SESSION_ID, USER_ID, NAME, PATH, PREVIOUS_ID)
 """Baggage keys, the two ids first: where the header is full, what stands last is lost."""
@@ -28,7 +28,10 @@ WIRE_KEYS = (SESSION_ID, USER_ID, NAME, PATH, PREVIOUS_ID)
 MAX_ITEMS = 64
 """Most metadata keys, and most tags, of one session. Half of the SDK's default attribute limit."""
 
-ID_KEYS = frozenset({SESSION_ID, USER_ID, PREVIOUS_ID, DISPLACED_ID})
+DISPLACED = frozenset({DISPLACED_ID, DISPLACED_CONVERSATION_ID})
+"""Keys of what had to give way; no other name stands for one of them, and none of them for another."""
+
+ID_KEYS = frozenset({SESSION_ID, USER_ID, PREVIOUS_ID, *DISPLACED})
 """Keys whose value groups spans: it may be replaced by a digest, and is never cut."""
 
 
@@ -94,14 +97,6 @@ def wire_values(session: Session) -> tuple[str | None, ...]:
 def wire_items_of(session: Session) -> dict[str, str]:
     """Return what of ``session`` travels: ids, name and path, by key. Metadata and tags stay in the process."""
     return {key: value for key, value in zip(WIRE_KEYS, wire_values(session)) if value is not None}  # noqa: B905  # hot
-
-
-def wire_extras_of(session: Session, keys: Collection[str]) -> dict[str, str]:
-    """Return what of the metadata and tags of ``session`` travels: those that ``keys`` name."""
-    found = {METADATA_PREFIX + key: session.metadata[key] for key in keys if key in session.metadata}
-    if TAGS in keys and session.tags:
-        found[TAGS] = ",".join(quote(tag) for tag in session.tags)  # a tag may hold a comma
-    return found
 
 
 def local_attributes_of(session: Session) -> dict[str, str | tuple[str, ...]]:

@@ -33,6 +33,8 @@ _CACHED_LISTS = 64
 
 # What stands in a list and is no host, even where a host has that name.
 _WORDS = frozenset({"private", "all", "none"})
+# What stands for servers of MCP that are programs on this machine, and have no address; also for a host of that name.
+_MCP = "mcp"
 
 _PRIVATE_NETWORKS: tuple[Network, ...] = (
     IPv4Network("127.0.0.0/8"),  # loopback: RFC 1122, section 3.2.1.3
@@ -112,7 +114,7 @@ class Destinations:
     """Which hosts get session ids; ``str()`` gives the list, as it may stand in the environment.
 
     Attributes:
-        items: ``private``, ``all``, ``none``, globs, hosts and networks, each in its canonical form and once.
+        items: ``private``, ``all``, ``none``, ``mcp``, globs, hosts and networks, each in its canonical form and once.
     """
 
     items: tuple[str, ...]
@@ -123,7 +125,7 @@ class Destinations:
 
     @classmethod
     def parsed(cls, items: Iterable[str]) -> Destinations:
-        """Return the destinations of a list: ``private``, ``all``, ``none``, globs of hosts, hosts and CIDRs.
+        """Return the destinations of a list: ``private``, ``all``, ``none``, ``mcp``, globs of hosts, hosts and CIDRs.
 
         In a glob ``?`` stands for one and ``*`` for any number of characters of one label; ``*.`` at the start
         stands for one or more labels.
@@ -150,6 +152,10 @@ class Destinations:
         if self.items == ("all",):
             return True
         return isinstance(host, str) and len(host) <= MAX_HOST and _is_allowed(self.items, host)
+
+    def allows_mcp(self) -> bool:
+        """Tell whether servers of MCP over stdio get session ids: by ``mcp`` in the list, or ``all``. Never raises."""
+        return self.items == ("all",) or _MCP in self.items
 
 
 ALL = Destinations(("all",))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 from otel_sessions._session import dialects, ids, provider_ids, user_ids
 from otel_sessions._session.session import WIRE_KEYS
@@ -22,6 +22,8 @@ Complain: TypeAlias = "Callable[[str], None]"
 
 AUTO = "auto"
 """As the session id of this process: one that is made for it."""
+ENVIRON = "environ"
+"""The same: the one that its environment names."""
 _FLAGS = ("false", "true")
 _SPELLINGS = {"1": "true", "yes": "true", "on": "true", "0": "false", "no": "false", "off": "false"}
 _LONGEST_FLUSH = 60_000
@@ -68,8 +70,8 @@ def hidden(value: object) -> str:
 def session_id(given: object, complain: Complain) -> str:
     text = ids.text_of(given)
     if not text:
-        return _refuse("expected auto, or an id: a str, an int or a uuid.UUID")
-    return AUTO if text.lower() == AUTO else _fitting_id(text, complain)
+        return _refuse("expected auto, environ, or an id: a str, an int or a uuid.UUID")
+    return text.lower() if text.lower() in {AUTO, ENVIRON} else _fitting_id(text, complain)
 
 
 def user_id(given: object, complain: Complain) -> str:
@@ -89,16 +91,16 @@ def _fitting_id(text: str, complain: Complain) -> str:
 
 
 def shown_session_id(value: str | None) -> str:
-    return AUTO if value == AUTO else hidden(value)
+    return value if value in {AUTO, ENVIRON} else hidden(value)
 
 
 def words_of_call(given: object, _complain: Complain) -> tuple[str, ...]:
     words = [word.lower() for word in _items(given)]
     if words == ["none"]:
         return ()
-    if not provider_ids.KEYS.keys() >= set(words):
-        return _refuse(f"something of it is none of {', '.join(provider_ids.KEYS)}, none")
-    return tuple(word for word in provider_ids.KEYS if word in words)
+    if not set(provider_ids.WORDS).issuperset(words):
+        return _refuse(f"something of it is none of {', '.join(provider_ids.WORDS)}, none")
+    return tuple(word for word in provider_ids.WORDS if word in words)
 
 
 def shown_words(value: tuple[str, ...]) -> str:
@@ -131,45 +133,60 @@ def destinations(given: object, _complain: Complain) -> Destinations:
     try:
         return Destinations.parsed(items) if items else NONE  # an empty list of an argument: nowhere
     except UnusableDestinationError as error:
-        return _refuse(f"{error} (allowed: private, all, none, host globs as *.corp.example, CIDRs as 10.0.0.0/8)")
+        return _refuse(f"{error} (allowed: private, all, none, mcp, host globs as *.corp.example, CIDRs as 10.0.0.0/8)")
 
 
 def aliases(given: object, complain: Complain) -> Pairs:
     remedy = f"my.key=session.id, with one of these on the right: {', '.join(dialects.FIELDS)}"
-    return _pairs(given, dialects.is_alias, remedy, complain)
+    return tuple(dict(_pairs(given, dialects.is_alias, remedy, complain)).items())
 
 
 def headers(given: object, complain: Complain) -> Pairs:
+    """Return keys of ours with headers in lower case; several of one key, in the order in which they are to be tried."""
+
     def is_good(key: str, header: str) -> bool:
         return key in WIRE_KEYS and _HEADER_NAME.fullmatch(header) is not None
 
     remedy = f"session.id=x-session-id, with one of these on the left: {', '.join(WIRE_KEYS)}"
-    return tuple((key, header.lower()) for key, header in _pairs(given, is_good, remedy, complain))
+    found = _pairs(given, is_good, remedy, complain)
+    return tuple(dict.fromkeys((key, header.lower()) for key, header in found))
 
 
-def _pairs(given: object, is_good: Callable[[str, str], bool], remedy: str, complain: Complain) -> Pairs:
+def _pairs(
+    given: object, is_good: Callable[[str, str], bool], remedy: str, complain: Complain
+) -> list[tuple[str, str]]:
     """Return the pairs of ``given`` that are good; a bad one is named by its place: it may hold an id."""
-    found = {}
+    found = []
     for place, item in enumerate(_items(given), 1):
         left, _, right = (part.strip() for part in item.partition("="))
         if is_good(left, right):
-            found[left] = right
+            found.append((left, right))
         else:
             complain(f"item {place} is left out; write it as {remedy}")
-    return tuple(found.items())
+    return found
 
 
 def _items(given: object) -> list[str]:
-    """Return the parts of a comma list, of a list, or of a mapping, which stands for pairs."""
+    """Return the parts of a comma list, of a list, or of a mapping, which stands for pairs, as one in a list does."""
     if isinstance(given, str):
         parts: Iterable[object] = given.split(",")
     elif isinstance(given, Mapping):
-        parts = [f"{name}={value}" for name, value in given.items()]
+        parts = _paired(given)
     elif isinstance(given, Iterable) and not isinstance(given, (bytes, bytearray)):
-        parts = given
+        parts = (each for part in given for each in (_paired(part) if isinstance(part, Mapping) else (part,)))
     else:
         _refuse(f"expected a comma list and got {type(given).__name__}")
     return [text for text in map(_text, parts) if text]
+
+
+def _paired(given: Mapping[Any, Any]) -> list[str]:
+    """Return each name with each of its values: one, a list of them, or a comma list."""
+    values = {name: value.split(",") if isinstance(value, str) else value for name, value in given.items()}
+    return [
+        f"{name}={_text(each)}"
+        for name, value in values.items()
+        for each in (value if isinstance(value, (list, tuple)) else (value,))
+    ]
 
 
 def _text(part: object) -> str:

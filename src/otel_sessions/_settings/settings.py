@@ -42,16 +42,19 @@ class Settings:
         aliases: Other attribute names to stamp, each with the key of ours whose value it gets.
         propagate_to: Which hosts get the session on outgoing calls.
         trust_incoming: Take the session of incoming requests, carriers and headers.
-        incoming_headers: Keys of ours, each with the name of a request header to take it from, in lower case.
+        incoming_headers: Keys of ours, each with the name of a request header to take it from, in lower case; of several
+            for one key the first that a request has counts.
         user_privacy: How a user id appears outside: ``plain``, ``hash`` or ``drop``.
         user_hash_key: The key of ``hash``.
         metadata_on_wire: Keys of metadata that travel, ``session.tags`` for the tags.
         conflict: Who wins where a span starts with another session id than the scope's: ``scope`` or ``span``.
         logs: Stamp log records: ``true``, ``false``, or ``sampled`` to drop those of dropped sessions too.
         events: Write ``session.start`` and ``session.end`` as log records.
-        session_id: The session of all in this process that has no other: an id, or ``auto`` for a new one.
+        session_id: The session of all in this process that has no other: an id, ``auto`` for a new one, or ``environ``
+            for the one that it was started in.
         user_id: The user of all in this process that has no other, and is not a caller's.
-        provider_ids: Which of ``user`` and ``session`` a span without one takes from the call of the model.
+        provider_ids: Which of ``user`` and ``session`` a span without one takes from the call of the model; with
+            ``framework`` it takes both from what an agent framework carries.
         flush: How long the end of a turn waits for its telemetry to be exported, in milliseconds; 0 is not at all.
         disabled: All of it is off.
     """
@@ -76,6 +79,8 @@ class Settings:
     """All of a session is shown as it is, but for metadata and tags on the wire; asked for each session."""
     own_keys: frozenset[str] = field(init=False, compare=False)
     """The baggage keys that are ours."""
+    alias_names: frozenset[str] = field(init=False, compare=False)
+    """The names of the user's own that stand for keys of ours."""
 
     def __post_init__(self) -> None:
         """Fill in what follows from the others."""
@@ -84,6 +89,7 @@ class Settings:
         travelling = (key if key == TAGS else METADATA_PREFIX + key for key in self.metadata_on_wire)
         own_keys = () if self.disabled else (*WIRE_KEYS, *travelling)  # off: what a caller sent goes on as without us
         object.__setattr__(self, "own_keys", frozenset(own_keys))
+        object.__setattr__(self, "alias_names", frozenset(alias for alias, _ in self.aliases))
 
     def __repr__(self) -> str:
         """Show what is not the default; a key is never shown."""
@@ -269,6 +275,16 @@ def in_environment(*names: str) -> dict[str, str]:
     return {name: os.environ[name] for name in names if os.environ.get(name)}
 
 
+def environment() -> Mapping[str, str]:
+    """Return all variables, as they are now."""
+    return os.environ
+
+
+def is_sdk_disabled() -> bool:
+    """Tell whether the SDK of OpenTelemetry is switched off, by its own setting."""
+    return os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
+
+
 def slips_in_environment() -> list[str]:
     """Return what to say of the variables that look like settings and are none: slips of the pen."""
     variables = [setting.variable for setting in SETTINGS]
@@ -304,13 +320,14 @@ class _Process:
     Attributes:
         settings: Those that hold; ``None`` until they are asked for: see `in_process`.
         is_given: They are of ``instrument()``, and not of the environment.
+        keeps_baggage: No session is put in baggage: nothing guards it any more.
     """
 
-    __slots__ = ("is_given", "settings")
+    __slots__ = ("is_given", "keeps_baggage", "settings")
 
     def __init__(self) -> None:
         self.settings: Settings | None = None
-        self.is_given = False
+        self.is_given = self.keeps_baggage = False
 
 
 PROCESS = _Process()
@@ -324,9 +341,9 @@ def in_process() -> Settings:
     return settings
 
 
-def use_in_process(settings: Settings | None) -> None:
+def use_in_process(settings: Settings | None, *, keeps_baggage: bool = False) -> None:
     """Let ``settings`` hold from now on; ``None`` is the environment, read when it is asked for."""
-    PROCESS.settings, PROCESS.is_given = settings, settings is not None
+    PROCESS.settings, PROCESS.is_given, PROCESS.keeps_baggage = settings, settings is not None, keeps_baggage
 
 
 def forget() -> None:

@@ -3,34 +3,64 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from otel_sessions import _diagnostics
-from otel_sessions._settings.settings import SETTINGS, Setting, Settings, in_environment, slips_in_environment
+from otel_sessions._settings.settings import (
+    SETTINGS,
+    Setting,
+    Settings,
+    hides_inputs,
+    hides_outputs,
+    in_environment,
+    slips_in_environment,
+)
+
+from .sampler_names import ARGUMENT, NAME, problems_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 _PROPAGATORS = "OTEL_PROPAGATORS"
 _LEFT_OUT = "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"
-_OPENTELEMETRY = (_PROPAGATORS, "OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG", "OTEL_SDK_DISABLED", _LEFT_OUT)
+_OPENTELEMETRY = (_PROPAGATORS, NAME, ARGUMENT, "OTEL_SDK_DISABLED", _LEFT_OUT)
+
+
+class Problem(NamedTuple):
+    """What can't be used, or does not do what it says: what kind of thing it is, in kebab case, and a text."""
+
+    kind: str
+    text: str
 
 
 def shown() -> tuple[list[str], bool]:
     """Return lines that tell the settings of this environment, and whether all of it can be used."""
+    rows, problems = told()
+    return [*_table(rows), *(f"! {problem.text}" for problem in problems)], not problems
+
+
+def told() -> tuple[list[tuple[str, str, str]], list[Problem]]:
+    """Return the settings of this environment, each with its value as it may be shown and its source, and what is wrong."""
     complaints = _Complaints()
     _diagnostics.logger.addHandler(complaints)
     _diagnostics.logger.propagate = False
     try:
         settings = Settings.resolved()
+        hides_inputs()
+        hides_outputs()
     finally:
         _diagnostics.logger.propagate = True
         _diagnostics.logger.removeHandler(complaints)
     ours = [_row(setting, getattr(settings, setting.name)) for setting in SETTINGS]
     environment = in_environment(*_OPENTELEMETRY)
     theirs = [(name, value, "environment") for name, value in environment.items()]
-    problems = [*complaints.messages, *slips_in_environment(), *_contradictions(settings, environment)]
-    return [*_table([*ours, *theirs]), *(f"! {problem}" for problem in problems)], not problems
+    problems = [
+        *(Problem("setting-unusable", message) for message in complaints.messages),
+        *(Problem("setting-unknown", slip) for slip in slips_in_environment()),
+        *_contradictions(settings, environment),
+        *(Problem("sampler-unusable", problem) for problem in problems_in(environment)),
+    ]
+    return [*ours, *theirs], problems
 
 
 def _row(setting: Setting, value: object) -> tuple[str, str, str]:
@@ -51,25 +81,26 @@ class _Complaints(logging.Handler):
         self.messages.append(record.getMessage().removeprefix("otel_sessions: "))
 
 
-def _contradictions(settings: Settings, environment: Mapping[str, str]) -> list[str]:
+def _contradictions(settings: Settings, environment: Mapping[str, str]) -> list[Problem]:
     """Return what in the environment keeps settings from what they say."""
     propagators = [name.strip() for name in environment.get(_PROPAGATORS, "tracecontext,baggage").split(",")]
     instrumentations = [name.strip() for name in environment.get(_LEFT_OUT, "").split(",")]
     found = {
-        f"{_PROPAGATORS}: baggage sends what session_baggage leaves out; write one of them": {
-            "baggage",
-            "session_baggage",
-        }
-        <= set(propagators),
-        f"{_PROPAGATORS}: neither baggage nor session_baggage is there, so no session goes to other services": not (
-            {"baggage", "session_baggage"} & set(propagators)
-        ),
-        f"{_LEFT_OUT}: without otel_sessions nothing is stamped, and nothing guarded but session_baggage": "otel_sessions"
-        in instrumentations,
-        "OTEL_SESSION_INCOMING_HEADERS: not read where OTEL_SESSION_TRUST_INCOMING is false": bool(
-            settings.incoming_headers
-        )
-        and not settings.trust_incoming,
+        Problem(
+            "propagators-twice", f"{_PROPAGATORS}: baggage sends what session_baggage leaves out; write one of them"
+        ): {"baggage", "session_baggage"} <= set(propagators),
+        Problem(
+            "propagators-without-baggage",
+            f"{_PROPAGATORS}: neither baggage nor session_baggage is there, so no session goes to other services",
+        ): not ({"baggage", "session_baggage"} & set(propagators)),
+        Problem(
+            "instrumentation-left-out",
+            f"{_LEFT_OUT}: without otel_sessions nothing is stamped, and nothing guarded but session_baggage",
+        ): "otel_sessions" in instrumentations,
+        Problem(
+            "headers-not-read",
+            "OTEL_SESSION_INCOMING_HEADERS: not read where OTEL_SESSION_TRUST_INCOMING is false",
+        ): bool(settings.incoming_headers) and not settings.trust_incoming,
     }
     return [problem for problem, is_there in found.items() if is_there]
 

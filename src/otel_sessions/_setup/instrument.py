@@ -5,8 +5,7 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, Literal
-from weakref import WeakKeyDictionary
+from typing import TYPE_CHECKING, Literal
 
 try:
     import opentelemetry.sdk.trace  # noqa: F401  # to say what is missing, and how to get it
@@ -14,24 +13,22 @@ except ImportError as error:
     message = "otel_sessions.sdk needs opentelemetry-sdk: pip install 'otel-sessions[sdk]'"
     raise ImportError(message) from error
 
-from opentelemetry import trace
-from opentelemetry._logs import get_logger_provider
 from opentelemetry.propagate import get_global_textmap, set_global_textmap
 
-from otel_sessions import _diagnostics
-from otel_sessions._context import changes, process_session, resolution
+from otel_sessions._context import changes, process_session, resolution, unstamped
 from otel_sessions._context.events import EVENTS, emit_start
 from otel_sessions._context.providers import PROVIDERS
 from otel_sessions._forks import ForkSafeLock
-from otel_sessions._pipeline.log_processor import SessionLogRecordProcessor
-from otel_sessions._pipeline.span_processor import SessionSpanProcessor
+from otel_sessions._pipeline.rooting import follow_origin
+from otel_sessions._propagation.environment import taken_up
+from otel_sessions._propagation.guarding import Guard
 from otel_sessions._propagation.propagator import SessionPropagator
 from otel_sessions._settings.settings import Settings, use_in_process, warn_of_slips
 
-from .log_pipeline import put_first
+from .installation import attempt, install, is_installed, uninstall
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from opentelemetry._logs import LoggerProvider
     from opentelemetry.metrics import MeterProvider
@@ -43,8 +40,6 @@ if TYPE_CHECKING:
 _GRPC_TARGET = "otel_sessions._propagation.grpc_target"
 
 _lock = ForkSafeLock()
-_installed: WeakKeyDictionary[object, SessionSpanProcessor] = WeakKeyDictionary()
-_installed_logs: WeakKeyDictionary[object, SessionLogRecordProcessor] = WeakKeyDictionary()
 
 
 def instrument(  # noqa: PLR0913  # one for each setting
@@ -55,7 +50,7 @@ def instrument(  # noqa: PLR0913  # one for each setting
     aliases: str | Mapping[str, str] | None = None,
     propagate_to: str | Iterable[str] | None = None,
     trust_incoming: bool | None = None,
-    incoming_headers: str | Mapping[str, str] | None = None,
+    incoming_headers: str | Mapping[str, str | Sequence[str]] | None = None,
     user_privacy: Literal["plain", "hash", "drop"] | None = None,
     user_hash_key: str | bytes | None = None,
     metadata_on_wire: str | Iterable[str] | None = None,
@@ -71,33 +66,37 @@ def instrument(  # noqa: PLR0913  # one for each setting
 ) -> None:
     """Add the plug-in to a pipeline that exists already: to its spans, its logs and its propagators.
 
-    Call it after the providers and the propagators are set up: what replaces the propagators later is not guarded. Calling it again adds nothing, and takes over the
-    settings of the new call, for sessions that are set from then on. Never raises: what can't be done is a
-    warning of the logger ``otel_sessions``.
+    Call it after the propagators are set up: what replaces them later is not guarded. Where the global providers are meant,
+    these may come later, or be set in vain because there are some: what is set as a global provider gets the plug-in when
+    it is set. Calling it again adds nothing, and takes over the settings of the new call, for sessions that are set
+    from then on. Never raises: what can't be done is a warning of the logger ``otel_sessions``.
 
     Each setting is an environment variable too, ``OTEL_SESSION_`` and its name; an argument beats it.
 
     Args:
-        tracer_provider: An SDK ``TracerProvider``; ``None`` is the global one.
-        logger_provider: An SDK ``LoggerProvider``; ``None`` is the global one, if there is one.
+        tracer_provider: An SDK ``TracerProvider``, or one that holds such (Logfire's); ``None`` is the global one.
+        logger_provider: An SDK ``LoggerProvider``, or one that holds such; ``None`` is the global one, if there is one.
         dialects: Names of backends whose attribute names are stamped too, such as ``langfuse``.
         aliases: Attribute names of your own, ``my.key=session.id``.
         propagate_to: Destinations that get the session on outgoing calls: ``private`` (the default), ``all``,
-            ``none``, host globs and CIDRs.
+            ``none``, host globs, CIDRs and ``mcp`` (servers of MCP over stdio).
         trust_incoming: Take the session of incoming requests (the default), or not: for services at the edge.
-        incoming_headers: Request headers to take it from too, ``session.id=x-session-id``.
+        incoming_headers: Request headers to take it from too, ``session.id=x-session-id``; several for one field are
+            tried in their order.
         user_privacy: How a user id appears on spans, logs and the wire: ``plain`` (the default), ``hash`` or ``drop``.
         user_hash_key: The key of ``hash`` (HMAC-SHA-256).
         metadata_on_wire: Keys of the metadata that travel with the ids; ``session.tags`` for the tags.
-        conflict: Who wins where a span starts with another session id: ``scope`` (the default) or ``span``.
+        conflict: Who wins where a span is given another session id, at its start or later: ``scope`` (the default) or ``span``.
         logs: Stamp log records (``True``, the default), don't, or ``"sampled"``: also drop those of dropped sessions.
         events: Write ``session.start`` and ``session.end`` as log records; off by default.
         session_id: The session of all in this process that has no other, until `uninstrument`: ``"auto"`` makes
-            an id (a notebook, a command, an agent of one run), anything else is one. There is none by default.
+            an id (a notebook, a command, an agent of one run), ``"environ"`` takes up the session and the trace that
+            the process was started in (``TRACEPARENT``, ``BAGGAGE``), anything else is one. There is none by default.
         user_id: The user of all in this process that has no other, until `uninstrument`: also of sessions that are
             opened here without a user, never of one that a caller has sent. There is none by default.
-        provider_ids: What a span takes of the arguments of a call of OpenAI, where it has none: ``user`` (the
-            default), ``user,session`` or ``none``.
+        provider_ids: What a span takes where it has none: ``user`` (the default) and ``session``, of the arguments
+            of a call of a model; ``framework``, both of what an agent framework carries, for all of its spans and those
+            of the application inside; or ``none``.
         flush: How long the end of a turn waits for its spans and logs to be exported, in milliseconds up to 60,000;
             0 (the default) is not at all.
         disabled: Switch everything off.
@@ -124,12 +123,12 @@ def instrument(  # noqa: PLR0913  # one for each setting
     warn_of_slips()
     with _lock:
         begun = _use(settings)
+        unstamped.switch(is_off=False)
         PROVIDERS.use(tracer_provider, logger_provider)
-        _attempt("a propagator", _guard_propagators)
+        attempt("a propagator", _guard_propagators)
         if not settings.disabled:
-            _attempt("what knows the target of gRPC channels", _watch_channels)
-        _attempt("a span processor", lambda: _install(tracer_provider, settings, meter_provider))
-        _attempt("a log processor", lambda: _install_logs(logger_provider, settings, tracer_provider))
+            attempt("what knows the target of gRPC channels", _watch_channels)
+        install(tracer_provider, logger_provider, settings, meter_provider)
     if begun is not None:
         emit_start(begun)
 
@@ -138,23 +137,17 @@ def uninstrument(tracer_provider: TracerProvider | None = None, logger_provider:
     """Stop what `instrument` has started; without that, do nothing.
 
     The SDK can't remove a processor, so those stay and stamp nothing; `instrument` starts them again. The
-    propagators are again those of before.
+    propagators are again those of before, and as they guard nothing, no session is put in baggage from then on:
+    none goes to another service but by `to_carrier`, and no other tool finds one there.
 
     Args:
         tracer_provider: An SDK ``TracerProvider``; ``None`` is the global one.
         logger_provider: An SDK ``LoggerProvider``; ``None`` is the global one.
     """
-    found = (
-        _of(_installed, trace.get_tracer_provider() if tracer_provider is None else tracer_provider),
-        _of(_installed_logs, get_logger_provider() if logger_provider is None else logger_provider),
-    )
-    for processor in found:
-        if processor is not None:
-            processor.apply(Settings(disabled=True))
-    if any(not each.settings.disabled for each in _installed.values()) or any(
-        not each.settings.disabled for each in _installed_logs.values()
-    ):
+    was_there = is_installed()
+    if not uninstall(tracer_provider, logger_provider):
         return  # another pipeline goes on, and what guards it
+    _Installed.is_off = True
     propagator = get_global_textmap()
     if isinstance(propagator, _Guard):
         set_global_textmap(propagator.inner)
@@ -162,11 +155,20 @@ def uninstrument(tracer_provider: TracerProvider | None = None, logger_provider:
         sys.modules[_GRPC_TARGET].unwatch_channels()
     EVENTS.is_on = False
     PROVIDERS.use(None, None)
+    unstamped.switch(is_off=True)
     _use(None)
+    if was_there:
+        use_in_process(None, keeps_baggage=True)
+
+
+class _Installed(Guard):
+    """One that is off when that is over."""
 
 
 class _Guard(SessionPropagator):
-    """A propagator that was put in place of the application's."""
+    """A propagator that was put in place of the application's; others may have put theirs around it since."""
+
+    _kind = _Installed
 
 
 def _use(settings: Settings | None) -> Session | None:
@@ -177,18 +179,13 @@ def _use(settings: Settings | None) -> Session | None:
     use_in_process(settings)
     changes.forget()
     resolution.forget()
-    return process_session.follow(settings)
-
-
-def _attempt(what: str, install: Callable[[], None]) -> None:
-    try:
-        install()
-    except Exception as error:  # noqa: BLE001  # telemetry must not break the application
-        found = type(error).__name__
-        _diagnostics.warn_caller(f"instrument {what}", "instrument: adding %s raised %s", what, found)
+    begun = process_session.follow(settings, taken_up(settings))
+    follow_origin()
+    return begun
 
 
 def _guard_propagators() -> None:
+    _Installed.is_off = False
     propagator = get_global_textmap()
     if not isinstance(propagator, SessionPropagator):
         set_global_textmap(_Guard(propagator))
@@ -202,50 +199,3 @@ def _watch_channels() -> None:
         return
     if is_there:
         import_module(_GRPC_TARGET).watch_channels()
-
-
-def _of(installed: WeakKeyDictionary[object, Any], provider: object) -> Any:  # noqa: ANN401  # a processor, or None
-    try:
-        return installed.get(provider)
-    except TypeError:  # neither hashed nor referred to weakly: no provider
-        return None
-
-
-def _install(tracer_provider: TracerProvider | None, settings: Settings, meter_provider: MeterProvider | None) -> None:
-    provider = trace.get_tracer_provider() if tracer_provider is None else tracer_provider
-    processor = _of(_installed, provider)
-    if processor is not None:
-        processor.apply(settings)
-        return
-    add_span_processor = getattr(provider, "add_span_processor", None)
-    if add_span_processor is None:
-        _warn_no_provider(provider)
-        return
-    processor = SessionSpanProcessor(meter_provider=meter_provider)
-    processor.apply(settings)
-    add_span_processor(processor)
-    _installed[provider] = processor
-
-
-def _install_logs(
-    logger_provider: LoggerProvider | None, settings: Settings, tracer_provider: TracerProvider | None
-) -> None:
-    provider = get_logger_provider() if logger_provider is None else logger_provider
-    EVENTS.is_on = settings.events and not settings.disabled
-    if not hasattr(provider, "add_log_record_processor"):
-        return  # no logs are written: nothing to say
-    processor = _of(_installed_logs, provider) or SessionLogRecordProcessor()
-    processor.apply(settings)
-    traces: Any = trace.get_tracer_provider() if tracer_provider is None else tracer_provider
-    processor.keeps = getattr(getattr(traces, "sampler", None), "keeps_session", None)
-    put_first(provider, processor)
-    _installed_logs[provider] = processor
-
-
-def _warn_no_provider(provider: TracerProvider) -> None:
-    _diagnostics.warn_caller(
-        "no provider",
-        "instrument: there is no SDK TracerProvider (%s takes no span processor), so nothing is stamped; call "
-        "opentelemetry.trace.set_tracer_provider() first, or pass tracer_provider",
-        type(provider).__name__,
-    )

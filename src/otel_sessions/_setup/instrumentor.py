@@ -15,6 +15,7 @@ from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type:
 from opentelemetry.propagate import get_global_textmap, set_global_textmap
 
 from otel_sessions import _diagnostics
+from otel_sessions._context import unstamped
 from otel_sessions._settings import settings
 from otel_sessions._settings.settings import Settings
 
@@ -76,6 +77,7 @@ def _guard(options: Mapping[str, object]) -> None:
 def _warn_of(error: Exception) -> None:
     # An ImportError says which module is missing; what others say may hold a value.
     found = str(error) if isinstance(error, ImportError) else type(error).__name__
+    unstamped.switch(is_off=True)
     _diagnostics.warn_once(
         ("instrumentor", found), "otel_sessions: the plug-in is not installed, so nothing is stamped: %s", found
     )

@@ -12,11 +12,14 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary, WeakSet
+from weakref import WeakSet
 
 from otel_sessions import _diagnostics
 from otel_sessions._forks import ForkSafeLock
 from otel_sessions._pipeline.log_processor import PassingProcessor, SessionLogRecordProcessor
+from otel_sessions._pipeline.scrubbing import tell_of_scrubbing
+
+from .pipelines import ByPipeline
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk._logs import LogRecordProcessor, ReadWriteLogRecord
 
 _lock = ForkSafeLock()
-_appended: WeakKeyDictionary[object, WeakSet[SessionLogRecordProcessor]] = WeakKeyDictionary()
+_appended: ByPipeline[WeakSet[SessionLogRecordProcessor]] = ByPipeline()
 
 
 class _Front(PassingProcessor):
@@ -73,6 +76,7 @@ def _has_put_first(provider: Any, processor: SessionLogRecordProcessor) -> bool:
         return _has_appended(provider, processor)
     with getattr(multi, "_lock", None) or nullcontext():
         there: tuple[LogRecordProcessor, ...] = multi._log_record_processors  # noqa: SLF001  # see above
+        tell_of_scrubbing(there)
         if not (len(there) == 1 and isinstance(there[0], _Front) and there[0].processor is processor):
             others = _without(processor, there)
             multi._log_record_processors = (_Front(processor, others),)  # noqa: SLF001
@@ -94,11 +98,12 @@ def _has_appended(provider: Any, processor: SessionLogRecordProcessor) -> bool: 
     if add is None:
         return False
     with _lock:
-        known = _appended.setdefault(provider, WeakSet())
+        known = _appended.get(provider) or WeakSet()
         if processor in known:
             return False
         add(processor)
         known.add(processor)
+        _appended.put(provider, known)
     _diagnostics.warn_caller(
         "not first",
         "the log processors of this %s can't be reached, so ours is behind them and logs may be exported without a "

@@ -29,7 +29,8 @@ class InMemoryPipeline:
     Attributes:
         tracer_provider: Pass it to instrumentors, or to the application.
         tracer: A tracer of it.
-        processor: The processor, for its ``stats()``.
+        processor: The processor, for its ``stats()``. Beside another one that was added to the provider before, that
+            one stamps and counts.
     """
 
     def __init__(self, tracer_provider: TracerProvider | None = None, processor: SpanProcessor | None = None) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from otel_sessions import _diagnostics
-from otel_sessions._context import changes, local_trace, resolution
-from otel_sessions._context.scope import SessionScope
+from otel_sessions._context import changes, entry_spans, lives, resolution, unentered, unstamped
+from otel_sessions._context.unentered import Unentered
 from otel_sessions._conversation.turn_order import ORDER
 from otel_sessions._pipeline import value_limits
 from otel_sessions._settings import settings
@@ -20,29 +20,30 @@ if TYPE_CHECKING:
 def clean_slate() -> None:
     """Forget what was warned of, counted and remembered: each warning can come again."""
     _diagnostics.reset()
-    local_trace.forget()
+    entry_spans.forget()
+    lives.forget()
     resolution.forget()
     changes.forget()
+    unentered.forget()
+    unstamped.forget()
     settings.forget()
     value_limits.forget()
     ORDER.forget()
 
 
-_Made: TypeAlias = "dict[int, tuple[SessionScope, _diagnostics.Place]]"
-
-_METHODS = {name: getattr(SessionScope, name) for name in ("__init__", "_open", "_outer_context", "__call__")}
-_watching: list[_Made] = []
+_watching: list[list[tuple[object, _diagnostics.Place]]] = []
 _changing = threading.RLock()
 
 
 @contextmanager
 def every_scope_is_entered() -> Iterator[None]:
-    """Raise `AssertionError` at the end for scopes that were made inside and never used, with file and line.
+    """Raise `AssertionError` at the end for scopes and turns that were made inside and never used, with file and line.
 
-    ``set_session("conv-42")`` without ``with`` does nothing, and nothing else says so. A scope counts
-    as used where it is entered, decorates, wraps, or is asked for its ``context`` or ``session``.
+    ``set_session("conv-42")`` without ``with`` does nothing; as a statement it is a warning, and what is kept and never
+    entered is found here alone. One counts as used where it is entered, decorates, wraps, or is asked for its
+    ``context`` or ``session``.
     """
-    made: _Made = {}
+    made: list[tuple[object, _diagnostics.Place]] = []
     with _changing:
         _watching.append(made)
         _watch()
@@ -52,25 +53,31 @@ def every_scope_is_entered() -> Iterator[None]:
         with _changing:
             _watching[:] = [other for other in _watching if other is not made]
             _watch()
+    _forget_used(made)
     if made:
-        lines = "\n".join(f"  {filename}:{line}" for _, (filename, line) in made.values())
+        lines = "\n".join(f"  {filename}:{line}" for _, (filename, line) in made)
         message = f"{len(made)} scopes were made and never entered; write `with` before the call:\n{lines}"
         raise AssertionError(message)
 
 
 def _watch() -> None:
-    """Have the methods of a scope tell what they are used for, as long as anybody watches."""
-    for name, method in _METHODS.items():
-        setattr(SessionScope, name, _told(name, method) if _watching else method)
+    """Have what is made tell of itself, as long as anybody watches."""
+    for kind in Unentered.__subclasses__():
+        if _watching and "__init__" not in vars(kind):
+            kind.__init__ = _telling(kind.__init__)  # type: ignore[method-assign]  # that of the class below
+        elif not _watching and "__init__" in vars(kind):
+            del kind.__init__
 
 
-def _told(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
-    def call(scope: SessionScope, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  # as the method's
+def _telling(make: Callable[..., None]) -> Callable[..., None]:
+    def init(one: Unentered, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  # as the class's
         for made in _watching:
-            if name == "__init__":
-                made[id(scope)] = scope, _diagnostics.place()
-            else:
-                made.pop(id(scope), None)
-        return method(scope, *args, **kwargs)
+            _forget_used(made)
+            made.append((one, _diagnostics.place()))
+        make(one, *args, **kwargs)
 
-    return call
+    return init
+
+
+def _forget_used(made: list[tuple[object, _diagnostics.Place]]) -> None:
+    made[:] = [each for each in made if isinstance(each[0], Unentered)]

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, cast
 from opentelemetry.context import Context, create_key
 from opentelemetry.trace import NonRecordingSpan, SpanContext, set_span_in_context
 
-from otel_sessions._context import baggage
 from otel_sessions._session.session import SESSION_ID
+
+from . import baggage
 
 if TYPE_CHECKING:
     from opentelemetry.propagators.textmap import TextMapPropagator

@@ -1,0 +1,63 @@
+"""A span that is ended while a bind puts another session on it: it has all of the one session, and nothing of the other.
+
+The attributes of the new one are put on it at once, which the SDK refuses from the moment that somebody ends it. So what
+is noted on the span follows only when they are there.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from otel_sessions._context.attribute_store import attributes_in, change
+from otel_sessions._forks import ForkSafeLock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from otel_sessions._context.local_trace import Note
+    from otel_sessions._context.state import State
+
+    Value = str | tuple[str, ...]
+
+RESTAMPING = ForkSafeLock()
+"""Held to put another session on a span: two binds at once must not take each other's half-written stamps for its own."""
+
+
+class Exchange(NamedTuple):
+    """What is about to be noted on a span.
+
+    Attributes:
+        state: The session.
+        stamps: What is put on it of that, and what was there already.
+        own: The ids of the span itself that stay, or that gave way; ``None`` where it names nothing.
+    """
+
+    state: State
+    stamps: Iterable[tuple[str, Value]]
+    own: Mapping[str, object] | None
+
+    def note_on(self, note: Note) -> None:
+        """Note it: it is on the span."""
+        note.state, note.stamps = self.state, self.stamps
+        if self.own is not None:
+            note.own = self.own
+        note.__dict__.pop("exchange", None)
+
+
+def settle(note: Note) -> None:
+    """See whether what was begun for a span has come in time, as that is ending; if so, nothing of before stays there."""
+    if getattr(note, "exchange", None) is None:
+        return
+    with RESTAMPING:  # the bind may be in the middle of it; no other begins, as the span is recording no more
+        exchange: Exchange | None = getattr(note, "exchange", None)
+        if exchange is not None and _is_on(note, exchange):
+            now, attributes = dict(exchange.stamps), attributes_in(note.store)
+            gone = [key for key, value in note.stamps if key not in now and attributes.get(key) == value]
+            change(note.store, {}, gone)
+            exchange.note_on(note)
+
+
+def _is_on(note: Note, exchange: Exchange) -> bool:
+    """Tell whether what is new with ``exchange`` is on the span, all of which comes at once."""
+    attributes, before = attributes_in(note.store), dict(note.stamps)
+    return any(attributes.get(key) == value for key, value in exchange.stamps if before.get(key) != value)

@@ -1,0 +1,40 @@
+"""No way out of the loopback: any other host is refused, and remembered."""
+
+from __future__ import annotations
+
+import socket
+
+_LOOPBACK = ("127.", "::1", "localhost", "0.0.0.0")  # noqa: S104  # nothing is bound
+
+
+def refuse_all_else(patch=setattr, tried: list[str] | None = None) -> list[str]:
+    """Refuse to look up and to connect to any other host.
+
+    Args:
+        patch: Sets the attribute of an object, as `setattr` and that of a ``MonkeyPatch`` do.
+        tried: Where to put the hosts that were tried.
+
+    Returns:
+        That list.
+    """
+    tried = [] if tried is None else tried
+    look_up, connect = socket.getaddrinfo, socket.socket.connect
+
+    def check(host: object) -> None:
+        name = host.decode() if isinstance(host, bytes) else str(host or "localhost")
+        if not name.startswith(_LOOPBACK):
+            tried.append(name)
+            raise socket.gaierror(socket.EAI_NONAME, name)
+
+    def looked_up(host, *args, **kwargs):
+        check(host)
+        return look_up(host, *args, **kwargs)
+
+    def connected(self, address):
+        if isinstance(address, tuple):
+            check(address[0])
+        return connect(self, address)
+
+    patch(socket, "getaddrinfo", looked_up)
+    patch(socket.socket, "connect", connected)
+    return tried

@@ -1,0 +1,42 @@
+"""Semantic Kernel, which traces itself where its environment says so, before it is imported."""
+
+from __future__ import annotations
+
+import os
+
+os.environ["SEMANTICKERNEL_EXPERIMENTAL_GENAI_ENABLE_OTEL_DIAGNOSTICS_SENSITIVE"] = "true"
+
+import pytest
+from openai import AsyncOpenAI
+from semantic_kernel.agents import ChatCompletionAgent
+from semantic_kernel.connectors.ai.open_ai import OpenAIChatCompletion
+from semantic_kernel.functions import kernel_function
+
+from conversations import AsyncCalls, AsyncStreams
+from turns import find_order
+
+
+class Orders:
+    @kernel_function(name="find_order", description="Return the status of an order.")
+    def find_order(self, order_id: str) -> str:
+        return find_order(order_id)
+
+
+class TestSemanticKernel(AsyncCalls, AsyncStreams):
+    scope = "semantic_kernel"
+
+    @pytest.fixture(autouse=True)
+    def _agent(self, model):
+        def agent():  # its client belongs to one loop
+            client = AsyncOpenAI(base_url=model.base_url, api_key="none")
+            service = OpenAIChatCompletion(ai_model_id="m", async_client=client)
+            return ChatCompletionAgent(service=service, name="helper", plugins=[Orders()])
+
+        self.agent = agent
+
+    async def aask(self, user):
+        return await self.agent().get_response(messages=user.question)
+
+    async def astream(self, user):
+        async for update in self.agent().invoke_stream(messages=user.question):
+            yield update
