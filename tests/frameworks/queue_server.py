@@ -136,13 +136,19 @@ class Queue:
         all_of_them = Counter({job.question: runs for job in made})
         self.send(count)
         until = time.monotonic() + _SECONDS
-        while not all_of_them <= answered(self.spans()) and time.monotonic() < until:
+        while not (all_of_them <= answered(self.spans()) and _is_complete(self.spans())) and time.monotonic() < until:
             assert {process.poll() for process in self.started} <= {None}, self.said
             time.sleep(0.3)
-        time.sleep(0.6)  # for what ends behind the job's own span
+        time.sleep(0.6)  # for what nobody sent, and nothing is below
         warned = self.desk.folder / WARNED
         assert not warned.exists(), warned.read_text()
         return judge(made, self.spans(), without=without, runs=runs)
+
+
+def _is_complete(spans: list[WireSpan]) -> bool:
+    """Tell whether every parent is there: the span around a job ends behind that of the job, and is exported later."""
+    known = {span.span_id for span in spans}
+    return all(span.parent_id in known for span in spans if span.parent_id)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
