@@ -10,14 +10,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard, overload
 from opentelemetry.context import Context
 
 from otel_sessions import _diagnostics
-from otel_sessions._session.fields import NOT_GIVEN, SessionId, clean_session_id, clean_text, given
+from otel_sessions._session.fields import NOT_GIVEN, SessionId, clean_text, given
 from otel_sessions._session.session import EMPTY, Session
 
-from .binding import bound
 from .changes import Clear, Descend, NotPlainError, StartNew, Update, plain_start, start
 from .decorators import decorated_bare, named_function
 from .entry import get_current
-from .events import ended
 from .resolution import state_in
 from .scope import NewScope
 
@@ -30,7 +28,7 @@ if TYPE_CHECKING:
 
 _IS_GENERATOR = inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
 
-_NONE_GIVEN = (
+NONE_GIVEN = (
     "session_id: None was given, so %s; if that is meant, leave it out; if not, the id was not where it was looked for"
 )
 
@@ -139,67 +137,6 @@ def update_session(
     return NewScope(Update(given(user_id=user_id, name=name, metadata=metadata, tags=tags)))
 
 
-def bind_session(  # noqa: PLR0913  # what a session holds
-    session_id: Id = NOT_GIVEN,
-    *,
-    user_id: Id = None,
-    name: str | None = None,
-    path: str | None = None,
-    previous_id: Id = None,
-    metadata: Mapping[str, SessionId] | None = None,
-    tags: Iterable[str] | None = None,
-) -> Session:
-    """Bind the whole current trace in this process to a session, and return the session.
-
-    For an id that is known late, when the root span of the trace has long been open::
-
-        @app.post("/chat")
-        def chat(message: Message):  # a framework has opened the server span
-            bind_session(message.conversation, user_id=message.user)
-
-    The spans of the trace that are open get the session now, the current one, its ancestors and
-    their other children; those that start later get it when they start, in any task or thread. It
-    attaches nothing, so it ends with the trace: it holds while a span of the trace is open in this
-    process, and after that for five minutes in background tasks that were started inside of it.
-    Bound again, the last one counts. It goes before scopes that were entered earlier, and behind
-    those that are entered later and `clear_session`.
-
-    A worker that was started inside a request (a queue's, a scheduler's) is below the span of that
-    request for ever, with the jobs of everybody. Once that span has ended, nothing is bound below
-    it: enter `set_session` for each job, or give each job a span and bind inside of that. The same
-    goes for a process that was forked inside of a request.
-
-    Args:
-        session_id: As in `set_session`; without one, and with ``None``, it is the current session, or else a new one.
-        user_id: As all that follows, as in `set_session`.
-        name: The kind of workflow.
-        path: Where in the workflow.
-        previous_id: The session that this one continues.
-        metadata: A small map of strings.
-        tags: Short strings.
-
-    Outside of any span, and below one that has ended, there is nothing to bind: then it only warns, and
-    returns the session. Where the current span is not recorded (a sampler has dropped it, or it is a
-    caller's), nobody can tell when it ends: there a bind holds for five minutes.
-    """
-    fields = given(user_id=user_id, name=name, path=path, previous_id=previous_id, metadata=metadata, tags=tags)
-    if session_id is None:
-        _diagnostics.inform_caller("bind None", _NONE_GIVEN, "it is the current session, or else a new one")
-    return bound(None if session_id is None or session_id is NOT_GIVEN else clean_session_id(session_id), fields)
-
-
-def end_session(session: Session | None = None) -> None:
-    """Tell that a session is over, by the event ``session.end``; it ends nothing else.
-
-    A log record, where events are asked for (``OTEL_SESSION_EVENTS=true``, or ``instrument(events=True)``); otherwise
-    this does nothing. Semantic conventions, "Session Events" (Development). Never raises.
-
-    Args:
-        session: Such as `get_session` returns it; ``None`` is the current one.
-    """
-    ended(session)
-
-
 def clear_session(ctx: Context | None = None) -> SessionScope:
     """Return a scope in which spans carry no session and no user, and nothing of them is sent.
 
@@ -247,7 +184,7 @@ def get_session(ctx: Context | None = None) -> Session | None:
 
 def _scope(ctx: object, session_id: object, fields: Fields) -> SessionScope:
     if (session_id is NOT_GIVEN and ctx is None) or (session_id is None and (ctx is NOT_GIVEN or _is_context(ctx))):
-        _diagnostics.inform_caller("session_id None", _NONE_GIVEN, "each entry begins a new session")
+        _diagnostics.inform_caller("session_id None", NONE_GIVEN, "each entry begins a new session")
     ctx = None if ctx is NOT_GIVEN else ctx
     session_id = None if session_id is NOT_GIVEN else session_id
     if _is_context(ctx):
