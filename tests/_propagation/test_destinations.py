@@ -14,13 +14,8 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from otel_sessions._propagation.destinations import host_of_authority, host_of_url
-from otel_sessions._settings.hosts import (
-    ALL,
-    NONE,
-    PRIVATE,
-    Destinations,
-    UnusableDestinationError,
-)
+from otel_sessions._settings.destinations import ALL, NONE, PRIVATE, Destinations
+from otel_sessions._settings.hosts import UnusableDestinationError
 
 CORP = Destinations.parsed(["*.corp.example"])
 

@@ -12,7 +12,7 @@ from clients import propagating, w3c
 from otel_sessions import set_session
 from otel_sessions._propagation import own_names
 from otel_sessions._propagation.propagator import SessionPropagator
-from otel_sessions._settings.hosts import NONE
+from otel_sessions._settings.destinations import NONE
 
 
 @pytest.fixture

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.sdk.trace import TracerProvider
 
-from otel_sessions._settings.hosts import ALL, NONE, PRIVATE, Destinations
-from otel_sessions._settings.settings import SETTINGS, Settings
+from otel_sessions._settings.destinations import ALL, NONE, PRIVATE, Destinations
+from otel_sessions._settings.settings import Settings
+from otel_sessions._settings.table import SETTINGS
 from otel_sessions.cli import main
 from otel_sessions.sdk import instrument
 

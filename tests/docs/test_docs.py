@@ -27,7 +27,8 @@ import otel_sessions
 import otel_sessions.sdk
 from otel_sessions import set_session
 from otel_sessions._session.dialects import DIALECTS, NAMES
-from otel_sessions._settings.settings import Settings, slips_in_environment
+from otel_sessions._settings.settings import Settings
+from otel_sessions._settings.table import slips_in_environment
 from otel_sessions.demo import StandIn
 from otel_sessions.sdk import instrument
 from otel_sessions.view import LoopbackServer, OTLPReceiver

@@ -9,7 +9,7 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from otel_sessions import _diagnostics
 from otel_sessions._session.dialects import Vocabulary, is_genai
-from otel_sessions._settings import settings
+from otel_sessions._settings import table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -42,7 +42,7 @@ class DialectSpanExporter(SpanExporter):
         aliases: str | Mapping[str, str] | Iterable[tuple[str, str]] = (),
     ) -> None:
         self._exporter = exporter
-        given = settings.parsed(dialects=dialects, aliases=aliases)
+        given = table.parsed(dialects=dialects, aliases=aliases)
         self._dialects, self._aliases = given.get("dialects", ()), given.get("aliases", ())
         self._vocabulary = Vocabulary.of(self._dialects, self._aliases)
 

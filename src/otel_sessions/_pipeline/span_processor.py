@@ -39,7 +39,8 @@ from otel_sessions._session.session import (
     DISPLACED_ID,
     SESSION_ID,
 )
-from otel_sessions._settings.settings import PROCESS, Settings, in_process, names_process
+from otel_sessions._settings.settings import PROCESS, Settings, in_process
+from otel_sessions._settings.table import names_process
 
 from .displacing import at_start
 from .framework_spans import placed

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from otel_sessions._settings.hosts import IPV6, MAX_HOST, ZONE
+from otel_sessions._settings.destinations import MAX_HOST
+from otel_sessions._settings.hosts import IPV6, ZONE
 
 # Several addresses with commas between; what is longer is no target that one writes.
 _MAX_TARGET = 2048

@@ -21,7 +21,7 @@ from otel_sessions._context.attribute_store import attributes_of
 from otel_sessions._context.entry import get_current
 from otel_sessions._context.guard import guards_in
 from otel_sessions._context.local_trace import SPAN_KEY
-from otel_sessions._settings.hosts import ALL, NONE
+from otel_sessions._settings.destinations import ALL, NONE
 
 from . import callers, client_calls, mcp_target, redirects
 from .destinations import host_of_authority, host_of_url
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.context import Context
 
-    from otel_sessions._settings.hosts import Destinations
+    from otel_sessions._settings.destinations import Destinations
 
 OWN: Final = ""
 """Stands for no destination that could be told: the user's own doing."""

@@ -7,7 +7,6 @@ its own as well, and these are in each call.
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from opentelemetry.context import Context, create_key
@@ -100,7 +99,7 @@ class Guard:
         if not self.given:
             return process
         if self._merged is None or self._merged[0] is not process:
-            self._merged = process, replace(process, **self.given)
+            self._merged = process, process.replaced(**self.given)
         return self._merged[1]
 
     def refusals(self) -> dict[str, int]:

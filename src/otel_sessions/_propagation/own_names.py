@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.context import Context
 
-    from otel_sessions._settings.hosts import Destinations
+    from otel_sessions._settings.destinations import Destinations
 
 # RFC 6762, appendix G (names of private networks), RFC 8375 (home.arpa), the names that DNS of own networks has without a
 # domain of anybody's (Consul, dnsmasq), and the words for where something is deployed.

@@ -15,7 +15,7 @@ from opentelemetry.propagators.textmap import (
 )
 
 from otel_sessions import _diagnostics
-from otel_sessions._settings.settings import parsed
+from otel_sessions._settings.table import parsed
 
 from .guarding import Guard
 

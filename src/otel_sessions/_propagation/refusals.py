@@ -9,7 +9,7 @@ from otel_sessions import _diagnostics
 from otel_sessions._forks import ForkSafeLock
 from otel_sessions._session.other_names import unknown_part
 from otel_sessions._session.session import WIRE_KEYS
-from otel_sessions._settings.hosts import NONE
+from otel_sessions._settings.destinations import NONE
 
 from .egress import OFF, UNKNOWN, UNSAMPLED
 from .mcp_target import STDIO
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from opentelemetry.context import Context
 
     from otel_sessions._context.state import State
-    from otel_sessions._settings.hosts import Destinations
+    from otel_sessions._settings.destinations import Destinations
 
     from .egress import Verdict
 

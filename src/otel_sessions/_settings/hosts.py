@@ -8,7 +8,6 @@ we cut it, is refused. To refuse costs one link between two traces; to allow may
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
@@ -24,17 +23,11 @@ Network: TypeAlias = "IPv4Network | IPv6Network"
 
 # RFC 1035, section 2.3.4: a name is 255 octets on the wire, which is 253 characters and a last dot.
 _MAX_NAME = 253
-# A name and its last dot; an address with a zone in brackets is shorter. It also bounds what the cache keeps.
-MAX_HOST = 256
 
-# Each service name, redis pod or bucket is one host, and few processes talk to more.
-_CACHED_HOSTS = 1024
 _CACHED_LISTS = 64
 
 # What stands in a list and is no host, even where a host has that name.
 _WORDS = frozenset({"private", "all", "none"})
-# What stands for servers of MCP that are programs on this machine, and have no address; also for a host of that name.
-_MCP = "mcp"
 
 _PRIVATE_NETWORKS: tuple[Network, ...] = (
     IPv4Network("127.0.0.0/8"),  # loopback: RFC 1122, section 3.2.1.3
@@ -109,67 +102,20 @@ class UnusableDestinationError(ValueError):
         self.item = item
 
 
-@dataclass(frozen=True, slots=True)
-class Destinations:
-    """Which hosts get session ids; ``str()`` gives the list, as it may stand in the environment.
+def items_of(texts: Iterable[str]) -> tuple[str, ...]:
+    """Return the items of a list, each in its canonical form and once: see `destinations.Destinations.parsed`.
 
-    Attributes:
-        items: ``private``, ``all``, ``none``, ``mcp``, globs, hosts and networks, each in its canonical form and once.
+    Raises `UnusableDestinationError`.
     """
-
-    items: tuple[str, ...]
-
-    def __str__(self) -> str:
-        """Return the items with commas between them, such as ``private,*.corp.example,10.0.0.0/8``."""
-        return ",".join(self.items)
-
-    @classmethod
-    def parsed(cls, items: Iterable[str]) -> Destinations:
-        """Return the destinations of a list: ``private``, ``all``, ``none``, ``mcp``, globs of hosts, hosts and CIDRs.
-
-        In a glob ``?`` stands for one and ``*`` for any number of characters of one label; ``*.`` at the start
-        stands for one or more labels.
-
-        Args:
-            items: Each may hold several, with commas between. No items are ``none``.
-
-        Raises:
-            UnusableDestinationError: An item is none of these, or ``none`` stands beside another.
-        """
-        canonical = tuple(dict.fromkeys(_item(text) for text in _split(items)))
-        if "none" in canonical and len(canonical) > 1:
-            problem = "stands beside other destinations: leave out one or the other"
-            raise UnusableDestinationError(canonical[canonical.index("none")], problem)
-        return ALL if "all" in canonical else cls(canonical) if canonical else NONE
-
-    def allows(self, host: str | None) -> bool:
-        """Tell whether ``host`` gets session ids. Never raises, never looks a name up.
-
-        Args:
-            host: A name or an IP literal as in ``server.address``, with or without brackets, a zone or a last dot, and
-                without a port; ``None`` where it is not known. ``all`` allows both what is malformed and ``None``.
-        """
-        if self.items == ("all",):
-            return True
-        return isinstance(host, str) and len(host) <= MAX_HOST and _is_allowed(self.items, host)
-
-    def allows_mcp(self) -> bool:
-        """Tell whether servers of MCP over stdio get session ids: by ``mcp`` in the list, or ``all``. Never raises."""
-        return self.items == ("all",) or _MCP in self.items
+    canonical = tuple(dict.fromkeys(_item(text) for text in _split(texts)))
+    if "none" in canonical and len(canonical) > 1:
+        problem = "stands beside other destinations: leave out one or the other"
+        raise UnusableDestinationError(canonical[canonical.index("none")], problem)
+    return canonical
 
 
-ALL = Destinations(("all",))
-"""Every host, also where it is malformed or not known."""
-
-NONE = Destinations(("none",))
-"""No host."""
-
-PRIVATE = Destinations(("private",))
-"""Hosts that by their text alone are on this machine, this network or this cluster."""
-
-
-@lru_cache(maxsize=_CACHED_HOSTS)
-def _is_allowed(items: tuple[str, ...], host: str) -> bool:
+def is_allowed(items: tuple[str, ...], host: str) -> bool:
+    """Tell whether a list of these ``items`` allows ``host``. Never raises."""
     known = _canonical(host)
     if known is None:
         return False

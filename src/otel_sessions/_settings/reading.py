@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 from otel_sessions._session import dialects, ids, provider_ids, user_ids
 from otel_sessions._session.session import WIRE_KEYS
 
-from .hosts import NONE, Destinations, UnusableDestinationError
+from .destinations import NONE, Destinations
+from .hosts import UnusableDestinationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,39 +1,50 @@
-"""How the plug-in behaves: arguments first, then the environment. The only reader of ``os.environ``.
+"""How the plug-in behaves: arguments first, then the environment, which nobody reads but this wing.
 
-A value that can't be used is a warning, and never more open than what was asked for: it does not
-count, and what guards ids (`_Setting.closed`) closes. A value is shown only where nobody would write
-an id or a key.
+Where neither says anything, it is known without reading: `table`, by which all else is read, is loaded where there is
+something to read.
 """
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from otel_sessions import _diagnostics
-from otel_sessions._session import user_ids
 from otel_sessions._session.session import METADATA_PREFIX, TAGS, WIRE_KEYS
+from otel_sessions._session.user_ids import PLAIN
 
-from . import reading
-from .hosts import NONE, PRIVATE, Destinations
+from .destinations import PRIVATE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
-    from .reading import Complain, Pairs
+    from .destinations import Destinations
+    from .reading import Pairs
 
-LOGS = ("true", "false", "sampled")
-_SHORTEST_KEY = 16
 _PREFIX = "OTEL_SESSION_"
-# What is no setting, and begins like one.
-_OTHERS = ("OTEL_SESSIONS_DEMO_MODEL",)
-_USERS = frozenset({"user_privacy", "user_hash_key", "user_id"})
+"""How the names of all variables begin."""
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+_FIELDS = (
+    "dialects",
+    "aliases",
+    "propagate_to",
+    "trust_incoming",
+    "incoming_headers",
+    "user_privacy",
+    "user_hash_key",
+    "metadata_on_wire",
+    "conflict",
+    "logs",
+    "events",
+    "session_id",
+    "user_id",
+    "provider_ids",
+    "flush",
+    "disabled",
+)
+
+
 class Settings:
     """What is set, all of it; each field is an argument of ``instrument()`` and an environment variable.
 
@@ -57,197 +68,89 @@ class Settings:
             ``framework`` it takes both from what an agent framework carries.
         flush: How long the end of a turn waits for its telemetry to be exported, in milliseconds; 0 is not at all.
         disabled: All of it is off.
+        is_plain: All of a session is shown as it is, but for metadata and tags on the wire; asked for each session.
+        own_keys: The baggage keys that are ours.
+        alias_names: The names of the user's own that stand for keys of ours.
     """
 
-    dialects: tuple[str, ...] = ()
-    aliases: Pairs = ()
-    propagate_to: Destinations = PRIVATE
-    trust_incoming: bool = True
-    incoming_headers: Pairs = ()
-    user_privacy: str = user_ids.PLAIN
-    user_hash_key: str | None = None
-    metadata_on_wire: tuple[str, ...] = ()
-    conflict: str = "scope"
-    logs: str = "true"
-    events: bool = False
-    session_id: str | None = None
-    user_id: str | None = None
-    provider_ids: tuple[str, ...] = ("user",)
-    flush: int = 0
-    disabled: bool = False
-    is_plain: bool = field(init=False, compare=False)
-    """All of a session is shown as it is, but for metadata and tags on the wire; asked for each session."""
-    own_keys: frozenset[str] = field(init=False, compare=False)
-    """The baggage keys that are ours."""
-    alias_names: frozenset[str] = field(init=False, compare=False)
-    """The names of the user's own that stand for keys of ours."""
+    # No dataclass: to make one takes as long as a tenth of OpenTelemetry's API, and each program has to wait for it.
+    __slots__ = (*_FIELDS, "alias_names", "is_plain", "own_keys")
 
-    def __post_init__(self) -> None:
-        """Fill in what follows from the others."""
-        plain = self.user_privacy == user_ids.PLAIN and not self.metadata_on_wire and not self.disabled
-        object.__setattr__(self, "is_plain", plain)
-        travelling = (key if key == TAGS else METADATA_PREFIX + key for key in self.metadata_on_wire)
-        own_keys = () if self.disabled else (*WIRE_KEYS, *travelling)  # off: what a caller sent goes on as without us
-        object.__setattr__(self, "own_keys", frozenset(own_keys))
-        object.__setattr__(self, "alias_names", frozenset(alias for alias, _ in self.aliases))
+    def __init__(  # noqa: PLR0913  # each with what holds where nobody sets it
+        self,
+        *,
+        dialects: tuple[str, ...] = (),
+        aliases: Pairs = (),
+        propagate_to: Destinations = PRIVATE,
+        trust_incoming: bool = True,
+        incoming_headers: Pairs = (),
+        user_privacy: str = PLAIN,
+        user_hash_key: str | None = None,
+        metadata_on_wire: tuple[str, ...] = (),
+        conflict: str = "scope",
+        logs: str = "true",
+        events: bool = False,
+        session_id: str | None = None,
+        user_id: str | None = None,
+        provider_ids: tuple[str, ...] = ("user",),
+        flush: int = 0,
+        disabled: bool = False,
+    ) -> None:
+        self.dialects: Final = dialects
+        self.aliases: Final = aliases
+        self.propagate_to: Final = propagate_to
+        self.trust_incoming: Final = trust_incoming
+        self.incoming_headers: Final = incoming_headers
+        self.user_privacy: Final = user_privacy
+        self.user_hash_key: Final = user_hash_key
+        self.metadata_on_wire: Final = metadata_on_wire
+        self.conflict: Final = conflict
+        self.logs: Final = logs
+        self.events: Final = events
+        self.session_id: Final = session_id
+        self.user_id: Final = user_id
+        self.provider_ids: Final = provider_ids
+        self.flush: Final = flush
+        self.disabled: Final = disabled
+        self.is_plain: Final = user_privacy == PLAIN and not metadata_on_wire and not disabled
+        travelling = (key if key == TAGS else METADATA_PREFIX + key for key in metadata_on_wire)
+        # Off: what a caller sent goes on as without us.
+        self.own_keys: Final[frozenset[str]] = frozenset(() if disabled else (*WIRE_KEYS, *travelling))
+        self.alias_names: Final[frozenset[str]] = frozenset(alias for alias, _ in aliases)
+
+    def __eq__(self, other: object) -> bool:
+        """Tell whether all that can be set is the same."""
+        return type(other) is Settings and all(getattr(self, name) == getattr(other, name) for name in _FIELDS)
+
+    def __hash__(self) -> int:
+        """Go with `__eq__`."""
+        return hash(tuple(getattr(self, name) for name in _FIELDS))
 
     def __repr__(self) -> str:
         """Show what is not the default; a key is never shown."""
+        from .table import SETTINGS  # noqa: PLC0415  # see above
+
         values = ((setting, getattr(self, setting.name)) for setting in SETTINGS)
         shown = (f"{setting.name}={setting.shown(value)!r}" for setting, value in values if value != setting.default)
         return f"{type(self).__name__}({', '.join(shown)})"
 
+    def replaced(self, **values: Any) -> Settings:  # noqa: ANN401  # of each setting its own
+        """Return the same with other ``values``."""
+        return Settings(**{name: getattr(self, name) for name in _FIELDS} | values)
+
     @classmethod
     def resolved(cls, **arguments: object) -> Settings:
         """Return what the ``arguments`` give, and the environment where one is ``None`` or not there."""
-        values = {setting.name: setting.value(arguments.get(setting.name)) for setting in SETTINGS}
-        if values["user_id"] in user_ids.MODES:
-            values |= _without_mode(values, arguments)
-        return cls._whole(values)
+        from .table import values_of  # noqa: PLC0415  # see above
+
+        return cls(**values_of(arguments))
 
     @classmethod
     def of_processor(cls, **arguments: object) -> Settings:
         """Return the same for one processor: who the user is, and how users appear, is of the process and not looked at."""
-        own = (setting for setting in SETTINGS if setting.name not in _USERS)
-        return cls(**{setting.name: setting.value(arguments.get(setting.name)) for setting in own})
+        from .table import values_of_processor  # noqa: PLC0415  # see above
 
-    @classmethod
-    def _whole(cls, values: dict[str, Any]) -> Settings:
-        settings = cls(**values)
-        if settings.user_privacy != user_ids.HASH:
-            return settings
-        if not settings.user_hash_key:
-            _warn_of_key("hash needs one; without it no user id is shown")
-            return replace(settings, user_privacy=user_ids.DROP)
-        if len(settings.user_hash_key) < _SHORTEST_KEY:
-            _warn_of_key(
-                f"it is shorter than {_SHORTEST_KEY} characters, so that keys, and then users, can be tried out"
-            )
-        return settings
-
-
-def _without_mode(values: Mapping[str, Any], arguments: Mapping[str, object]) -> dict[str, Any]:
-    """Return what holds of users where the user is a mode: ``OTEL_SESSION_USER_ID`` was the name of that once.
-
-    The same mode by its name of now says that it is meant, as in a fleet of two versions. Else no user is shown.
-    """
-    mode, privacy, user = values["user_id"], *(_setting(name) for name in ("user_privacy", "user_id"))
-    is_said = privacy.given(arguments.get(privacy.name)) is not None
-    if is_said and values[privacy.name] == mode:
-        return {user.name: None}
-    user.complain(
-        arguments.get(user.name),
-        f"{mode!r} is a mode and not a user; how users appear is set by {privacy.variable}, or {privacy.name}=, and "
-        f"that does not say {mode!r}, so it is taken as {user_ids.DROP!r}: no user is shown",
-    )
-    return {user.name: None, privacy.name: user_ids.DROP}
-
-
-def _warn_of_key(problem: str) -> None:
-    _diagnostics.warn_once(("key", problem), "otel_sessions: OTEL_SESSION_USER_HASH_KEY: %s", problem)
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """One setting: its names, and how its value is read.
-
-    Attributes:
-        name: The field of `Settings`, and the argument.
-        read: Returns the value from a text, or from what else the argument may be. What of it can't be used
-            it passes to the function that it is given, as a text that says what would do.
-        default: The value where there is none.
-        closed: The value where there is one that can't be used at all.
-        show: Returns the value as people may read it, where that is not as it would be set; never a key, nor an id.
-    """
-
-    name: str
-    read: Callable[[object, Complain], Any]
-    default: Any
-    closed: Any
-    show: Callable[[Any], str] | None = None
-
-    @property
-    def variable(self) -> str:
-        """The environment variable."""
-        return f"{_PREFIX}{self.name.removeprefix('session_').upper()}"
-
-    def value(self, argument: object) -> Any:  # noqa: ANN401  # of each setting its own
-        """Return the value: of the ``argument`` where there is one, else of the environment."""
-        given, complain = self.given(argument), partial(self.complain, argument)
-        if given is None:
-            return self.default
-        try:
-            return self.read(given, complain)
-        except reading.UnusableError as error:
-            complain(f"{error}, so it is taken as {self.shown(self.closed)!r}")
-        except Exception as error:  # noqa: BLE001  # the argument's own code may raise anything
-            complain(f"reading it raised {type(error).__name__}, so it is taken as {self.shown(self.closed)!r}")
-        return self.closed
-
-    def given(self, argument: object) -> object:
-        """Return what there is to read: the ``argument`` where there is one, else the variable; ``None`` for nothing."""
-        given = os.environ.get(self.variable) if argument is None else argument
-        return None if isinstance(given, str) and not given.strip() else given
-
-    def complain(self, argument: object, problem: str) -> None:
-        """Say what is wrong, of the ``argument`` where there is one, else of the variable."""
-        if argument is None:  # no line of code has set it
-            _diagnostics.warn_once((self.variable, problem), "otel_sessions: %s: %s", self.variable, problem)
-        else:
-            _diagnostics.warn_caller(f"{self.name} {problem}", "%s: %s", self.name, problem)
-
-    def source(self) -> str:
-        """Return where the value comes from where there is no argument: ``environment`` or ``default``."""
-        return "environment" if os.environ.get(self.variable, "").strip() else "default"
-
-    def shown(self, value: object) -> str:
-        """Return ``value`` for people to read, in the form in which it would be set, but for a key and an id."""
-        if self.show is not None:
-            return self.show(value)
-        if isinstance(value, bool):
-            return str(value).lower()
-        if isinstance(value, tuple):
-            return ",".join("=".join(item) if isinstance(item, tuple) else item for item in value)
-        return str(value)
-
-
-def parsed(**arguments: object) -> dict[str, Any]:
-    """Return the values of the ``arguments`` that are not ``None``, by the names of `Settings`."""
-    return {
-        setting.name: setting.value(arguments[setting.name])
-        for setting in SETTINGS
-        if arguments.get(setting.name) is not None
-    }
-
-
-SETTINGS = (
-    Setting("dialects", reading.dialect_names, (), ()),
-    Setting("aliases", reading.aliases, (), ()),
-    Setting("propagate_to", reading.destinations, PRIVATE, NONE),
-    Setting("trust_incoming", reading.flag, True, False),  # a table
-    Setting("incoming_headers", reading.headers, (), ()),
-    Setting("user_privacy", reading.choice(*user_ids.MODES, is_shown=False), user_ids.PLAIN, user_ids.DROP),
-    Setting("user_hash_key", reading.key, None, None, reading.hidden),
-    Setting("metadata_on_wire", reading.names, (), ()),
-    Setting("conflict", reading.choice("scope", "span"), "scope", "scope"),
-    Setting("logs", reading.choice(*LOGS), "true", "true"),
-    Setting("events", reading.flag, False, False),
-    Setting("session_id", reading.session_id, None, None, reading.shown_session_id),
-    Setting("user_id", reading.user_id, None, None, reading.hidden),
-    Setting("provider_ids", reading.words_of_call, ("user",), (), reading.shown_words),
-    Setting("flush", reading.milliseconds, 0, 0),
-    Setting("disabled", reading.flag, False, False),
-)
-
-
-def _setting(name: str) -> Setting:
-    return next(setting for setting in SETTINGS if setting.name == name)
-
-
-def names_process() -> bool:
-    """Tell whether the environment says whose all in this process is: a session, or a user."""
-    session_id, user_id = _setting("session_id").value(None), _setting("user_id").value(None)
-    return session_id is not None or user_id not in {None, *user_ids.MODES}
+        return cls(**values_of_processor(arguments))
 
 
 def hides_inputs() -> bool:
@@ -285,30 +188,6 @@ def is_sdk_disabled() -> bool:
     return os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
 
 
-def slips_in_environment() -> list[str]:
-    """Return what to say of the variables that look like settings and are none: slips of the pen."""
-    variables = [setting.variable for setting in SETTINGS]
-    slips = [name for name in os.environ if name.startswith((_PREFIX, "OTEL_SESSIONS_"))]
-    return [
-        f"{name}: there is no such setting{_remedy_of(name)}"
-        for name in sorted(slips)
-        if name not in variables and name not in _OTHERS
-    ]
-
-
-def _remedy_of(slip: str) -> str:
-    variables = {setting.variable.removeprefix(_PREFIX): setting.variable for setting in SETTINGS}
-    variables |= {setting.name.upper(): setting.variable for setting in SETTINGS}  # as of the argument
-    close = get_close_matches(slip.removeprefix("OTEL_SESSIONS_").removeprefix(_PREFIX), variables, 1)
-    return f"; did you mean {variables[close[0]]}?" if close else ""
-
-
-def warn_of_slips() -> None:
-    """Say once of each variable that looks like a setting that it is none."""
-    for slip in slips_in_environment():
-        _diagnostics.warn_once(("slip", slip), "otel_sessions: %s", slip)
-
-
 def sampler_argument() -> str | None:
     """Return the argument of the sampler, for what is not handed it: a sampler of a configuration file."""
     return os.environ.get("OTEL_TRACES_SAMPLER_ARG")
@@ -337,8 +216,12 @@ def in_process() -> Settings:
     """Return the settings that hold for what this process carries: of ``instrument()``, else of the environment."""
     settings = PROCESS.settings
     if settings is None:
-        settings = PROCESS.settings = Settings.resolved()
+        settings = PROCESS.settings = _of_environment()
     return settings
+
+
+def _of_environment() -> Settings:
+    return Settings.resolved() if any(name.startswith(_PREFIX) for name in os.environ) else Settings()
 
 
 def use_in_process(settings: Settings | None, *, keeps_baggage: bool = False) -> None:

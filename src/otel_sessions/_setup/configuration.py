@@ -6,15 +6,8 @@ import logging
 from typing import TYPE_CHECKING, NamedTuple
 
 from otel_sessions import _diagnostics
-from otel_sessions._settings.settings import (
-    SETTINGS,
-    Setting,
-    Settings,
-    hides_inputs,
-    hides_outputs,
-    in_environment,
-    slips_in_environment,
-)
+from otel_sessions._settings.settings import Settings, hides_inputs, hides_outputs, in_environment
+from otel_sessions._settings.table import SETTINGS, Setting, slips_in_environment
 
 from .sampler_names import ARGUMENT, NAME, problems_in
 

@@ -23,7 +23,8 @@ from otel_sessions._pipeline.rooting import follow_origin
 from otel_sessions._propagation.environment import taken_up
 from otel_sessions._propagation.guarding import Guard
 from otel_sessions._propagation.propagator import SessionPropagator
-from otel_sessions._settings.settings import Settings, use_in_process, warn_of_slips
+from otel_sessions._settings.settings import Settings, use_in_process
+from otel_sessions._settings.table import warn_of_slips
 
 from .installation import attempt, install, is_installed, uninstall
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
 
-from otel_sessions._settings.hosts import PRIVATE
+from otel_sessions._settings.destinations import PRIVATE
 from otel_sessions._setup.doctor.finding import Finding
 
 from .installed import EXPORTERS, is_zero_code, names_provided, provides
