@@ -15,7 +15,6 @@ from opentelemetry.context import Context
 
 from otel_sessions import _diagnostics
 from otel_sessions._session import ids, paths
-from otel_sessions._session.other_names import is_of_session
 from otel_sessions._session.session import (
     EMPTY,
     METADATA_PREFIX,
@@ -107,7 +106,6 @@ def with_session(context: Context, key: str, value: object, ours: Mapping[str, o
 
 _LONGEST_KEPT = 64
 """Longest key that is kept with what is known of it, in characters: a caller may send any."""
-_is_of_session = lru_cache(maxsize=1024)(is_of_session)
 
 
 def is_private(key: str) -> bool:
@@ -115,7 +113,16 @@ def is_private(key: str) -> bool:
     key = str(key).strip()  # as who receives it does
     if key in in_process().alias_names:
         return True
-    return _is_of_session(key) if len(key) <= _LONGEST_KEPT else is_of_session(key)
+    return _is_kept_as_private(key) if len(key) <= _LONGEST_KEPT else _is_of_session(key)
+
+
+def _is_of_session(key: str) -> bool:
+    from otel_sessions._session.other_names import is_of_session  # noqa: PLC0415  # a table, for what is sent
+
+    return is_of_session(key)
+
+
+_is_kept_as_private = lru_cache(maxsize=1024)(_is_of_session)
 
 
 def others(items: Mapping[str, object]) -> Mapping[str, object]:

@@ -26,7 +26,6 @@ from otel_sessions._session.fields import (
     notice_weak,
 )
 from otel_sessions._session.session import EMPTY, USER_ID, Session
-from otel_sessions._settings.reading import ENVIRON
 from otel_sessions._settings.settings import in_process
 
 from .process_session import HELD, user_of_process, whole
@@ -201,7 +200,7 @@ def plain_start(session_id: str, user_id: str | None) -> Start:
     note_change()
     settings = in_process()
     is_known = user_id is not None or (settings.user_id is None and not HELD.asks_frameworks)
-    is_known = is_known and settings.session_id != ENVIRON
+    is_known = is_known and settings.session_id != ids.ENVIRON
     return Start(session_id, Fields(user_id), state_of(Session(session_id, user_id)) if is_known else None)
 
 

@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from otel_sessions import _diagnostics
 
-from .streams import async_generator_function, generator_function
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -40,8 +38,12 @@ class Decorator(ABC):
             _diagnostics.warn_caller(f"decorator {refusal}", "the decorated object is %s: it is left as it is", refusal)
             return function
         if _is_one(inspect.isgeneratorfunction, function):
+            from .streams import generator_function  # noqa: PLC0415  # for streams, which not every program has
+
             return functools.wraps(function)(generator_function(partial(self._source, function)))  # type: ignore[return-value]
         if _is_one(inspect.isasyncgenfunction, function):
+            from .streams import async_generator_function  # noqa: PLC0415  # as above
+
             return functools.wraps(function)(async_generator_function(partial(self._source, function)))  # type: ignore[return-value]
         if _is_one(inspect.iscoroutinefunction, function):
             return self._around_coroutine(function)

@@ -23,7 +23,6 @@ from .local_trace import CLOCK
 from .order import ANYWHERE, NOTED
 from .runtime import quickest
 from .state import ENTRY_KEY, OPENINFERENCE_SESSION, OPENINFERENCE_USER, UNTOUCHED
-from .yields import tell_if_nobody_was_inside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -200,6 +199,8 @@ def _leave_out_of_order(entry: Entry, current: Context) -> None:
         found = entry_in(found.base)
     is_here = _is_of_here(entry)
     if found is None:
+        from .yields import tell_if_nobody_was_inside  # noqa: PLC0415  # for what is left by somebody else
+
         tell_if_nobody_was_inside(entry.base, current, is_of_here=is_here)
         return
     still_open = [each for each in above if each.context is not None and _is_of_here(each)]

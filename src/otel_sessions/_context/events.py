@@ -14,7 +14,6 @@ from otel_sessions import _diagnostics
 from otel_sessions._session.session import Session
 
 from .entry import get_current, settled
-from .records import Draft, write
 from .resolution import state_in
 from .state import state_of
 
@@ -80,6 +79,8 @@ def _emit(name: str, session: Session, context: Context | None) -> None:
     if not EVENTS.is_on or session.id is None:
         return
     try:
+        from .records import Draft, write  # noqa: PLC0415  # for the few who ask for events: it loads the API of logs
+
         base = settled() if context is None else context
         write(Draft(event_name=name), state_of(session), base)
     except Exception as error:  # noqa: BLE001  # telemetry must not break the application

@@ -10,16 +10,17 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import threading
-from concurrent.futures import Future
-from concurrent.futures import TimeoutError as FutureTimeoutError  # the builtin one from Python 3.11 on
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from otel_sessions import _diagnostics
 from otel_sessions._forks import ForkSafeLock, after_fork_in_child
 from otel_sessions._settings.settings import in_process
 
 from .providers import PROVIDERS
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 _MILLI = 0.001
 
@@ -40,6 +41,8 @@ class _Flusher:
 
     def ask(self, milliseconds: int) -> Future[None] | None:
         """Have what is recorded by now flushed; ``None`` where that would only wait for one that hangs."""
+        from concurrent.futures import Future  # noqa: PLC0415  # for the few who ask for a flush
+
         with self._lock:
             asked = self._asked
             if asked is None:
@@ -91,6 +94,8 @@ def flush() -> None:
     milliseconds = in_process().flush
     asked = _asked(milliseconds)
     if asked is not None and not _runs_a_loop():
+        from concurrent.futures import TimeoutError as FutureTimeoutError  # noqa: PLC0415  # the builtin one from 3.11 on
+
         with contextlib.suppress(FutureTimeoutError):
             asked.result(milliseconds * _MILLI)
 

@@ -14,9 +14,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from otel_sessions._session import ids
-from otel_sessions._session.framework_ids import WORD
+from otel_sessions._session.ids import AUTO, ENVIRON, FRAMEWORK
 from otel_sessions._session.session import Session
-from otel_sessions._settings.reading import AUTO, ENVIRON
 
 from .origin import ORIGIN, is_below
 from .state import State, state_of
@@ -76,7 +75,7 @@ def follow(settings: Settings | None, received: State | None = None) -> Session 
         _hold_received(received, user_id)
     else:
         begun = _hold(asked_for, user_id)
-    HELD.ask_frameworks(is_asked=settings is not None and is_on and WORD in settings.provider_ids)
+    HELD.ask_frameworks(is_asked=settings is not None and is_on and FRAMEWORK in settings.provider_ids)
     return begun
 
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib.metadata import version
 from typing import TYPE_CHECKING, TypeVar
 from weakref import ref
 
 from opentelemetry import trace
-from opentelemetry._logs import get_logger, get_logger_provider
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,11 +54,13 @@ class Providers:
 
     def logger(self) -> Logger:
         """Return our logger of the OTel Logs API."""
+        from opentelemetry._logs import get_logger  # noqa: PLC0415  # for who writes records, and no more
+
         return get_logger(SCOPE, scope_version(), self.logs)
 
     def takes_spans(self) -> bool:
         """Tell whether spans go anywhere; the providers of the API itself record none."""
-        return not type(self.all()[0]).__module__.startswith("opentelemetry.trace")
+        return not type(self.traces or trace.get_tracer_provider()).__module__.startswith("opentelemetry.trace")
 
     def takes_logs(self) -> bool:
         """Tell whether log records go anywhere; the providers of the API itself write nothing."""
@@ -68,6 +68,8 @@ class Providers:
 
     def all(self) -> tuple[TracerProvider, LoggerProvider]:
         """Return both providers, as they are now."""
+        from opentelemetry._logs import get_logger_provider  # noqa: PLC0415  # as above
+
         return (
             self.traces or trace.get_tracer_provider(),
             self.logs or get_logger_provider(),
@@ -98,4 +100,6 @@ PROVIDERS = Providers()
 @cache
 def scope_version() -> str:
     """Return the version of this package."""
+    from importlib.metadata import version  # noqa: PLC0415  # it loads archives, e-mail and sockets
+
     return version("otel-sessions")

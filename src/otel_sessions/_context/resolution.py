@@ -19,7 +19,7 @@ from otel_sessions._session import ids
 from otel_sessions._session.session import MAX_ITEMS, SESSION_ID, USER_ID, Session, extras_in, overlaid, texts_in
 from otel_sessions._settings.settings import in_process
 
-from . import baggage, framework_ids
+from . import baggage
 from .dropped import state_of_dropped
 from .entry import entry_in, get_current, live_entry_in
 from .lives import binding_in
@@ -146,6 +146,8 @@ def _of_framework(found: State | None, context: Context) -> State | None:
     is_settled = found is not None and found.is_whole and not is_of_process(SESSION_ID, found.items.get(SESSION_ID))
     if found is not None and is_settled and found.session.user_id is not None:
         return found
+    from . import framework_ids  # noqa: PLC0415  # for who asks frameworks
+
     try:
         carried = framework_ids.found_in(context)
     except Exception as error:  # noqa: BLE001  # nor are what frameworks keep
@@ -172,8 +174,8 @@ def _of_parent(context: Context) -> State | None:
     attributes = view.copy()  # quick; asking the view for a key that is not there is not
     if not attributes.get(SESSION_ID) or was_bound(span):  # a bind that holds was found before
         return None
-    if HELD.asks_frameworks and framework_ids.has_ended(span) and framework_ids.is_carried(span):
-        return None  # a framework has left it behind
+    if HELD.asks_frameworks and _is_left_behind(span):
+        return None
     note = note_of(span)
     if note is not None:
         attributes.update(item for item in note.stamps if item[0] == SESSION_ID)  # whatever somebody set over it since
@@ -193,6 +195,13 @@ def _of_parent(context: Context) -> State | None:
     if plain is None or not (metadata or tags):
         return plain
     return state_of(replace(plain.session, metadata=metadata, tags=tags), user_is_remote=True)
+
+
+def _is_left_behind(span: object) -> bool:
+    """Tell whether ``span`` has ended, and a framework that carried its session has left it behind."""
+    from . import framework_ids  # noqa: PLC0415  # as above
+
+    return framework_ids.has_ended(span) and framework_ids.is_carried(span)
 
 
 @lru_cache(maxsize=256)  # by distinct sets of texts of at most 200 characters
@@ -297,5 +306,7 @@ def _warn_of(error: Exception) -> None:
 def forget() -> None:
     """Forget what was looked at before (for tests): what is known warns of nothing."""
     remote_state.cache_clear()
+    from . import framework_ids  # noqa: PLC0415  # as above
+
     _parent_state.cache_clear()
     framework_ids.forget()

@@ -20,14 +20,10 @@ from .changes import NO_KWARGS, Carry, StartNew
 from .decorators import Decorator
 from .entry import Entry, context_with, enter, get_current, leave, leave_one_of, leave_where, settled
 from .events import EVENTS, emit_start
-from .flush import is_asked_for
-from .handlers import notice_scope
 from .process_session import HELD
 from .providers import AWAITED, look_again
 from .resolution import state_in
 from .state import as_of_now
-from .streams import Source, wrapped
-from .surroundings import AT_END
 from .unentered import Unentered
 
 if TYPE_CHECKING:
@@ -38,6 +34,7 @@ if TYPE_CHECKING:
 
     from .changes import Args, Change, Kwargs
     from .state import State
+    from .streams import Source
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -143,6 +140,10 @@ class SessionScope(Decorator):
             stream: An iterator, an async iterator or an async iterable. Anything else is returned as
                 it is, with a warning: of a list, pass ``iter(...)``; await a coroutine first.
         """
+        from .flush import is_asked_for  # noqa: PLC0415  # for streams, which not every program has
+        from .streams import wrapped  # noqa: PLC0415  # as above
+        from .surroundings import AT_END  # noqa: PLC0415  # as above
+
         base = self._outer_context()
         try:
             return wrapped(stream, context_with(self._inside(base), base), AT_END if is_asked_for() else None)  # type: ignore[no-any-return]
@@ -219,6 +220,8 @@ class SessionScope(Decorator):
     def _inside(self, base: Context, args: Args = (), kwargs: Kwargs = NO_KWARGS) -> State:
         outer = state_in(base) if base or not HELD.is_idle else None
         if outer is None and base and is_informing() and self._change.made_by == "set_session":
+            from .handlers import notice_scope  # noqa: PLC0415  # for who listens at INFO
+
             notice_scope(base)
         if outer is None and self._change.alone is not None:
             return self._change.applied(None) if isinstance(self._change, Carry) else as_of_now(self._change.alone)
@@ -231,6 +234,8 @@ class SessionScope(Decorator):
 
     def _source(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Source:  # noqa: ANN401
         """Return the body of a decorated generator function, as it is at the first step."""
+        from .streams import Source  # noqa: PLC0415  # which is there by now
+
         base = self._outer_context()
         try:
             context = context_with(self._inside(base, args, kwargs), base)

@@ -25,7 +25,7 @@ _OURS = "otel_sessions._pipeline.span_processor"
 _MOST = 64
 """Most processors that are looked at of those that hold one another."""
 
-_DROPS_ALL = re.compile(r"(?:ParentBased\{root:)?(?:AlwaysOff|(?:TraceIdRatioBased|SessionRatioSampler)\{0(?:\.0)?\})")
+_DROPS_ALL = r"(?:ParentBased\{root:)?(?:AlwaysOff|(?:TraceIdRatioBased|SessionRatioSampler)\{0(?:\.0)?\})"
 """How samplers describe themselves that keep nothing."""
 
 Stamping: TypeAlias = Literal["ours", "somebody", "nobody", "none", "unknown"]
@@ -95,7 +95,7 @@ def shows(span: Any, state: State) -> bool:  # noqa: ANN401  # of any SDK
 def _records(tracer: Any) -> bool:  # noqa: ANN401
     """Tell whether any span of ``tracer`` is recorded; not so where a sampler drops all that it is asked about first."""
     described = str(getattr(tracer, "sampler", None) and tracer.sampler.get_description())
-    return _DROPS_ALL.match(described) is None
+    return re.match(_DROPS_ALL, described) is None
 
 
 def held_in(processors: object) -> list[object]:

@@ -9,7 +9,6 @@ from opentelemetry.context import create_key
 
 from otel_sessions._session import user_ids
 from otel_sessions._session.session import EMPTY, Session, local_attributes_of, wire_items_of
-from otel_sessions._session.wire_room import with_extras
 from otel_sessions._settings.settings import PROCESS, in_process
 
 if TYPE_CHECKING:
@@ -83,6 +82,8 @@ def state_of(  # noqa: PLR0913  # what is known of a session
     if shown.metadata or shown.tags:
         attributes = {**items, **local_attributes_of(shown)}
         if settings.metadata_on_wire:
+            from otel_sessions._session.wire_room import with_extras  # noqa: PLC0415  # for who lists any
+
             items = with_extras(items, shown, settings.metadata_on_wire)
     return State(
         session,

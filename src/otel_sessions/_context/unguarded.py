@@ -9,19 +9,17 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry import propagate  # the module: it may be what is loading this one, as OTEL_PROPAGATORS says
-
 from otel_sessions import _diagnostics
 from otel_sessions._session.session import SESSION_ID, USER_ID
 from otel_sessions._settings.settings import in_process
 
 from . import baggage
-from .guard import is_guarded
 
 if TYPE_CHECKING:
     from types import FrameType
 
     from opentelemetry.context import Context
+    from opentelemetry.propagators.textmap import TextMapPropagator
 
 REMEDY = (
     "the propagators of this process send the session to every host that is called; when they are set, call "
@@ -56,15 +54,24 @@ _JUDGED = _Judged()
 
 def is_unguarded() -> bool:
     """Tell whether the global propagators send a session to everybody."""
-    propagators = propagate.get_global_textmap()
+    propagators = _global_propagators()
     if propagators is not _JUDGED.propagators:
+        from .guard import is_guarded  # noqa: PLC0415  # once they are there
+
         _JUDGED.propagators, _JUDGED.are_guarded = propagators, is_guarded(propagators)
     return not _JUDGED.are_guarded
 
 
+def _global_propagators() -> TextMapPropagator:
+    # The module: it may be what is loading this one, as OTEL_PROPAGATORS says. It loads all that this names.
+    from opentelemetry import propagate  # noqa: PLC0415
+
+    return propagate.get_global_textmap()
+
+
 def take_as_guarded() -> None:
     """Look no more at the global propagators as they are now."""
-    _JUDGED.propagators, _JUDGED.are_guarded = propagate.get_global_textmap(), True
+    _JUDGED.propagators, _JUDGED.are_guarded = _global_propagators(), True
 
 
 def leave_to_processors() -> None:
@@ -91,10 +98,15 @@ def watch(context: Context) -> None:
     """Have the baggage of ``context``, and of what is made of it, tell when the global propagators send its session."""
     key = None if _JUDGED.is_left_to_processors else baggage.CONTEXT_KEY
     items: Any = None if key is None else context.get(key)
-    if key is not None and type(items) is dict and not items.keys().isdisjoint(_IDS) and is_unguarded():
+    if key is not None and type(items) is dict and not items.keys().isdisjoint(_IDS) and _may_send():
         watched = _Read(items)
         watched.left = _READS
         dict.__setitem__(context, key, watched)
+
+
+def _may_send() -> bool:
+    """Tell whether the global propagators may send a session to everybody; where nobody has loaded them, they are seen when they read."""
+    return _PROPAGATE_API not in sys.modules or is_unguarded()
 
 
 class _WasRead(dict[str, Any]):
@@ -142,8 +154,7 @@ def _is_sent_by(frame: FrameType | None) -> bool:
     left = _NEAR
     while frame is not None and left:
         if frame.f_code.co_name == "inject" and (
-            frame.f_globals.get("__name__") == _PROPAGATE_API
-            or frame.f_locals.get("self") is propagate.get_global_textmap()
+            frame.f_globals.get("__name__") == _PROPAGATE_API or frame.f_locals.get("self") is _global_propagators()
         ):
             return True
         frame, left = frame.f_back, left - 1

@@ -42,7 +42,7 @@ _UNSTAMPED = (
     "otel_sessions: %s start inside a session, and do not get its ids: no span processor of this package is on %s; call "
     "otel_sessions.sdk.instrument(%s) when it is set up, or its add_span_processor(SessionSpanProcessor())%s (%s:%d)"
 )
-_SHOWN = re.compile(r"[A-Za-z_][\w.-]{0,60}")
+_SHOWN = r"[A-Za-z_][\w.-]{0,60}"
 """The name of an instrumentation scope that is none of somebody's values."""
 
 # As `inspect.currentframe`, of the caller.
@@ -326,4 +326,4 @@ def _is_global(processors: object) -> bool:
 def _name_of(scope: object) -> str:
     """Return the name of an instrumentation ``scope``, if it may be shown."""
     name = str(getattr(scope, "name", ""))
-    return name if _SHOWN.fullmatch(name) else ""
+    return name if re.fullmatch(_SHOWN, name) else ""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from otel_sessions._context.attribute_store import attributes_and_limit, change, store_of
 from otel_sessions._context.process_session import is_of_process
 from otel_sessions._session import user_ids
-from otel_sessions._session.framework_ids import WORD
+from otel_sessions._session.ids import FRAMEWORK
 from otel_sessions._session.provider_ids import KEYS, ids_in, is_recorder
 from otel_sessions._session.session import SESSION_ID, USER_ID
 from otel_sessions._settings.settings import in_process
@@ -47,7 +47,7 @@ class Taking:
     def __init__(self, settings: Settings, wording: Wording) -> None:
         words = () if settings.disabled else settings.provider_ids
         self.is_on = bool(words)
-        self.of_frameworks = WORD in words
+        self.of_frameworks = FRAMEWORK in words
         self.plain_tracer: object = None
         self.plain_tracers: dict[int, object] = {}
         self._of_calls = tuple(KEYS[word] for word in words if word in KEYS)

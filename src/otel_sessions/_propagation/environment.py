@@ -16,7 +16,7 @@ from otel_sessions import _diagnostics
 from otel_sessions._context import baggage
 from otel_sessions._context.origin import ORIGIN
 from otel_sessions._context.resolution import named_in
-from otel_sessions._settings.reading import ENVIRON
+from otel_sessions._session.ids import ENVIRON
 from otel_sessions._settings.settings import environment, in_environment
 
 from .carriers import context_in

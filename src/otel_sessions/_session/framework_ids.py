@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 
     Way = tuple[str, ...]
 
-WORD = "framework"
-"""How the setting asks for these ids."""
-
 GIVEN = "given"
 KEPT = "kept"
 """Given, or made up and the same over the turns of a conversation."""

@@ -8,12 +8,17 @@ not cut: cutting would merge sessions.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from uuid import UUID, uuid4
 
 MAX_LENGTH = 200
 """Longest id or text, in characters."""
+
+AUTO, ENVIRON = "auto", "environ"
+"""What stands for an id in a setting: one that is made for this process, and the one that its environment names."""
+
+FRAMEWORK = "framework"
+"""Where ids are taken from, in a setting: what an agent framework carries."""
 
 _DIGEST_PREFIX = "sha256-"
 # Below this many hex digits after the prefix, the prefix is given up for more of the hash.
@@ -58,6 +63,8 @@ def digest(text: str, limit: int = MAX_LENGTH) -> str:
 
     With a ``limit`` too small for the prefix and 16 digits, the digits stand alone.
     """
+    import hashlib  # noqa: PLC0415  # OpenSSL's library, for what does not fit
+
     hexadecimal = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
     prefix = _DIGEST_PREFIX if limit >= len(_DIGEST_PREFIX) + _MIN_HEX_DIGITS else ""
     return (prefix + hexadecimal)[:limit]

@@ -10,7 +10,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from . import framework_ids, ids
+from . import ids
 from .session import SESSION_ID, USER_ID
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 KEYS = {"user": USER_ID, "session": SESSION_ID}
 """What may be taken from a call, by the words of the setting."""
 
-WORDS = (*KEYS, framework_ids.WORD)
+WORDS = (*KEYS, ids.FRAMEWORK)
 """All words of the setting."""
 
 # Not `input.value`: it holds the messages as well, and a user who hides the parameters would not look for them there.

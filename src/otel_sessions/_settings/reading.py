@@ -21,10 +21,6 @@ if TYPE_CHECKING:
 Pairs: TypeAlias = tuple[tuple[str, str], ...]
 Complain: TypeAlias = "Callable[[str], None]"
 
-AUTO = "auto"
-"""As the session id of this process: one that is made for it."""
-ENVIRON = "environ"
-"""The same: the one that its environment names."""
 _FLAGS = ("false", "true")
 _SPELLINGS = {"1": "true", "yes": "true", "on": "true", "0": "false", "no": "false", "off": "false"}
 _LONGEST_FLUSH = 60_000
@@ -72,7 +68,7 @@ def session_id(given: object, complain: Complain) -> str:
     text = ids.text_of(given)
     if not text:
         return _refuse("expected auto, environ, or an id: a str, an int or a uuid.UUID")
-    return text.lower() if text.lower() in {AUTO, ENVIRON} else _fitting_id(text, complain)
+    return text.lower() if text.lower() in {ids.AUTO, ids.ENVIRON} else _fitting_id(text, complain)
 
 
 def user_id(given: object, complain: Complain) -> str:
@@ -92,7 +88,7 @@ def _fitting_id(text: str, complain: Complain) -> str:
 
 
 def shown_session_id(value: str | None) -> str:
-    return value if value in {AUTO, ENVIRON} else hidden(value)
+    return value if value in {ids.AUTO, ids.ENVIRON} else hidden(value)
 
 
 def words_of_call(given: object, _complain: Complain) -> tuple[str, ...]:
