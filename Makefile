@@ -11,7 +11,7 @@ CORE := src/otel_sessions/_*.py,src/otel_sessions/_*/**,src/otel_sessions/sdk.py
 CORE_FILES := 160
 WORKERS ?= 4
 
-.PHONY: demo test lint types imports docs package e2e collector test-collector test-frameworks test-languages bench bench-quick bench-fleet bench-fleet-quick behaviour behaviour-quick soak soak-quick fuzz fuzz-quick constraints clean \
+.PHONY: demo test lint types imports docs package e2e collector test-collector test-frameworks test-languages bench bench-all bench-quick bench-fleet bench-fleet-quick behaviour behaviour-quick soak soak-quick fuzz fuzz-quick constraints clean \
   check test-changed test-interpreter test-all FORCE
 
 demo: $(VENV)/.demo  ## A multi-turn chat, exported by OTLP and shown by session
@@ -130,9 +130,15 @@ behaviour behaviour-quick: export VENV := .venv-behaviour
 behaviour behaviour-quick: export CONSTRAINTS := constraints/behaviour.txt
 behaviour behaviour-quick: export PYTHONDONTWRITEBYTECODE :=
 
-bench:  ## Ours beside the peers: writes benchmarks/results/
+bench:  ## Ours beside the peers, on one Python: writes benchmarks/results/
 	@$(MAKE) --no-print-directory $(VENV)/.bench
-	$(VENV)/bin/python -m benchmarks
+	$(VENV)/bin/python -m benchmarks $(ARGS)
+
+# What is installed first is not measured: nothing else is to run on the machine meanwhile.
+bench-all:  ## The same on each Python that is here, in a quarter of an hour
+	@. .ci/steps; for minor in 10 11 12 13; do python=$$(find_python $$minor); \
+	  [ -n "$$python" ] || { echo "Python 3.$$minor is not on this machine"; continue; }; \
+	  $(MAKE) --no-print-directory bench PYTHON=$$python VENV=.venv-bench-$$minor || exit; done
 
 bench-quick:  ## The same in seconds, to see that it runs; writes nothing
 	@$(MAKE) --no-print-directory $(VENV)/.bench

@@ -12,12 +12,15 @@ from harness import output
 from harness.isolation import isolate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Container, Mapping, Sequence
 
+    from ._interleaved import Key
     from .results import Results
+    from .tools import Tool
 
 _T = TypeVar("_T")
 
+_AREAS = ("turns", "requests", "spans", "scopes", "exchanges", "propagation", "sampler", "throughput", "imports")
 _RESULTS = output.ROOT / "benchmarks" / "results"
 
 
@@ -25,9 +28,10 @@ _RESULTS = output.ROOT / "benchmarks" / "results"
 class _Amounts:
     """How much to run: rounds, and repetitions in each."""
 
+    turns: tuple[int, int]
+    requests: tuple[int, int]
     spans: tuple[int, int]
     scopes: tuple[int, int]
-    turns: tuple[int, int]
     throughput: tuple[int, int]
     wire: tuple[int, int]
     sessions: int
@@ -36,8 +40,9 @@ class _Amounts:
 
     def __str__(self) -> str:
         return (
-            f"Spans: {_times(self.spans)}; scopes: {_times(self.scopes)}; "
-            f"turns: {_times(self.turns)}; requests and roots: {_times(self.wire)}; exported spans: {_times(self.throughput)}; imports: {self.imports}."
+            f"Turns: {_times(self.turns)}; requests: {_times(self.requests)}; spans: {_times(self.spans)}; "
+            f"scopes: {_times(self.scopes)}; headers and roots: {_times(self.wire)}; "
+            f"exported spans: {_times(self.throughput)}; imports: {self.imports}."
         )
 
 
@@ -47,19 +52,21 @@ def _times(amounts: tuple[int, int]) -> str:
 
 
 _FULL = _Amounts(
-    spans=(600, 60),
-    scopes=(200, 200),
-    turns=(300, 30),
-    throughput=(60, 1_000),
-    wire=(300, 150),
+    turns=(300, 20),
+    requests=(300, 20),
+    spans=(300, 60),
+    scopes=(200, 100),
+    throughput=(40, 600),
+    wire=(200, 100),
     sessions=10_000,
     open_things=10_000,
     imports=20,
 )
 _QUICK = _Amounts(
+    turns=(20, 5),
+    requests=(20, 5),
     spans=(20, 20),
     scopes=(20, 50),
-    turns=(20, 5),
     throughput=(4, 600),
     wire=(20, 30),
     sessions=500,
@@ -69,48 +76,83 @@ _QUICK = _Amounts(
 
 
 def main() -> int:
-    """Measure everything and write the report."""
+    """Measure everything and write the report, or some of it and print that."""
     arguments = _parsed()
     isolate(LANGFUSE_TRACING_ENABLED="false")
     amounts = _QUICK if arguments.quick else _FULL
+    if arguments.only:
+        _print_some(arguments.only, amounts)
+        return 0
     results = _measured(amounts)
 
-    from . import report, tables
+    from . import bars, overview, report, tables
 
-    print(tables.promises(results))
+    print(tables.promises(bars.of(results.figures)))
     with output.folder_of(arguments, _RESULTS) as folder:
         report.write(results, folder)
+        overview.write(folder)
     return 0
 
 
 def _parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser("python -m benchmarks", description="Measure what otel-sessions costs.")
     output.add_to(parser, _RESULTS)
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        choices=_AREAS,
+        metavar="AREA",
+        help=f"measure these areas, and of the tools those alone that something is promised of; print it and write "
+        f"nothing: {', '.join(_AREAS)}",
+    )
     return parser.parse_args()
+
+
+def _print_some(areas: Sequence[str], amounts: _Amounts) -> None:
+    from . import bars, scopes, tables, tools
+
+    loaded, _ = tools.load(tools.IN_BARS)
+    runs = _runs(loaded, amounts, scopes.IN_BARS)
+    figures = {area: _told(area, runs[area]) for area in areas}
+    print(tables.promises(bars.of(figures)), *(tables.OF[area](found) for area, found in figures.items()), sep="\n\n")
 
 
 def _measured(amounts: _Amounts) -> Results:
     # Here and not above: the environment is read at import.
-    from . import imports, memory, propagation, sampler, scopes, spans, throughput, tools, turns
+    from . import imports, memory, sampler, scopes, tools
     from .results import Results
 
     loaded, missing = tools.load()
     present = loaded.values()
     return Results(
-        spans=_told("spans", lambda: spans.run(present, *amounts.spans)),
-        scopes=_told("scopes", lambda: scopes.run(*amounts.scopes)),
-        turns=_told("turns", lambda: turns.run(present, *amounts.turns)),
-        propagation=_told("propagation", lambda: propagation.run(*amounts.wire)),
-        sampler=_told("sampler", lambda: sampler.run(*amounts.wire)),
+        figures={area: _told(area, run) for area, run in _runs(loaded, amounts, scopes.NAMES).items()},
         kept=_told("sessions", lambda: sampler.keep(amounts.sessions, 5)),
-        throughput=_told("throughput", lambda: throughput.run(loaded, *amounts.throughput)),
         memory=_told("memory", lambda: memory.run(present, amounts.open_things)),
-        imports=_told("imports", lambda: imports.run(amounts.imports)),
         loaded=imports.loaded(),
         tools={tool.name: tool.how for tool in present},
         missing=missing,
         amounts=str(amounts),
     )
+
+
+def _runs(
+    loaded: Mapping[str, Tool], amounts: _Amounts, wanted_scopes: Container[str]
+) -> dict[str, Callable[[], dict[Key, list[float]]]]:
+    """Return what measures each area, by its name."""
+    from . import exchanges, imports, propagation, requests, sampler, scopes, spans, throughput, turns
+
+    present = loaded.values()
+    return {
+        "turns": lambda: turns.run(present, *amounts.turns),
+        "requests": lambda: requests.run(*amounts.requests),
+        "spans": lambda: spans.run(present, *amounts.spans),
+        "scopes": lambda: scopes.run(*amounts.scopes, wanted_scopes),
+        "exchanges": lambda: exchanges.run(*amounts.requests),
+        "propagation": lambda: propagation.run(*amounts.wire),
+        "sampler": lambda: sampler.run(*amounts.wire),
+        "throughput": lambda: throughput.run(loaded, *amounts.throughput),
+        "imports": lambda: imports.run(amounts.imports),
+    }
 
 
 def _told(what: str, run: Callable[[], _T]) -> _T:

@@ -1,13 +1,12 @@
-"""Draws the cost per span by tool."""
+"""Draws what a chat turn and a span cost, by tool."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.pictures import BLUE, INK, QUIET, panels, title_of
-from harness.samples import spread
 
-from . import spans, tools
+from . import spans, tools, turns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -15,52 +14,57 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-    from harness.samples import Samples, Spread
-
-    from ._interleaved import Key
 
 _PEERS = "#b4bcc6"
-_TITLE = "Cost per span above a processor that does nothing, µs of CPU"
+_TITLE = "Cost above a processor that does nothing, µs of CPU, {python}"
 
-_PANELS = ((spans.TWO_IDS, "two ids"), (spans.FOREIGN_10, "two ids, with 10 foreign baggage entries"))
+_PANELS = (
+    ("turns", turns.NEW_IDS, "a chat turn, each with an id not seen before"),
+    ("spans", spans.TWO_IDS, "a span with two ids"),
+)
 
 
-def draw(found: Mapping[Key, Samples], folder: Path) -> None:
-    """Write ``span-cost.svg`` and ``span-cost.png`` into ``folder``."""
-    names = _ordered(found)
-    with panels(folder, "span-cost", _TITLE, sharey=True, sharex=True, figsize=(10, 3.3)) as axes:
-        for axis, (situation, title) in zip(axes, _PANELS, strict=True):
-            _bars(axis, names, [spread(found[situation, name]) for name in names])
-            _floor(axis, spread(found[situation, tools.FLOOR]).value)
-            title_of(axis, title)
+def draw(figures: Mapping[str, Any], folder: Path) -> None:
+    """Write ``cost.svg`` and ``cost.png`` into ``folder``."""
+    title = _TITLE.format(python=figures["environment"]["python"])
+    with panels(folder, "cost", title, sharey=True, figsize=(10, 3.3)) as axes:
+        names: list[str] = []
+        for axis, (area, case, panel) in zip(axes, _PANELS, strict=True):
+            costs = {
+                name: figure["value"] / 1_000
+                for key, figure in figures["ns"][area].items()
+                for where, _, name in [key.partition(" / ")]
+                if where == case
+            }
+            names = names or _ordered(costs)
+            _bars(axis, names, costs)
+            _floor(axis, costs[tools.FLOOR])
+            title_of(axis, panel)
         _names(axes[0], names)
 
 
-def _ordered(found: Mapping[Key, Samples]) -> list[str]:
+def _ordered(costs: Mapping[str, float]) -> list[str]:
     """Return the tools to draw, the dearest first, so that the cheapest is on top.
 
     Langfuse's whole processor does much more than this, and would only shrink the other bars.
     """
-    costs = {name: spread(samples).value for (situation, name), samples in found.items() if situation == spans.TWO_IDS}
     drawn = costs.keys() - {tools.NO_OP, tools.FLOOR, tools.LANGFUSE}
     return sorted(drawn, key=lambda name: -costs[name])
 
 
-def _bars(axis: Axes, names: Sequence[str], costs: Sequence[Spread]) -> None:
+def _bars(axis: Axes, names: Sequence[str], costs: Mapping[str, float]) -> None:
     colors = [BLUE if name == tools.OURS else _PEERS for name in names]
-    values = [cost.value / 1_000 for cost in costs]
-    axis.barh(range(len(names)), values, color=colors, height=0.62)
-    for row, (name, value) in enumerate(zip(names, values, strict=True)):
+    axis.barh(range(len(names)), [costs[name] for name in names], color=colors, height=0.62)
+    for row, name in enumerate(names):
         weight = "bold" if name == tools.OURS else "normal"
-        axis.text(value, row, f"  {value:.1f}", va="center", color=INK, weight=weight)
+        axis.text(costs[name], row, f"  {costs[name]:.1f}", va="center", color=INK, weight=weight)
     axis.spines[["top", "right", "bottom", "left"]].set_visible(False)
     axis.tick_params(length=0)
     axis.set_xticks([])
     axis.margins(x=0.15)
 
 
-def _floor(axis: Axes, nanoseconds: float) -> None:
-    value = nanoseconds / 1_000
+def _floor(axis: Axes, value: float) -> None:
     axis.axvline(value, color=QUIET, linewidth=1, linestyle=(0, (3, 2)))
     axis.annotate(
         f"floor: two set_attribute calls, {value:.1f}",

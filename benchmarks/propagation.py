@@ -30,7 +30,7 @@ TWO_IDS = "two ids"
 FOREIGN_3 = "two ids, 3 foreign entries"
 
 INJECT, EXTRACT, BOTH = "inject", "extract", "inject and extract"
-LIMIT = 1.5
+LIMIT = 1.0
 """The bar: at most this ratio, for inject and extract with the same entries."""
 
 _PROPAGATORS: dict[str, Callable[[], TextMapPropagator]] = {

@@ -19,6 +19,7 @@ from otel_sessions import set_session
 from otel_sessions._pipeline.sampler import _verdict_on, parentbased_session_ratio
 
 from ._interleaved import Case, measure
+from .tools import new_ids
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -61,7 +62,7 @@ def run(rounds: int, repeats: int) -> dict[Key, list[float]]:
 def _cases(repeats: int) -> Iterator[Case]:
     ids = RandomIdGenerator()
     trace_ids = [ids.generate_trace_id() for _ in range(1_009)]  # a prime number, so that sessions meet them all
-    many = [set_session(Context(), f"{number:08}-7d0c-4a52-9a4e-6a1f7c1f6c55").context for number in range(repeats)]
+    many = [set_session(Context(), session_id).context for session_id in islice(new_ids(), repeats)]
     situations = {
         ONE_SESSION: (many[:1], SpanKind.SERVER, None),
         NEW_SESSIONS: (many, SpanKind.SERVER, None),
@@ -129,7 +130,7 @@ def keep(sessions: int, traces: int) -> Kept:
     Between them go nothing but the W3C headers of the trace: each service decides by what it got.
     """
     services = [_service() for _ in range(3)]
-    sizes = [sum(_sent(services, f"session-{number}") for _ in range(traces)) for number in range(sessions)]
+    sizes = [sum(_sent(services, session_id) for _ in range(traces)) for session_id in islice(new_ids(), sessions)]
     whole = traces * len(services)
     return Kept(sessions, sum(map(bool, sizes)), sum(0 < size < whole for size in sizes))
 

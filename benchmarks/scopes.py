@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from functools import partial
-from itertools import cycle, islice, repeat
+from itertools import islice, repeat
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from opentelemetry import baggage
 from opentelemetry.context import Context, attach, detach, get_current
@@ -15,10 +16,10 @@ from otel_sessions import set_session
 
 from ._interleaved import Case, measure
 from .spans import context_of_span
-from .tools import IDS, SESSION_ID, USER_ID
+from .tools import IDS, SESSION_ID, USER_ID, new_ids
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Container, Iterator
 
     from ._interleaved import Key
 
@@ -27,13 +28,17 @@ if TYPE_CHECKING:
 OURS = "otel-sessions `set_session`"
 OURS_NEW_IDS = "otel-sessions `set_session`, ids not seen before"
 OURS_GENERATED = "otel-sessions `set_session()`, generated id"
+UUID4 = "`str(uuid4())` alone"
 BY_HAND = "two baggage entries by hand"
 USING_ATTRIBUTES = "openinference `using_attributes`"
 LOGFIRE = "logfire `set_baggage`"
 LANGFUSE = "langfuse `propagate_attributes`"
 TRACELOOP = "traceloop `set_association_properties`"
 
-NOTES = {TRACELOOP: "enters only: it has nothing to leave with"}
+NOTES = {TRACELOOP: "enters only: it has nothing to leave with", UUID4: "no scope: what an id costs, whoever makes it"}
+
+IN_BARS = frozenset({OURS, OURS_NEW_IDS, OURS_GENERATED, UUID4, USING_ATTRIBUTES})
+"""Those of which something is promised, or to which it is compared."""
 
 EMPTY = "empty context"
 IN_SPAN = "inside a span with 8 attributes"
@@ -51,8 +56,7 @@ def _ours() -> Burst:
 
 
 def _ours_with_new_ids() -> Burst:
-    # Far more than are kept ready, so that each is new when its turn comes again.
-    ids = cycle([f"{number:08}-7d0c-4a52-9a4e-6a1f7c1f6c55" for number in range(20_000)])
+    ids = new_ids()
 
     def burst(count: int) -> None:
         for session_id in islice(ids, count):
@@ -67,6 +71,14 @@ def _ours_generated() -> Burst:
         for _ in repeat(None, count):
             with set_session(user_id=USER_ID):
                 pass
+
+    return burst
+
+
+def _uuid4() -> Burst:
+    def burst(count: int) -> None:
+        for _ in repeat(None, count):
+            str(uuid4())
 
     return burst
 
@@ -130,6 +142,7 @@ _BURSTS = {
     OURS: _ours,
     OURS_NEW_IDS: _ours_with_new_ids,
     OURS_GENERATED: _ours_generated,
+    UUID4: _uuid4,
     BY_HAND: _by_hand,
     USING_ATTRIBUTES: _using_attributes,
     LOGFIRE: _logfire,
@@ -138,15 +151,18 @@ _BURSTS = {
 }
 
 
-def run(rounds: int, repeats: int) -> dict[Key, list[float]]:
+NAMES = tuple(_BURSTS)
+
+
+def run(rounds: int, repeats: int, wanted: Container[str] = NAMES) -> dict[Key, list[float]]:
     """Return the nanoseconds of one entry and exit, by place and scope; peers that are not installed are left out."""
-    return measure(list(_cases()), rounds, repeats)
+    return measure(list(_cases(wanted)), rounds, repeats)
 
 
-def _cases() -> Iterator[Case]:
-    for name, make in _BURSTS.items():
+def _cases(wanted: Container[str]) -> Iterator[Case]:
+    for name in filter(wanted.__contains__, NAMES):
         try:
-            burst = make()
+            burst = _BURSTS[name]()
         except ImportError:
             continue
         for place, context in _places().items():

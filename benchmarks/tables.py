@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness import workloads
-from harness.bars import COLUMNS, VERDICTS
+from harness.bars import COLUMNS
 from harness.pages import table
 from harness.samples import ratio, spread
 
-from . import bars, imports, memory, propagation, sampler, scopes, spans, throughput, tools
+from . import exchanges, imports, memory, propagation, requests, sampler, scopes, spans, throughput, tools, turns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from harness.bars import Bar
     from harness.samples import Samples
@@ -21,25 +21,9 @@ if TYPE_CHECKING:
     from .results import Results
 
 
-def promises(results: Results) -> str:
+def promises(bars: Iterable[Bar]) -> str:
     """Return the table of the bars."""
-    rows = [bar.row() for bar in all_bars(results)]
-    return table(("promise", "measured", *COLUMNS), [*rows, _promise_on_imports(results)])
-
-
-def all_bars(results: Results) -> Iterator[Bar]:
-    """Return all bars that are ratios."""
-    yield from bars.of_spans(results.spans)
-    yield from bars.of_scopes(results.scopes)
-    yield from bars.of_propagation(results.propagation)
-    yield from bars.of_sampler(results.sampler)
-    yield from bars.of_throughput(results.throughput)
-
-
-def _promise_on_imports(results: Results) -> Sequence[str]:
-    what = "`import otel_sessions` loads the SDK, a server, a client or a command line"
-    unwanted = imports.unwanted(results.loaded)
-    return what, ", ".join(unwanted) or "no", "", "no", VERDICTS[not unwanted]
+    return table(("promise", "measured", *COLUMNS), [bar.row() for bar in bars])
 
 
 def span_costs(found: Mapping[Key, Samples]) -> str:
@@ -77,13 +61,31 @@ def scope_costs(found: Mapping[Key, Samples]) -> str:
 
 def turn_costs(found: Mapping[Key, Samples]) -> str:
     """Return the table of chat turns, next to contrib's processor."""
-    contrib = found.get((tools.CONTRIB,))
+    contrib = found.get((turns.NEW_IDS, tools.CONTRIB))
+    known = _of(found, turns.KNOWN_ID)
     rows = [
-        (name, _ns(samples), spread(samples).quartiles(",.0f"), _ratio_text(samples, contrib))
-        for (name,), samples in found.items()
+        (name, _ns(samples), spread(samples).quartiles(",.0f"), _ratio_text(samples, contrib), _ns(known[name]))
+        for name, samples in _of(found, turns.NEW_IDS).items()
         if name != tools.NO_OP
     ]
-    return table(("tool", "ns per turn", "quartiles", "ratio to contrib"), rows)
+    header = ("tool", f"ns per turn, {turns.NEW_IDS}", "quartiles", "ratio to contrib", f"ns, {turns.KNOWN_ID}")
+    return table(header, rows)
+
+
+def request_costs(found: Mapping[Key, Samples]) -> str:
+    """Return the table of requests, next to their spans."""
+    rows = [
+        (what, spans, _ns(samples), _ratio_text(samples, found[spans, requests.SPANS]))
+        for (spans, what), samples in found.items()
+    ]
+    return table(("ns of a request", "three spans", "ns", "ratio to the spans themselves"), rows)
+
+
+def exchange_costs(found: Mapping[Key, Samples]) -> str:
+    """Return the table of scopes with a turn, next to spans by hand."""
+    plain = found[exchanges.NO_SESSION, exchanges.BY_HAND]
+    rows = [(ids, what, _ns(samples), _ratio_text(samples, plain)) for (ids, what), samples in found.items()]
+    return table(("around it", "what", "ns", "ratio to the last"), rows)
 
 
 def wire_costs(found: Mapping[Key, Samples]) -> str:
@@ -150,17 +152,35 @@ def _above(found: Mapping[Key, float], title: str, name: str) -> str:
 
 def import_times(found: Mapping[Key, Samples]) -> str:
     """Return the table of import times."""
-    sdk = found[imports.SDK,]
+    api = found[imports.API,]
     rows = [
-        (f"`import {modules}`", f"{spread(found[modules,]).value / 1e6:.1f}", _ratio_text(found[modules,], sdk))
-        for modules in imports.TIMED
+        (title, f"{spread(found[title,]).value / 1e6:.1f}", _ratio_text(found[title,], api)) for title in imports.TIMED
     ]
-    return table(("statement", "ms of CPU", f"ratio to `{imports.SDK}`"), rows)
+    return table(("statement", "ms of CPU", f"ratio to {imports.API}"), rows)
 
 
 def what_was_run(results: Results) -> str:
     """Return the list of tools with what of them was run."""
     return "\n".join(f"- **{name}**: {how}." for name, how in (*results.tools.items(), *results.missing.items()))
+
+
+def all_spans(found: Mapping[Key, Samples]) -> str:
+    """Return both tables of single spans."""
+    return f"### With two ids\n\n{span_costs(found)}\n\n### By situation\n\n{span_situations(found)}"
+
+
+OF: dict[str, Callable[[Mapping[Key, Samples]], str]] = {
+    "turns": turn_costs,
+    "requests": request_costs,
+    "spans": all_spans,
+    "scopes": scope_costs,
+    "exchanges": exchange_costs,
+    "propagation": wire_costs,
+    "sampler": sampler_costs,
+    "throughput": exported_spans,
+    "imports": import_times,
+}
+"""The table of each area of what is measured."""
 
 
 def _of(found: Mapping[Key, Samples], first: str) -> dict[str, Samples]:

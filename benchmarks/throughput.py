@@ -34,8 +34,9 @@ if TYPE_CHECKING:
     from .tools import Tool
 
 WITHOUT = "without ids"
+BY_HAND = known.FLOOR
 WITH = known.OURS
-PIPELINES = (WITHOUT, known.FLOOR, WITH, known.CONTRIB)
+PIPELINES = (WITHOUT, BY_HAND, WITH, known.CONTRIB)
 
 WALL = "wall clock"
 CPU = "CPU"

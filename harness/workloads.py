@@ -89,11 +89,13 @@ class Workload:
     """A program.
 
     Attributes:
-        title: Its name in the tables.
+        name: Its name where it is spoken of.
+        title: What it is, in the tables.
         turn: Makes the spans of one scope.
         spans: How many these are.
     """
 
+    name: str
     title: str
     turn: Callable[[Tracer], None]
     spans: int
@@ -117,15 +119,17 @@ def _bare_span(tracer: Tracer) -> None:
 
 
 CHAT = Workload(
+    "chat turns",
     "chat turn: server, model call and HTTP client spans, with 9, 13 and 9 attributes",
     _chat_turn(_GEN_AI_START, _GEN_AI_END),
     3,
 )
 OPENINFERENCE_CHAT = Workload(
+    "chat turns with the attributes of 10 messages",
     "the same with the OpenInference attributes of 10 messages: 9, 33 and 9",
     _chat_turn(_OPENINFERENCE_START, _OPENINFERENCE_END),
     3,
 )
-BARE = Workload("one span without attributes", _bare_span, 1)
+BARE = Workload("bare spans", "one span without attributes", _bare_span, 1)
 
 ALL = (CHAT, OPENINFERENCE_CHAT, BARE)

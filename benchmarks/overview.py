@@ -1,0 +1,106 @@
+"""Writes the page that puts the runs on several Pythons beside each other, from the figures that each has left."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from harness.pages import FIGURES, TEXT, table
+
+from . import picture
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    Figures = Mapping[str, Any]
+
+_PAGE = """\
+# Benchmarks
+
+What otel-sessions costs, beside other ways to get a session id on spans. What counts are the ratios: they were measured
+in one run, each thing in turn with the others, and the absolute figures depend on the machine.
+
+![Cost of a chat turn and of a span, by tool](cost.svg)
+
+In a service each turn has an id that was not seen before, so that is what counts. Langfuse's whole processor does more
+than stamping, so it is in the tables and not in the picture.
+
+## Promises
+
+What is not met is bold. The quartiles, and all other figures, are on the page of each Python.
+
+{promises}
+
+## Runs
+
+{runs}
+
+`make bench-all` writes all of this in a quarter of an hour, on a machine that does nothing else; `make bench PYTHON=python3.13
+VENV=.venv-bench-13` runs one Python and leaves the others as they are; `python -m benchmarks --only scopes spans` measures
+some of it, and writes nothing.
+
+## How
+
+- A round runs a short burst of each case, in random order; a figure is the median over the rounds.
+- A cost is the difference to the no-op processor in the same round; a ratio is the ratio of two medians. The quartiles
+  of a ratio are those of the same ratio in ten blocks of successive rounds.
+- An id that was not seen before is one of 20,000, more than anybody keeps ready, taken in turn.
+- The garbage collector runs between the rounds and not in the bursts, for all alike; for the spans per second it runs
+  as it likes.
+- Before anything is measured, a span of each case is looked at: it has to have the two ids, or none.
+- Nothing leaves the machine.
+"""
+
+
+def write(folder: Path) -> None:
+    """Write the page and the picture into ``folder``, of all the runs that are there."""
+    runs = sorted((_read(path) for path in folder.glob("python-*.json")), key=_minor)
+    (folder / "README.md").write_text(
+        _PAGE.format(promises=_promises(runs), runs=_runs(runs)),
+        encoding="utf-8",
+    )
+    picture.draw(runs[-1], folder)
+
+
+def _read(path: Path) -> Figures:
+    return json.loads(path.read_text(encoding="utf-8"))  # type: ignore[no-any-return]
+
+
+def _version(run: Figures) -> str:
+    return run["environment"]["python"].split()[1].rpartition(".")[0]  # type: ignore[no-any-return]
+
+
+def _minor(run: Figures) -> int:
+    return int(_version(run).rpartition(".")[2])
+
+
+def _promises(runs: Sequence[Figures]) -> str:
+    by_run = [{bar["what"]: bar for bar in run["bars"]} for run in runs]
+    newest = by_run[-1]
+    rows: list[Sequence[str]] = [
+        (what, f"{'≥' if bar['is_floor'] else '≤'} {bar['limit']:.2f}", *(_cell(bars.get(what)) for bars in by_run))
+        for what, bar in newest.items()
+    ]
+    what = "`import otel_sessions` loads the SDK, a server, a client or a command line"
+    rows.append((what, "no", *(f"**{', '.join(run['unwanted'])}**" if run["unwanted"] else "no" for run in runs)))
+    return table(("promise", "bar", *map(_version, runs)), rows, FIGURES)
+
+
+def _cell(bar: Figures | None) -> str:
+    if bar is None or bar["measured"] is None:
+        return ""
+    value = f"{bar['measured']['value']:.2f}"
+    return value if bar["met"] else f"**{value}**"
+
+
+def _runs(runs: Sequence[Figures]) -> str:
+    return table(("Python", "when", "on", "amounts"), list(map(_run, runs)), TEXT)
+
+
+def _run(run: Figures) -> Iterator[str]:
+    about = run["environment"]
+    yield f"[{about['python']}](python-{_version(run)}.md)"
+    yield about["date"]
+    yield f"{about['system']}, {about['cores']} cores"
+    yield about["amounts"]
