@@ -20,7 +20,18 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
-_AREAS = ("turns", "requests", "spans", "scopes", "exchanges", "propagation", "sampler", "throughput", "imports")
+_AREAS = (
+    "turns",
+    "requests",
+    "spans",
+    "scopes",
+    "exchanges",
+    "propagation",
+    "sampler",
+    "throughput",
+    "encoding",
+    "imports",
+)
 _RESULTS = output.ROOT / "benchmarks" / "results"
 
 
@@ -33,6 +44,7 @@ class _Amounts:
     spans: tuple[int, int]
     scopes: tuple[int, int]
     throughput: tuple[int, int]
+    encoding: tuple[int, int]
     wire: tuple[int, int]
     sessions: int
     open_things: int
@@ -42,7 +54,7 @@ class _Amounts:
         return (
             f"Turns: {_times(self.turns)}; requests: {_times(self.requests)}; spans: {_times(self.spans)}; "
             f"scopes: {_times(self.scopes)}; headers and roots: {_times(self.wire)}; "
-            f"exported spans: {_times(self.throughput)}; imports: {self.imports}."
+            f"exported spans: {_times(self.throughput)}; batches encoded: {_times(self.encoding)}; imports: {self.imports}."
         )
 
 
@@ -57,6 +69,7 @@ _FULL = _Amounts(
     spans=(300, 60),
     scopes=(200, 100),
     throughput=(40, 600),
+    encoding=(25, 1),
     wire=(200, 100),
     sessions=10_000,
     open_things=10_000,
@@ -68,6 +81,7 @@ _QUICK = _Amounts(
     spans=(20, 20),
     scopes=(20, 50),
     throughput=(4, 600),
+    encoding=(4, 1),
     wire=(20, 30),
     sessions=500,
     open_things=1_000,
@@ -139,7 +153,7 @@ def _runs(
     loaded: Mapping[str, Tool], amounts: _Amounts, wanted_scopes: Container[str]
 ) -> dict[str, Callable[[], dict[Key, list[float]]]]:
     """Return what measures each area, by its name."""
-    from . import exchanges, imports, propagation, requests, sampler, scopes, spans, throughput, turns
+    from . import encoding, exchanges, imports, propagation, requests, sampler, scopes, spans, throughput, turns
 
     present = loaded.values()
     return {
@@ -151,6 +165,7 @@ def _runs(
         "propagation": lambda: propagation.run(*amounts.wire),
         "sampler": lambda: sampler.run(*amounts.wire),
         "throughput": lambda: throughput.run(loaded, *amounts.throughput),
+        "encoding": lambda: encoding.run(*amounts.encoding),
         "imports": lambda: imports.run(amounts.imports),
     }
 

@@ -98,6 +98,12 @@ With otel-sessions and contrib there is a scope around each turn.
 
 {throughput}
 
+### Where the exporter's time goes
+
+Microseconds of CPU per span of a batch of 510, each turn in a session of its own, on the thread that exports.
+
+{encoding}
+
 ## Memory
 
 {held_bytes}

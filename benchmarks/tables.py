@@ -7,9 +7,22 @@ from typing import TYPE_CHECKING
 from harness import workloads
 from harness.bars import COLUMNS
 from harness.pages import table
-from harness.samples import ratio, spread
+from harness.samples import over, ratio, spread
 
-from . import exchanges, imports, memory, propagation, requests, sampler, scopes, spans, throughput, tools, turns
+from . import (
+    encoding,
+    exchanges,
+    imports,
+    memory,
+    propagation,
+    requests,
+    sampler,
+    scopes,
+    spans,
+    throughput,
+    tools,
+    turns,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -135,6 +148,27 @@ def _exported(found: Mapping[Key, Samples], workload: str, name: str) -> Sequenc
     return "", name, rate, f"{by_wall.value:.2f}", by_wall.quartiles(".2f"), f"{by_cpu.value:.2f}"
 
 
+def export_stages(found: Mapping[Key, Samples]) -> str:
+    """Return the table of what the exporter does, without ids and with them."""
+    rows = [
+        row
+        for workload in workloads.ALL
+        for stage in encoding.STAGES
+        if (workload.title, stage, encoding.WITH) in found
+        for row in [_stage(found, workload.title, stage)]
+    ]
+    header = ("µs per span", "stage", encoding.WITHOUT, encoding.WITH, "more")
+    return f"{table(header, rows)}\n\nHow protobuf runs here: `{encoding.IMPLEMENTATION}`."
+
+
+def _stage(found: Mapping[Key, Samples], workload: str, stage: str) -> Sequence[str]:
+    ours, base = found[workload, stage, encoding.WITH], found.get((workload, stage, encoding.WITHOUT))
+    if base is None:
+        return workload, stage, "", f"{spread(ours).value / 1e3:.2f}", ""
+    more = spread(over(ours, base)).value / 1e3
+    return workload, stage, f"{spread(base).value / 1e3:.2f}", f"{spread(ours).value / 1e3:.2f}", f"{more:.2f}"
+
+
 def held_bytes(found: Mapping[Key, float]) -> str:
     """Return the table of memory."""
     rows = [
@@ -178,6 +212,7 @@ OF: dict[str, Callable[[Mapping[Key, Samples]], str]] = {
     "propagation": wire_costs,
     "sampler": sampler_costs,
     "throughput": exported_spans,
+    "encoding": export_stages,
     "imports": import_times,
 }
 """The table of each area of what is measured."""
