@@ -454,6 +454,47 @@ def test_as_text_a_span_differs_by_the_added_attributes_alone(make_pipeline):
     assert json.loads(copy.to_json()) == expected
 
 
+def test_copies_share_a_resource_that_is_the_same_as_that_of_the_spans(make_pipeline):
+    """So that one request holds it once, whether a span was copied or not, and its hash is found once."""
+    resource = Resource({"service.name": "shop", "ports": [80, 443]}, "https://opentelemetry.io/schemas/1.30.0")
+    pipeline = make_pipeline(SessionSpanProcessor(), resource=resource)
+    with set_session("conv-42"):
+        pipeline.tracer.start_span("first").end()
+        pipeline.tracer.start_span("second").end()
+    pipeline.tracer.start_span("third").end()
+    recorder = Recorder()
+    DialectSpanExporter(recorder, "weave").export(list(pipeline.spans().values()))
+    first, second, third = recorder.batches[0]
+    assert first.resource is second.resource is not third.resource
+    assert first.resource == third.resource == resource
+    assert hash(first.resource) == hash(third.resource)
+    assert json.loads(first.resource.to_json()) == json.loads(resource.to_json())
+    for batch in ([first, second, third], [third, second, first]):
+        assert len(encode_spans(batch).resource_spans) == 1
+
+
+def test_spans_of_several_resources_stay_apart(make_pipeline):
+    pipelines = [make_pipeline(SessionSpanProcessor(), resource=Resource({"service.name": each})) for each in "abab"]
+    with set_session("conv-42"):
+        for pipeline in pipelines:
+            pipeline.tracer.start_span("chat").end()
+    recorder = Recorder()
+    DialectSpanExporter(recorder, "weave").export([pipeline.spans()["chat"] for pipeline in pipelines])
+    assert [span.resource.attributes["service.name"] for span in recorder.batches[0]] == list("abab")
+    assert len(encode_spans(recorder.batches[0]).resource_spans) == 2
+
+
+def test_a_resource_of_ones_own_kind_is_passed_on_as_it_is():
+    class Own(Resource):
+        """As somebody has made it."""
+
+    resource = Own({"service.name": "shop"})
+    span = ReadableSpan("chat", resource=resource, attributes={"session.id": "s"})
+    recorder = Recorder()
+    DialectSpanExporter(recorder, "weave").export([span, span])
+    assert [copy.resource is resource for copy in recorder.batches[0]] == [True, True]
+
+
 def test_the_span_itself_stays_as_it_is(make_pipeline):
     original = full_span(make_pipeline)
     before = dict(original.attributes)

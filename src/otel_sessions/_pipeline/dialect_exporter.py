@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
@@ -45,6 +46,7 @@ class DialectSpanExporter(SpanExporter):
         given = table.parsed(dialects=dialects, aliases=aliases)
         self._dialects, self._aliases = given.get("dialects", ()), given.get("aliases", ())
         self._vocabulary = Vocabulary.of(self._dialects, self._aliases)
+        self._resources: tuple[Resource | None, Resource | None] = (None, None)  # the last one, and what copies have
 
     def __repr__(self) -> str:
         """Show what it wraps, and how."""
@@ -69,7 +71,7 @@ class DialectSpanExporter(SpanExporter):
             is_about_ai = self._vocabulary.has_genai_only and is_genai(attributes)
             wanted = self._vocabulary.names_for(attributes, is_genai=is_about_ai)
             added = {name: value for name, value in wanted.items() if name not in attributes}
-            return _Copy(span, {**attributes, **added}) if added else span
+            return _Copy(span, self._shared(span.resource), {**attributes, **added}) if added else span
         except Exception as error:  # noqa: BLE001  # a span without the extra names is better than none
             found = type(error).__name__
             _diagnostics.warn_once(
@@ -77,16 +79,41 @@ class DialectSpanExporter(SpanExporter):
             )
             return span
 
+    def _shared(self, resource: Resource) -> Resource:
+        """Return the resource that the copies of spans of ``resource`` have."""
+        last, shared = self._resources
+        if shared is None or last is not resource:
+            shared = _HashedOnce(resource) if type(resource) is Resource else resource
+            self._resources = resource, shared
+        return shared
+
+
+class _HashedOnce(Resource):
+    """The same resource to whoever compares it, whose hash is found once.
+
+    OTLP exporters group the spans of a batch by it, and the SDK's writes its attributes as JSON each time: with 20
+    attributes that takes longer than to encode both ids.
+    """
+
+    def __init__(self, resource: Resource) -> None:
+        super().__init__(resource.attributes, resource.schema_url)
+        self._hash: int | None = None
+
+    def __hash__(self) -> int:
+        if self._hash is None:
+            self._hash = super().__hash__()
+        return self._hash
+
 
 class _Copy(ReadableSpan):
     """A span that has ended, with other attributes."""
 
-    def __init__(self, span: ReadableSpan, attributes: Attributes) -> None:
+    def __init__(self, span: ReadableSpan, resource: Resource, attributes: Attributes) -> None:
         super().__init__(
             name=span.name,
             context=span.get_span_context(),
             parent=span.parent,
-            resource=span.resource,
+            resource=resource,
             attributes=attributes,
             events=span.events,
             links=span.links,
