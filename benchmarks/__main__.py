@@ -128,7 +128,12 @@ def _print_some(areas: Sequence[str], amounts: _Amounts) -> None:
     loaded, _ = tools.load(tools.IN_BARS)
     runs = _runs(loaded, amounts, scopes.IN_BARS)
     figures = {area: _told(area, runs[area]) for area in areas}
-    print(tables.promises(bars.of(figures)), *(tables.OF[area](found) for area, found in figures.items()), sep="\n\n")
+    promised = list(bars.of(figures))
+    print(
+        *([tables.promises(promised)] if promised else []),
+        *(tables.OF[area](found) for area, found in figures.items()),
+        sep="\n\n",
+    )
 
 
 def _measured(amounts: _Amounts) -> Results:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from google.protobuf.internal import api_implementation
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -43,7 +44,9 @@ SERIALISE = "make bytes of the messages"
 COMPRESS = "gzip, where it is asked for"
 SEND = "the request"
 SHARE = "ids as attributes of the instrumentation scope: copy the spans, make bytes"
-STAGES = (ENCODE, SERIALISE, COMPRESS, SEND, SHARE)
+HASH_5 = "in it, the hash of a resource of 5 attributes"
+HASH_20 = "in it, the hash of a resource of 20 attributes"
+STAGES = (ENCODE, HASH_5, HASH_20, SERIALISE, COMPRESS, SEND, SHARE)
 
 IMPLEMENTATION = api_implementation.Type()
 """How protobuf runs: ``upb`` is the one in C."""
@@ -78,9 +81,16 @@ def _cases(workload: Workload, exporter: OTLPSpanExporter) -> Iterator[Case]:
             SEND: lambda spans=spans: exporter.export(spans),
         }
         if ids == WITH and workload is workloads.CHAT:
+            stages |= {name: _hashes(size) for name, size in ((HASH_5, 5), (HASH_20, 20))}
             stages[SHARE] = lambda spans=spans: encode_spans(_sharing(spans)).SerializePartialToString()
         for stage, do in stages.items():
             yield Case((workload.title, stage, ids), _burst(do))
+
+
+def _hashes(size: int) -> Callable[[], object]:
+    """Return what finds the hash of a resource as often as the exporter asks for it: once for each span."""
+    resource = Resource({f"k8s.pod.attribute.{number}": f"value-{number}-of-the-pod" for number in range(size)})
+    return lambda: [hash(resource) for _ in range(_BATCH)]
 
 
 def _burst(do: Callable[[], object]) -> Callable[[int], None]:
