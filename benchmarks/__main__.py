@@ -64,12 +64,12 @@ def _times(amounts: tuple[int, int]) -> str:
 
 
 _FULL = _Amounts(
-    turns=(300, 20),
-    requests=(300, 20),
+    turns=(200, 50),
+    requests=(200, 50),
     spans=(300, 60),
     scopes=(200, 100),
     throughput=(40, 600),
-    encoding=(25, 1),
+    encoding=(20, 1),
     wire=(200, 100),
     sessions=10_000,
     open_things=10_000,
