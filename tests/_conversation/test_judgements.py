@@ -251,9 +251,8 @@ def test_a_schema_is_judged_as_it_was_even_if_it_is_changed_later():
 
 
 def test_a_great_many_items_are_compared_in_time(monkeypatch):
-    monkeypatch.setattr(
-        json_schemas, "SECONDS", 60.0
-    )  # each with each would take minutes, on a machine that is busy or not
+    # Each with each would take minutes, on a machine that is busy or not.
+    monkeypatch.setattr(json_schemas, "SECONDS", 60.0)
     assert judged_by_schema(json.dumps([{"a": each} for each in range(10_000)]), {"uniqueItems": True}) == PASSED
 
 
