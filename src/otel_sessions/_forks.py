@@ -18,23 +18,27 @@ def after_fork_in_child(renew: Callable[[], None]) -> None:
 
 
 class ForkSafeLock:
-    """A lock of a module, which lives as long as the process, for ``with``."""
+    """A lock of a module, which lives as long as the process, for ``with``.
 
-    __slots__ = ("_lock",)
+    Attributes:
+        now: The lock that it is in this process, for ``with`` in what is called for each turn: it takes a sixth of the time.
+    """
+
+    __slots__ = ("now",)
 
     def __init__(self) -> None:
         self._renew()
         after_fork_in_child(self._renew)
 
     def __enter__(self) -> None:
-        self._lock.acquire()
+        self.now.acquire()
 
     def __exit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._lock.release()
+        self.now.release()
 
     def _renew(self) -> None:
         # The thread that held it is not there in a child, and would hold it for ever. Re-entrant: the garbage
         # collector may end a generator at any moment, whose clean-up does what takes the lock, on the same thread.
-        self._lock = threading.RLock()
+        self.now = threading.RLock()

@@ -1341,7 +1341,7 @@ class Breaking:
 
 
 def test_a_span_that_raises_is_a_warning(warnings):
-    with turn("reply", input="q", tracer=Breaking()):
+    with turn("reply", input=["q"], tracer=Breaking()):
         pass
     assert list(turn("stream", tracer=Breaking())(lambda: iter("ab"))()) == ["a", "b"]
     said = "\n".join(warnings())

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 MAX_LENGTH = 262_144
 """Most characters of one text. Collectors refuse messages of over 4 MiB, and one holds many spans."""
 
-_TEXT, _JSON = "text/plain", "application/json"
+TEXT, _JSON = "text/plain", "application/json"
 _CUT = "…"
 _AS_TEXT = (UUID, Decimal, PurePath, date, time)
 REDACTED = "__REDACTED__"
@@ -44,7 +44,7 @@ _SECRET = re.compile(
     re.IGNORECASE,
 )
 
-HIDDEN = Content(REDACTED, _TEXT)
+HIDDEN = Content(REDACTED, TEXT)
 
 
 def content_of(value: object) -> Content:
@@ -55,8 +55,13 @@ def content_of(value: object) -> Content:
     try:
         text, mime_type = _content_of(value)
     except Exception:  # noqa: BLE001  # the value's own code may raise anything; a cycle, and a deep one, does
-        text, mime_type = _type_of(value), _TEXT
+        text, mime_type = _type_of(value), TEXT
     return _bounded(text, mime_type)
+
+
+def written(text: str) -> str:
+    """Return ``text`` as a span holds it, as `content_of` does."""
+    return text if len(text) <= MAX_LENGTH and text.isascii() else _bounded(text, TEXT).text
 
 
 def content_of_arguments(arguments: dict[str, object]) -> Content | None:
@@ -98,7 +103,7 @@ def _is_secret(name: str) -> bool:
 
 def _bounded(text: str, mime_type: str) -> Content:
     if len(text) > MAX_LENGTH:
-        text, mime_type = text[: MAX_LENGTH - 1] + _CUT, _TEXT
+        text, mime_type = text[: MAX_LENGTH - 1] + _CUT, TEXT
     return Content(_writable(text), mime_type)
 
 
@@ -109,12 +114,12 @@ def _writable(text: str) -> str:
 
 def _content_of(value: Any) -> Content:  # noqa: ANN401
     if isinstance(value, str):
-        return Content(str.__str__(value), _TEXT)  # of a subclass as well, and without code of its own
+        return Content(str.__str__(value), TEXT)  # of a subclass as well, and without code of its own
     if isinstance(value, (bytes, bytearray)):
-        return Content(value[: 4 * MAX_LENGTH].decode(errors="replace"), _TEXT)
+        return Content(value[: 4 * MAX_LENGTH].decode(errors="replace"), TEXT)
     answer = _answer_in(value)
     if answer:
-        return Content(answer, _TEXT)
+        return Content(answer, TEXT)
     try:
         return Content(_dumped(value), _JSON)
     except TypeError:  # a key that is no text
@@ -230,5 +235,5 @@ class Collected:
         """Return all of it, ``None`` for nothing."""
         text = _writable("".join(self._pieces))
         if text:
-            return Content(text + (_CUT if self._room < 0 else ""), _TEXT)
+            return Content(text + (_CUT if self._room < 0 else ""), TEXT)
         return Content(f"[{', '.join(self._items)}]", _JSON) if self._items else None

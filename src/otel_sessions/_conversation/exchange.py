@@ -10,7 +10,7 @@ import sys
 import traceback
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from opentelemetry.context import create_key, set_value
+from opentelemetry.context import Context, create_key
 from opentelemetry.trace import INVALID_SPAN, Link, Span, Status, StatusCode, set_span_in_context
 
 from otel_sessions import _diagnostics
@@ -18,33 +18,33 @@ from otel_sessions._context.attribute_store import attributes_of
 from otel_sessions._context.entry import context_with, enter, entry_in, get_current, lasting, leave, settled
 from otel_sessions._context.flush import flushed
 from otel_sessions._context.handlers import notice_turn
-from otel_sessions._context.local_trace import SPAN_KEY, local_root_of
+from otel_sessions._context.local_trace import CLOCK, SPAN_KEY, local_root_of
 from otel_sessions._context.log_values import text_of
 from otel_sessions._context.origin import alone
 from otel_sessions._context.process_session import HELD
 from otel_sessions._context.providers import PROVIDERS
 from otel_sessions._context.resolution import state_in
-from otel_sessions._context.state import UNKNOWN, UNTOUCHED
+from otel_sessions._context.state import ENTRY_KEY, UNKNOWN, UNTOUCHED
 from otel_sessions._context.streams import awaited_in, is_stream, wrapped
-from otel_sessions._context.unstamped import look_at
+from otel_sessions._context.unstamped import WATCHES, look_at
 from otel_sessions._forks import ForkSafeLock
 from otel_sessions._session.session import SESSION_ID
 from otel_sessions._settings.settings import hides_inputs, hides_outputs, in_process
 
-from .content import HIDDEN, Collected, Content, content_of
+from .content import HIDDEN, TEXT, Collected, Content, content_of, written
 from .shown import Words, say_itself, show_on
 from .turn_order import ORDER
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from opentelemetry.context import Context
     from opentelemetry.trace import Tracer
 
     from otel_sessions._context.entry import Entry
     from otel_sessions._context.state import State
 
 INPUT, OUTPUT = "input", "output"
+_NAMES = {which: (f"{which}.value", f"{which}.mime_type") for which in (INPUT, OUTPUT)}
 
 _TURN_KEY = create_key("otel-sessions-turn")
 """In a Context: in how many turns it is."""
@@ -118,27 +118,41 @@ class Exchange:
         self.inside: Context | None = None
         self.entry: Entry | None = None
         self._root: Span | None = None
-        self._words = Words()
+        self._words: Words | None = None  # for the root to show
         self._outside_at: _diagnostics.Place | None = None  # of one that begins without a session
-        self._streams = 0  # that are still to be consumed
+        self._streams: int | None = None  # that are still to be consumed; there was none at all
         self._has_left = self._is_over = self.is_streamed = False
 
-    def begin(self, plan: Plan, given_input: Callable[[], object]) -> None:
-        """Start the span, and make it current."""
+    def begin(self, plan: Plan, given: object, compute: Callable[[], object] | None = None) -> None:
+        """Start the span, and make it current.
+
+        Args:
+            plan: What it is to be.
+            given: What is asked.
+            compute: What returns that, by code of the application, which belongs to the turn.
+        """
         try:
-            if not in_process().disabled:
-                self._start(plan)
-                if self.span.is_recording():
-                    self.say(INPUT, given_input())
+            if in_process().disabled:
+                return
+            # A text is there when the span starts, which takes less than to set it, and is seen by all that look at it then.
+            stamps = _stamps(INPUT, given) if type(given) is str else None
+            self._start(plan, stamps)
+            if not self.span.is_recording():
+                return
+            if stamps is None:
+                self.say(INPUT, given if compute is None else compute())
+                return
+            self.said[INPUT] = given
+            if self._words is not None:
+                self._show(self._words, stamps)
         except Exception as error:  # noqa: BLE001  # telemetry must not break the application
             _diagnostics.warn_caller("turn", "turn: beginning one raised %s", type(error).__name__)
         except BaseException as error:  # an interrupt, or a panic of what is written in Rust: nobody will leave
             self.left(error)
             raise
 
-    def _start(self, plan: Plan) -> None:
-        base = settled()
-        state = state_in(base)
+    def _start(self, plan: Plan, stamps: dict[str, str] | None) -> None:
+        base, state = _found()
         parent = _alone(base, state) if plan.new_trace else base
         above: Any = parent.get(SPAN_KEY)
         is_root = above is None or not above.get_span_context().is_valid
@@ -147,20 +161,29 @@ class Exchange:
         tracer = PROVIDERS.tracer() if plan.tracer is None else plan.tracer
         links = None if before is None else [Link(before.context)]
         attributes = _WORKFLOW if _EXPORTS_GENAI_ALONE in sys.modules else _CHAIN
+        if stamps is not None:
+            attributes = {**attributes, **stamps}
         self.span = span = tracer.start_span(plan.name, parent, attributes=attributes, links=links)
-        look_at(span, state)
-        self._root = None if is_root else local_root_of(above)
+        if WATCHES:
+            look_at(span, state)
         around: Any = base.get(_TURN_KEY, 0)
-        if session_id is not None:
-            notice_turn(above, self._root)
-        elif span.is_recording() and not around and _diagnostics.is_informing():
+        if not is_root:
+            self._find_root(above, around + 1, has_session=session_id is not None)
+        if session_id is None and span.is_recording() and not around and _diagnostics.is_informing():
             self._outside_at = _diagnostics.place()
-        self._words.depth = around + 1
-        self.inside = set_span_in_context(span, set_value(_TURN_KEY, around + 1, parent))
+        self.inside = Context({**parent, _TURN_KEY: around + 1, SPAN_KEY: span})
         if session_id is not None and span.is_recording() and (is_root or not around):
             ORDER.note(session_id, span.get_span_context())
         is_held = plan.new_trace or entry_in(base) is not None
         self.entry = enter(_inside(state, span, is_held=is_held), base, None, None, self.inside)
+
+    def _find_root(self, above: Span, depth: int, *, has_session: bool) -> None:
+        """Find the first open span of the trace, which shows the words of this turn, too."""
+        self._root = root = local_root_of(above)
+        if root is not None:
+            self._words = Words(depth)
+            if has_session:
+                notice_turn(above, root)
 
     def say(self, which: str, value: object) -> None:
         """Put ``value`` on the span as its input or its output, and have its local root show it, too."""
@@ -175,12 +198,16 @@ class Exchange:
                 _diagnostics.warn_caller(f"late {which}", "turn: its %s was set when it was over, and is lost", which)
             elif self.span.is_recording():
                 stamps = _stamps(which, value)
-                self._words.stamps.update(stamps)
                 say_itself(self.span, stamps)
-                if self._root is not None:
-                    show_on(self._root, self.span, self._words, stamps)
+                if self._words is not None:
+                    self._show(self._words, stamps)
         except Exception as error:  # noqa: BLE001  # telemetry must not break the application
             _diagnostics.warn_caller(f"turn {which}", "turn: setting its %s raised %s", which, type(error).__name__)
+
+    def _show(self, words: Words, stamps: dict[str, str]) -> None:
+        """Let the root show ``stamps``, which are new."""
+        words.stamps.update(stamps)
+        show_on(self._root, self.span, words, stamps)
 
     def answered(self, result: Any) -> Any:  # noqa: ANN401  # whatever a function returns
         """Return what a decorated function has returned; that is the output, now or as it is consumed."""
@@ -243,14 +270,14 @@ class Exchange:
 
     def _count_streams(self, by: int) -> None:
         with _settling:  # they may end in other threads
-            self._streams += by
+            self._streams = (self._streams or 0) + by
 
     def _settled(self, error: BaseException | None) -> bool:
         """End the span where nothing of the turn goes on, or where it has failed; tell whether to flush."""
         if isinstance(error, Exception) and self._has_left and self.span.is_recording():
             _record(self.span, error)  # a stream that fails inside the block may be asked for again
-        with _settling:
-            if self._is_over or not self._has_left or (error is None and self._streams > 0):
+        with _settling.now:
+            if self._is_over or not self._has_left or (error is None and self._streams):
                 return False
             self._is_over = True
         if self._outside_at is not None and SESSION_ID not in attributes_of(self.span):  # nor was it bound since
@@ -258,6 +285,16 @@ class Exchange:
         if self.span.is_recording():  # the application may have ended it itself
             self.span.end()
         return True
+
+
+def _found() -> tuple[Context, State | None]:
+    """Return what is current, where nothing that has ended here is brought back, and the session in it."""
+    base = get_current()
+    entry: Any = base.get(ENTRY_KEY)
+    if entry is not None and entry.is_plain and entry.binds == CLOCK.binds:
+        return base, entry.state  # as `settled` and `state_in` say, where they need no second look
+    base = settled()
+    return base, state_in(base)
 
 
 def _record(span: Span, error: Exception) -> None:
@@ -337,8 +374,11 @@ def _alone(base: Context, state: State | None) -> Context:
 
 
 def _stamps(which: str, value: object) -> dict[str, str]:
+    name, name_of_type = _NAMES[which]
     if hides_inputs() if which == INPUT else hides_outputs():
         content = HIDDEN
+    elif type(value) is str:
+        return {name: written(value), name_of_type: TEXT}
     else:
         content = value if isinstance(value, Content) else content_of(value)
-    return {f"{which}.value": content.text, f"{which}.mime_type": content.mime_type}
+    return {name: content.text, name_of_type: content.mime_type}

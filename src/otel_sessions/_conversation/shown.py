@@ -7,7 +7,6 @@ a turn are its parts: what it says itself takes their place.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from otel_sessions._context.attribute_store import attributes_of, discard
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
 _INPUT_VALUE, _OUTPUT_VALUE = "input.value", "output.value"
 
 
-@dataclass(slots=True)
 class Words:
     """What was said in one turn.
 
@@ -34,11 +32,13 @@ class Words:
         stamps: The attributes that tell of it.
     """
 
-    depth: int = 1
-    stamps: dict[str, str] = field(default_factory=dict)
+    __slots__ = ("depth", "stamps")
+
+    def __init__(self, depth: int) -> None:
+        self.depth = depth
+        self.stamps: dict[str, str] = {}
 
 
-@dataclass(slots=True)
 class _Shown:
     """What a span shows.
 
@@ -49,10 +49,13 @@ class _Shown:
         hashes: Of its attributes, as the span has taken them: a note may be kept for longer than its span.
     """
 
-    turn: int
-    depth: int
-    session_id: object = None
-    hashes: dict[str, int] = field(default_factory=dict)
+    __slots__ = ("depth", "hashes", "session_id", "turn")
+
+    def __init__(self, turn: int, depth: int) -> None:
+        self.turn = turn
+        self.depth = depth
+        self.session_id: object = None
+        self.hashes: dict[str, int] = {}
 
 
 _showing = ForkSafeLock()
@@ -60,7 +63,7 @@ _showing = ForkSafeLock()
 
 def say_itself(span: Any, stamps: Mapping[str, str]) -> None:  # noqa: ANN401  # of any SDK
     """Put ``stamps`` on the ``span`` of the turn itself, in place of what a turn inside of it has shown there."""
-    with _showing:
+    with _showing.now:
         note = note_of(span)
         if note is not None:
             _take_off(span, note, stamps)

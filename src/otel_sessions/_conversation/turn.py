@@ -78,11 +78,11 @@ def turn(name: str = "turn", *, input: object = None, new_trace: bool = False, t
     Attributes: OpenInference, "Semantic Conventions" (``openinference.span.kind=CHAIN``, ``input.value``,
     ``input.mime_type``, ``output.value``, ``output.mime_type``).
     """
-    function = named_function(name)
-    if function is not None:
-        plan = Plan(function.__name__, input, new_trace, tracer)
-        return decorated_bare(NewTurn(plan), function, "turn(name)")
     if type(name) is not str or not name.strip():
+        function = named_function(name)
+        if function is not None:
+            plan = Plan(function.__name__, input, new_trace, tracer)
+            return decorated_bare(NewTurn(plan), function, "turn(name)")
         _diagnostics.warn_caller(
             "turn name", "turn: expected a name and got %s: it is called turn", type(name).__name__
         )
@@ -189,9 +189,10 @@ class Turn(Decorator, HasHandle):
     def _entered(self, owner: FrameType) -> Turn:
         turn = Turn(self._plan) if self._is_begun else self
         self._is_begun = True
-        given = self._plan.input if turn is not self or self.input is None else self.input
-        turn._exchange.begin(self._plan, lambda: given)  # noqa: SLF001  # another of this class
-        self._open.append((turn._exchange, owner))  # noqa: SLF001
+        exchange = turn._exchange  # noqa: SLF001  # another of this class
+        given = exchange.said.get(INPUT)  # of another one nothing is said yet
+        exchange.begin(self._plan, self._plan.input if given is None else given)
+        self._open.append((exchange, owner))
         return turn
 
     def _left_here(self, owner: FrameType) -> Exchange:
@@ -199,9 +200,11 @@ class Turn(Decorator, HasHandle):
 
         The last that this frame has begun; else the innermost of this Context; else the last.
         """
+        if len(self._open) == 1:
+            return self._open.pop()[0]
         made = [each for each in self._open if each[1] is owner]
         found = made[-1] if made else self._open[-1]
-        entry = entry_in(get_current()) if len(self._open) > 1 and len(made) != 1 else None
+        entry = entry_in(get_current()) if len(made) != 1 else None
         while entry is not None:
             here = [each for each in made or self._open if each[0].entry is entry]
             found, entry = (here[0], None) if here else (found, entry_in(entry.base))
@@ -211,7 +214,7 @@ class Turn(Decorator, HasHandle):
     def _begun(self, function: Callable[..., Any], args: _Args, kwargs: _Kwargs) -> Exchange:
         """Begin an exchange for one call of a decorated function."""
         exchange = Exchange()
-        exchange.begin(self._plan, partial(_input_of, function, self._plan.input, args, kwargs))
+        exchange.begin(self._plan, None, partial(_input_of, function, self._plan.input, args, kwargs))
         return exchange
 
     def _around_function(self, function: Callable[_P, _R]) -> Callable[_P, _R]:
@@ -258,14 +261,20 @@ class NewTurn(Unentered, Turn):
 
     __slots__ = ()
 
+    def __enter__(self) -> Turn:
+        """Start the span, and make it current."""
+        self.__class__ = Turn  # type: ignore[assignment]  # as `_use`
+        return self._entered(_frame(1))
+
+    async def __aenter__(self) -> Turn:
+        """Start the span, and make it current in this task."""
+        self.__class__ = Turn  # type: ignore[assignment]  # as `_use`
+        return self._entered(_frame(1))
+
     def __call__(self, function: Callable[_P, _R]) -> Callable[_P, _R]:
         """Return ``function`` with each call of it as a turn."""
         self._use()
         return self(function)
-
-    def _entered(self, owner: FrameType) -> Turn:
-        self._use()
-        return self._entered(owner)
 
     def _use(self) -> None:
         self.__class__ = Turn  # type: ignore[assignment]  # the same without a finalizer

@@ -41,7 +41,7 @@ class TurnOrder:
 
     def note(self, session_id: str, turn: SpanContext) -> None:
         """Remember ``turn`` as the last one of its session, and forget the session that has had none for longest."""
-        with self._lock:
+        with self._lock.now:
             self._last[session_id] = LastTurn(turn, time_ns())
             self._last.move_to_end(session_id)
             if len(self._last) > MAX_SESSIONS:

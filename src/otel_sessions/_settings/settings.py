@@ -165,7 +165,10 @@ def hides_outputs() -> bool:
 
 def _is_hidden(name: str) -> bool:
     """Tell what a variable says; what OpenInference can't read, and takes for no, is a yes here: nothing is shown by mistake."""
-    value = os.environ.get(name, "").strip().lower()
+    value = os.environ.get(name)
+    if value is None:
+        return False
+    value = value.strip().lower()
     if value in {"", "false"}:
         return False
     if value != "true":
