@@ -31,6 +31,53 @@ def test_the_core_loads_neither_the_sdk_nor_any_server():
     assert loaded_by("otel_sessions") - loaded_by("opentelemetry.trace") == set()
 
 
+def new_modules(program: str, before: str = "import opentelemetry.trace, opentelemetry.baggage") -> set[str]:
+    """Return the modules that ``program`` loads after those that come ``before``."""
+    lines = (before, "import sys", "known = set(sys.modules)", program, "print(*set(sys.modules) - known)")
+    command = [sys.executable, "-c", "\n".join(lines)]
+    return set(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
+
+
+ENTERED_AND_LEFT = """
+from otel_sessions import set_session
+with set_session("conv-42", user_id="ada"):
+    pass
+"""
+
+
+def test_a_session_is_entered_and_left_with_what_that_needs_and_no_more():
+    """Each request of a function without a server may be the first of a process."""
+    loaded = new_modules(ENTERED_AND_LEFT)
+    ours = {name for name in loaded if name.startswith("otel_sessions")}
+    wings = {name.split(".")[1] for name in ours if "." in name}
+    assert wings == {"_context", "_diagnostics", "_forks", "_session", "_settings"}
+    assert loaded - ours <= {"dataclasses", "gc"}
+    assert not ours & {
+        "otel_sessions._context.binding",
+        "otel_sessions._context.flush",
+        "otel_sessions._context.framework_ids",
+        "otel_sessions._context.handlers",
+        "otel_sessions._context.records",
+        "otel_sessions._context.streams",
+        "otel_sessions._session.dialects",
+        "otel_sessions._session.other_names",
+        "otel_sessions._settings.hosts",
+        "otel_sessions._settings.reading",
+        "otel_sessions._settings.table",
+    }
+
+
+@pytest.mark.parametrize("name", otel_sessions.__all__)
+def test_each_name_loads_what_it_needs_by_itself(name):
+    """What is loaded late is not there only because something else was loaded before."""
+    loaded = new_modules(f"from otel_sessions import {name} as found")
+    assert getattr(otel_sessions, name).__module__ in loaded
+
+
+def test_what_is_not_loaded_yet_is_listed_all_the_same():
+    assert new_modules("print(*dir(otel_sessions))", "import otel_sessions") >= {*otel_sessions.__all__}
+
+
 def test_the_sdk_part_loads_the_sdk_and_no_server_of_ours():
     its_own = loaded_by("opentelemetry.sdk.trace, opentelemetry.sdk._logs.export, opentelemetry.sdk.trace.export")
     assert loaded_by("otel_sessions.sdk") - its_own == set()

@@ -440,3 +440,13 @@ def test_the_command_names_what_contradicts_the_settings(config, environment, sa
     status, lines = config(**environment)
     assert status == 1
     assert said in lines[-1]
+
+
+def test_settings_and_destinations_are_values():
+    """What is equal is one key; nothing else is equal."""
+    one, same, other = Settings(flush=9), Settings(flush=9), Settings(flush=8)
+    assert {one: 1}[same] == 1
+    assert (one == other, one == "Settings(flush='9')") == (False, False)
+    listed = Destinations.parsed(["mcp"])
+    assert {listed: 1}[Destinations.parsed("MCP")] == 1
+    assert (listed == ALL, listed == "mcp") == (False, False)

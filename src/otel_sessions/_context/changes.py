@@ -8,7 +8,6 @@ from __future__ import annotations
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
@@ -44,7 +43,10 @@ NO_KWARGS: Kwargs = MappingProxyType({})
 
 
 class Change(ABC):
-    """Makes the state inside a scope from the one outside."""
+    """Makes the state inside a scope from the one outside.
+
+    None is a dataclass: to make seven takes as long as a twelfth of OpenTelemetry's API, and each program has to wait for it.
+    """
 
     __slots__ = ()
 
@@ -59,24 +61,28 @@ class Change(ABC):
         """Return the state inside, given the one outside and the arguments of the decorated function."""
 
 
-@dataclass(slots=True)  # not frozen: see State
 class Start(Change):
     """A session by its id, of ``set_session``. ABSENT stands for an id that can't be used."""
 
-    session_id: str | Absent
-    fields: Fields = NO_FIELDS
-    alone: State | None = None
+    __slots__ = ("alone", "fields", "session_id")
+
+    def __init__(self, session_id: str | Absent, fields: Fields = NO_FIELDS, alone: State | None = None) -> None:
+        self.session_id = session_id
+        self.fields = fields
+        self.alone = alone
 
     def applied(self, outer: State | None, _args: Args = (), _kwargs: Kwargs = NO_KWARGS, /) -> State:
         """Inherit from the same session what is not given; from another one its user."""
         return _started(self.session_id, self.fields, outer)
 
 
-@dataclass(frozen=True, slots=True)
 class StartNew(Change):
     """A new session with a generated id, another one at each entry."""
 
-    fields: Fields = NO_FIELDS
+    __slots__ = ("fields",)
+
+    def __init__(self, fields: Fields = NO_FIELDS) -> None:
+        self.fields = fields
 
     def applied(self, outer: State | None, _args: Args = (), _kwargs: Kwargs = NO_KWARGS, /) -> State:
         """Inherit the user."""
@@ -87,13 +93,15 @@ class StartNew(Change):
         return Start(ids.new_id(), self.fields)
 
 
-@dataclass(frozen=True, slots=True)
 class StartComputed(Change):
     """A session whose id is computed from the arguments of the decorated function."""
 
-    compute: Callable[..., object]
-    fields: Fields
-    made_at: _diagnostics.Place
+    __slots__ = ("compute", "fields", "made_at")
+
+    def __init__(self, compute: Callable[..., object], fields: Fields, made_at: _diagnostics.Place) -> None:
+        self.compute = compute
+        self.fields = fields
+        self.made_at = made_at
 
     def applied(self, outer: State | None, args: Args = (), kwargs: Kwargs = NO_KWARGS, /) -> State:
         """Start the session that the function names; ``None`` from it is a new one."""
@@ -122,12 +130,15 @@ class StartComputed(Change):
         return ids.new_id(), True
 
 
-@dataclass(frozen=True, slots=True)
 class Update(Change):
     """The same session with more fields, of ``update_session``."""
 
+    __slots__ = ("fields",)
+
     made_by: ClassVar = "update_session"
-    fields: Fields
+
+    def __init__(self, fields: Fields) -> None:
+        self.fields = fields
 
     def applied(self, outer: State | None, _args: Args = (), _kwargs: Kwargs = NO_KWARGS, /) -> State:
         """Replace the texts that are given; add to metadata and tags."""
@@ -135,12 +146,15 @@ class Update(Change):
         return _continued(outer, _filled(session, self.fields, session.id, adding=True), self.fields)
 
 
-@dataclass(frozen=True, slots=True)
 class Descend(Change):
     """The same session one step deeper, of ``step``."""
 
+    __slots__ = ("name",)
+
     made_by: ClassVar = "step"
-    name: str | Absent
+
+    def __init__(self, name: str | Absent) -> None:
+        self.name = name
 
     def applied(self, outer: State | None, _args: Args = (), _kwargs: Kwargs = NO_KWARGS, /) -> State:
         """Join the step to the path."""
@@ -151,12 +165,16 @@ class Descend(Change):
         return _continued(outer, _filled(session, fields, session.id), fields)
 
 
-@dataclass(slots=True)  # not frozen: see State
 class Carry(Change):
     """The session of a carrier, of ``from_carrier``; nothing of the one outside."""
 
+    __slots__ = ("alone",)
+
     made_by: ClassVar = "from_carrier"
     alone: State  # pyright: ignore[reportIncompatibleVariableOverride]  # always known
+
+    def __init__(self, alone: State) -> None:
+        self.alone = alone  # pyright: ignore[reportIncompatibleVariableOverride]  # as above
 
     def applied(self, _outer: State | None, _args: Args = (), _kwargs: Kwargs = NO_KWARGS, /) -> State:
         """Carry what the carrier had, as far as callers are trusted now; the session of the process for nothing."""
@@ -164,9 +182,10 @@ class Carry(Change):
         return whole() or carried if carried is NOTHING else carried
 
 
-@dataclass(frozen=True, slots=True)
 class Clear(Change):
     """No session and no user, of ``clear_session``."""
+
+    __slots__ = ()
 
     made_by: ClassVar = "clear_session"
 
