@@ -47,7 +47,7 @@ class Providers:
 
     def tracer(self) -> Tracer:
         """Return our tracer, made once for a provider: the SDK looks for it as long as a span takes."""
-        provider, made = self.traces or trace.get_tracer_provider(), self._tracer
+        provider, made = self._traces() or trace.get_tracer_provider(), self._tracer
         if made is None or made[0]() is not provider:
             made = self._tracer = reference_to(provider), trace.get_tracer(SCOPE, scope_version(), provider)
         return made[1]

@@ -15,7 +15,7 @@ from opentelemetry.trace import INVALID_SPAN, Link, Span, Status, StatusCode, se
 
 from otel_sessions import _diagnostics
 from otel_sessions._context.attribute_store import attributes_of
-from otel_sessions._context.entry import context_with, enter, entry_in, get_current, lasting, leave, settled
+from otel_sessions._context.entry import context_with, enter, get_current, lasting, leave, settled
 from otel_sessions._context.flush import flushed
 from otel_sessions._context.handlers import notice_turn
 from otel_sessions._context.local_trace import CLOCK, SPAN_KEY, local_root_of
@@ -136,8 +136,7 @@ class Exchange:
                 return
             # A text is there when the span starts, which takes less than to set it, and is seen by all that look at it then.
             stamps = _stamps(INPUT, given) if type(given) is str else None
-            self._start(plan, stamps)
-            if not self.span.is_recording():
+            if not self._start(plan, stamps):
                 return
             if stamps is None:
                 self.say(INPUT, given if compute is None else compute())
@@ -151,7 +150,8 @@ class Exchange:
             self.left(error)
             raise
 
-    def _start(self, plan: Plan, stamps: dict[str, str] | None) -> None:
+    def _start(self, plan: Plan, stamps: dict[str, str] | None) -> bool:
+        """Start the span with the attributes that there are, and make it current; tell whether it is recorded."""
         base, state = _found()
         parent = _alone(base, state) if plan.new_trace else base
         above: Any = parent.get(SPAN_KEY)
@@ -169,13 +169,16 @@ class Exchange:
         around: Any = base.get(_TURN_KEY, 0)
         if not is_root:
             self._find_root(above, around + 1, has_session=session_id is not None)
-        if session_id is None and span.is_recording() and not around and _diagnostics.is_informing():
+        is_recorded = span.is_recording()
+        if session_id is None and is_recorded and not around and _diagnostics.is_informing():
             self._outside_at = _diagnostics.place()
         self.inside = Context({**parent, _TURN_KEY: around + 1, SPAN_KEY: span})
-        if session_id is not None and span.is_recording() and (is_root or not around):
+        if session_id is not None and is_recorded and (is_root or not around):
             ORDER.note(session_id, span.get_span_context())
-        is_held = plan.new_trace or entry_in(base) is not None
-        self.entry = enter(_inside(state, span, is_held=is_held), base, None, None, self.inside)
+        is_held = plan.new_trace or ENTRY_KEY in base
+        inside = state if state is not None and is_held else _inside(state, is_recorded=is_recorded)
+        self.entry = enter(inside, base, None, None, self.inside)
+        return is_recorded
 
     def _find_root(self, above: Span, depth: int, *, has_session: bool) -> None:
         """Find the first open span of the trace, which shows the words of this turn, too."""
@@ -354,17 +357,16 @@ def _warn_of_stream(error: Exception) -> None:
     _diagnostics.warn_once(("turn stream", found), "otel_sessions: reading a stream of a turn raised %s", found)
 
 
-def _inside(state: State | None, span: Span, *, is_held: bool) -> State:
-    """Return what a turn enters: ``state``, which is found around it, or what lets it be found inside as well.
+def _inside(state: State | None, *, is_recorded: bool) -> State:
+    """Return what a turn enters where no scope is: ``state``, which is found around it, or what lets it be found inside as well.
 
-    The ``span`` tells of it, unless something else is set there. Where that is not recorded, a session that is set
+    The span tells of it, unless something else is set there. Where that is not recorded, a session that is set
     here is entered, and that of a caller is left where it is.
     """
-    if state is not None and not span.is_recording():
-        is_held = is_held or not (state is HELD.state or state.id_is_remote or state.user_is_remote)
-    if state is not None and is_held:
-        return state
-    return UNKNOWN if span.is_recording() else UNTOUCHED
+    if is_recorded:
+        return UNKNOWN
+    is_of_others = state is None or state is HELD.state or state.id_is_remote or state.user_is_remote
+    return UNTOUCHED if state is None or is_of_others else state
 
 
 def _alone(base: Context, state: State | None) -> Context:

@@ -42,10 +42,12 @@ class TurnOrder:
     def note(self, session_id: str, turn: SpanContext) -> None:
         """Remember ``turn`` as the last one of its session, and forget the session that has had none for longest."""
         with self._lock.now:
-            self._last[session_id] = LastTurn(turn, time_ns())
-            self._last.move_to_end(session_id)
-            if len(self._last) > MAX_SESSIONS:
-                self._last.popitem(last=False)
+            last = self._last
+            if session_id in last:
+                last.move_to_end(session_id)
+            last[session_id] = LastTurn(turn, time_ns())
+            if len(last) > MAX_SESSIONS:
+                last.popitem(last=False)
 
     def forget(self) -> None:
         """Forget all of it (for tests)."""
