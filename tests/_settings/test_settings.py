@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from hashlib import sha256
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from opentelemetry.sdk.trace import TracerProvider
 
 from otel_sessions._settings.destinations import ALL, NONE, PRIVATE, Destinations
-from otel_sessions._settings.settings import Settings
+from otel_sessions._settings.settings import Settings, hides_inputs
 from otel_sessions._settings.table import SETTINGS
 from otel_sessions.cli import main
 from otel_sessions.sdk import instrument
@@ -450,3 +451,16 @@ def test_settings_and_destinations_are_values():
     listed = Destinations.parsed(["mcp"])
     assert {listed: 1}[Destinations.parsed("MCP")] == 1
     assert (listed == ALL, listed == "mcp") == (False, False)
+
+
+@pytest.mark.parametrize("place", ["as Python keeps it", "elsewhere", "replaced"])
+def test_what_hides_is_looked_up_each_time_however_python_keeps_the_environment(monkeypatch, place):
+    if place == "elsewhere":
+        monkeypatch.setattr("otel_sessions._settings.settings._KEYS", {})
+    if place == "replaced":
+        monkeypatch.setattr("os.environ", {})
+    found = [hides_inputs()]
+    monkeypatch.setitem(os.environ, "OPENINFERENCE_HIDE_INPUTS", "true")
+    found.append(hides_inputs())
+    monkeypatch.delitem(os.environ, "OPENINFERENCE_HIDE_INPUTS")
+    assert [*found, hides_inputs()] == [False, True, False]

@@ -29,7 +29,7 @@ from otel_sessions._context.streams import awaited_in, is_stream, wrapped
 from otel_sessions._context.unstamped import WATCHES, look_at
 from otel_sessions._forks import ForkSafeLock
 from otel_sessions._session.session import SESSION_ID
-from otel_sessions._settings.settings import hides_inputs, hides_outputs, in_process
+from otel_sessions._settings.settings import HIDES_INPUTS, HIDES_OUTPUTS, hides_outputs, in_process, is_hidden
 
 from .content import HIDDEN, TEXT, Collected, Content, content_of, written
 from .shown import Words, say_itself, show_on
@@ -44,7 +44,10 @@ if TYPE_CHECKING:
     from otel_sessions._context.state import State
 
 INPUT, OUTPUT = "input", "output"
-_NAMES = {which: (f"{which}.value", f"{which}.mime_type") for which in (INPUT, OUTPUT)}
+_NAMES = {
+    which: (f"{which}.value", f"{which}.mime_type", hides)
+    for which, hides in ((INPUT, HIDES_INPUTS), (OUTPUT, HIDES_OUTPUTS))
+}
 
 _TURN_KEY = create_key("otel-sessions-turn")
 """In a Context: in how many turns it is."""
@@ -376,8 +379,8 @@ def _alone(base: Context, state: State | None) -> Context:
 
 
 def _stamps(which: str, value: object) -> dict[str, str]:
-    name, name_of_type = _NAMES[which]
-    if hides_inputs() if which == INPUT else hides_outputs():
+    name, name_of_type, hides = _NAMES[which]
+    if is_hidden(hides):
         content = HIDDEN
     elif type(value) is str:
         return {name: written(value), name_of_type: TEXT}

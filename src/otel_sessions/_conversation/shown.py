@@ -65,7 +65,7 @@ def say_itself(span: Any, stamps: Mapping[str, str]) -> None:  # noqa: ANN401  #
     """Put ``stamps`` on the ``span`` of the turn itself, in place of what a turn inside of it has shown there."""
     with _showing.now:
         note = note_of(span)
-        if note is not None:
+        if note is not None and getattr(note, "shown", None) is not None:
             _take_off(span, note, stamps)
         span.set_attributes(stamps)
 

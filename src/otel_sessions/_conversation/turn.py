@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, TypeVar
 from otel_sessions import _diagnostics
 from otel_sessions._context.decorators import Decorator, decorated_bare, named_function
 from otel_sessions._context.entry import entry_in, get_current, lasting
-from otel_sessions._context.flush import flush, flushed
+from otel_sessions._context.flush import flush, flushed, is_asked_for
 from otel_sessions._context.streams import Source
 from otel_sessions._context.unentered import Unentered
 
@@ -168,7 +168,7 @@ class Turn(Decorator, HasHandle):
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """End the span, unless a stream goes on, and restore what was current before."""
-        if self._open and self._left_here(_frame(1)).left(exc):
+        if self._open and self._left_here(_frame(1)).left(exc) and is_asked_for():
             flush()
 
     async def __aenter__(self) -> Turn:  # noqa: PYI034  # as above

@@ -153,22 +153,35 @@ class Settings:
         return cls(**values_of_processor(arguments))
 
 
+HIDES_INPUTS, HIDES_OUTPUTS = "OPENINFERENCE_HIDE_INPUTS", "OPENINFERENCE_HIDE_OUTPUTS"
+
+
 def hides_inputs() -> bool:
     """Tell whether inputs are not to be recorded: the setting of OpenInference, for its instrumentations as well."""
-    return _is_hidden("OPENINFERENCE_HIDE_INPUTS")
+    return is_hidden(HIDES_INPUTS)
 
 
 def hides_outputs() -> bool:
     """Tell the same of outputs."""
-    return _is_hidden("OPENINFERENCE_HIDE_OUTPUTS")
+    return is_hidden(HIDES_OUTPUTS)
 
 
-def _is_hidden(name: str) -> bool:
+_ENVIRON = os.environ
+_BY_KEY: Any = getattr(_ENVIRON, "_data", None)
+"""What Python keeps the environment in, ``None`` where it has another place: that a variable is not there is told by
+`os.environ` itself with two exceptions, and each turn asks twice, as the variable may be set at any time."""
+_KEYS = (
+    {name: _ENVIRON.encodekey(name) for name in (HIDES_INPUTS, HIDES_OUTPUTS)}
+    if hasattr(_ENVIRON, "encodekey") and type(_BY_KEY) is dict
+    else {}
+)
+
+
+def is_hidden(name: str) -> bool:
     """Tell what a variable says; what OpenInference can't read, and takes for no, is a yes here: nothing is shown by mistake."""
-    value = os.environ.get(name)
-    if value is None:
+    if name in _KEYS and _KEYS[name] not in _BY_KEY and os.environ is _ENVIRON:
         return False
-    value = value.strip().lower()
+    value = os.environ.get(name, "").strip().lower()
     if value in {"", "false"}:
         return False
     if value != "true":
