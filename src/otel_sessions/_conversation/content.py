@@ -60,8 +60,8 @@ def content_of(value: object) -> Content:
 
 
 def written(text: str) -> str:
-    """Return ``text`` as a span holds it, as `content_of` does."""
-    return text if len(text) <= MAX_LENGTH and text.isascii() else _bounded(text, TEXT).text
+    """Return ``text`` as a span holds it, as `content_of` does; what is short and ASCII stays as it is."""
+    return _bounded(text, TEXT).text
 
 
 def content_of_arguments(arguments: dict[str, object]) -> Content | None:

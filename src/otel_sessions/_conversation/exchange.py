@@ -31,7 +31,7 @@ from otel_sessions._forks import ForkSafeLock
 from otel_sessions._session.session import SESSION_ID
 from otel_sessions._settings.settings import HIDES_INPUTS, HIDES_OUTPUTS, hides_outputs, in_process, is_hidden
 
-from .content import HIDDEN, TEXT, Collected, Content, content_of, written
+from .content import HIDDEN, MAX_LENGTH, TEXT, Collected, Content, content_of, written
 from .shown import Words, say_itself, show_on
 from .turn_order import ORDER
 
@@ -383,7 +383,7 @@ def _stamps(which: str, value: object) -> dict[str, str]:
     if is_hidden(hides):
         content = HIDDEN
     elif type(value) is str:
-        return {name: written(value), name_of_type: TEXT}
+        return {name: value if len(value) <= MAX_LENGTH and value.isascii() else written(value), name_of_type: TEXT}
     else:
         content = value if isinstance(value, Content) else content_of(value)
     return {name: content.text, name_of_type: content.mime_type}
