@@ -183,7 +183,7 @@ class Exchange:
         self.entry = enter(inside, base, None, None, self.inside)
         return is_recorded
 
-    def _find_root(self, above: Span, depth: int, *, has_session: bool) -> None:
+    def _find_root(self, above: Any, depth: int, *, has_session: bool) -> None:  # noqa: ANN401  # of any SDK
         """Find the first open span of the trace, which shows the words of this turn, too."""
         self._root = root = local_root_of(above)
         if root is not None:
