@@ -53,12 +53,16 @@ class Metadata(dict[str, str]):
 
 _NO_METADATA = Metadata()
 
+_set = object.__setattr__  # as nobody else can
+
 
 def _no_metadata() -> Mapping[str, str]:
     return _NO_METADATA
 
 
-@dataclass(frozen=True, slots=True)
+# What is written out below is what `dataclass` would write and compile: in each program that takes as long as a fiftieth of
+# OpenTelemetry's API.
+@dataclass(frozen=True, slots=True, init=False, eq=False, repr=False)
 class Session:
     """What is known of one conversation or task of one user.
 
@@ -80,10 +84,41 @@ class Session:
     metadata: Mapping[str, str] = field(default_factory=_no_metadata, hash=False)
     tags: tuple[str, ...] = ()
 
-    def __post_init__(self) -> None:
-        """Make the metadata read-only, as everything else is."""
-        if type(self.metadata) is not Metadata:
-            object.__setattr__(self, "metadata", Metadata(self.metadata))
+    def __init__(  # noqa: PLR0913, PLR0917  # what a session holds
+        self,
+        id: str | None = None,  # noqa: A002  # the field's word
+        user_id: str | None = None,
+        name: str | None = None,
+        path: str | None = None,
+        previous_id: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        tags: tuple[str, ...] = (),
+    ) -> None:
+        """Hold these, the metadata read-only, as everything else is."""
+        if type(metadata) is not Metadata:
+            metadata = Metadata(metadata) if metadata else _NO_METADATA
+        _set(self, "id", id)
+        _set(self, "user_id", user_id)
+        _set(self, "name", name)
+        _set(self, "path", path)
+        _set(self, "previous_id", previous_id)
+        _set(self, "metadata", metadata)
+        _set(self, "tags", tags)
+
+    def __eq__(self, other: object) -> bool:
+        """Tell whether it is the same in every field."""
+        if type(other) is not type(self) or not isinstance(other, Session):
+            return NotImplemented
+        return wire_values(self) == wire_values(other) and self.metadata == other.metadata and self.tags == other.tags
+
+    def __hash__(self) -> int:
+        """Go with `__eq__`; what is in the metadata tells no two apart."""
+        return hash((wire_values(self), self.tags))
+
+    def __repr__(self) -> str:
+        """Show every field."""
+        shown = (f"{name}={getattr(self, name)!r}" for name in self.__match_args__)
+        return f"{type(self).__name__}({', '.join(shown)})"
 
 
 EMPTY = Session()
