@@ -534,20 +534,20 @@ def test_a_step_around_a_span_gives_way_to_a_path_of_the_session_and_comes_back_
 
 def test_a_bind_in_the_middle_of_a_start_is_made_good(pipeline, monkeypatch):
     """What was looked up is put on the span after the bind has been there: it must not stay."""
-    processor_module = "otel_sessions._pipeline.span_processor.unscoped"
+    processor_module = "otel_sessions._pipeline.span_processor.of_parent"
     with set_session("before", name="n"):
         root = pipeline.tracer.start_span("root")
         here = set_span_in_context(root)
 
-    def overtaken(found):
-        state = unscoped(found)
-        monkeypatch.setattr(processor_module, unscoped)
+    def overtaken(span, attributes):
+        state = of_parent(span, attributes)
+        monkeypatch.setattr(processor_module, of_parent)
         token = context.attach(here)
         bind_session("a")
         context.detach(token)
         return state
 
-    from otel_sessions._context.resolution import unscoped
+    from otel_sessions._context.resolution import of_parent
 
     monkeypatch.setattr(processor_module, overtaken)
     pipeline.tracer.start_span("overtaken", context=set_span_in_context(root)).end()

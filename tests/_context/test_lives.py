@@ -27,7 +27,7 @@ from otel_sessions import (
     to_carrier,
     turn,
 )
-from otel_sessions._context import lives, local_trace
+from otel_sessions._context import attribute_store, lives, local_trace
 from otel_sessions.sdk import instrument, uninstrument
 
 NOBODY = (None, None)
@@ -474,12 +474,12 @@ def test_a_span_that_has_joined_while_the_trace_was_split_follows(start, monkeyp
     start("sibling", request)
     request.end()
 
-    def overtaken(span, note, record):
-        monkeypatch.setattr("otel_sessions._pipeline.span_processor.publish", lives.publish)
+    def overtaken(span, key):
+        monkeypatch.setattr("otel_sessions._pipeline.span_processor.shown_with", attribute_store.shown_with)
         below(ours, job_of_ada)
-        return lives.publish(span, note, record)
+        return attribute_store.shown_with(span, key)
 
-    monkeypatch.setattr("otel_sessions._pipeline.span_processor.publish", overtaken)
+    monkeypatch.setattr("otel_sessions._pipeline.span_processor.shown_with", overtaken)
     late = start("late", ours)
     assert on(late) == ADA
     below(late, bind_session, "next")

@@ -215,9 +215,15 @@ def test_the_repairs_are_counted():
 class StoreOfTomorrow(BoundedAttributes):
     """A store that we don't know, and leave to the SDK."""
 
+    seen = ()
+
     def __setitem__(self, key, value):
-        self.seen = (*getattr(self, "seen", ()), key)
+        self.seen = (*self.seen, key)
         super().__setitem__(key, value)
+
+    def _set_items(self, attributes):
+        self.seen = (*self.seen, *attributes)
+        super()._set_items(attributes)
 
 
 def test_a_store_that_is_not_known_is_filled_by_the_sdk(make_pipeline):

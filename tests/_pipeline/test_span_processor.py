@@ -345,8 +345,8 @@ def test_an_sdk_that_hides_its_attributes_degrades_with_one_warning(make_pipelin
         raise AttributeError
 
     monkeypatch.setattr(attribute_store, "attributes_and_limit", hidden)
-    for name in ("free_store", "store_of"):
-        monkeypatch.setattr(f"otel_sessions._pipeline.span_processor.{name}", hidden)
+    monkeypatch.setattr("otel_sessions._pipeline.span_processor.put", lambda *_: None)
+    monkeypatch.setattr("otel_sessions._pipeline.span_processor.store_of", hidden)
     for _ in range(2):
         with set_session("ours"):
             pipeline.tracer.start_span("span", attributes={"session.id": "theirs"}).end()
@@ -425,7 +425,7 @@ def test_a_failure_never_reaches_start_span(pipeline, monkeypatch, warnings):
     def broken(*_):
         raise ZeroDivisionError
 
-    monkeypatch.setattr("otel_sessions._pipeline.span_processor.free_store", broken)
+    monkeypatch.setattr("otel_sessions._pipeline.span_processor.put", broken)
     for _ in range(2):
         with set_session("a"), pipeline.tracer.start_as_current_span("span") as span:
             assert isinstance(span, trace.Span)

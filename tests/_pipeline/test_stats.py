@@ -15,7 +15,7 @@ from opentelemetry.sdk.trace import TracerProvider
 
 from otel_sessions import bind_session, clear_session, set_session, update_session
 from otel_sessions._pipeline.span_processor import guarded
-from otel_sessions._pipeline.stats import _PROCESS
+from otel_sessions._pipeline.stats import COUNTED
 from otel_sessions.sdk import SessionSpanProcessor, Stats, instrument, stats, uninstrument
 from otel_sessions.testing import InMemoryPipeline
 
@@ -186,9 +186,22 @@ def test_what_is_kept_of_processors_that_are_gone_does_not_grow():
         for _ in range(50):
             SessionSpanProcessor()
         gc.collect()
-        return len(_PROCESS._counts)
+        return len(COUNTED._counts)
 
     assert many() == many()
+
+
+def test_it_is_known_whether_there_are_several():
+    class Owner: ...
+
+    counted, one, other = type(COUNTED)(), Owner(), Owner()
+    counted.add(one, Stats())
+    assert not counted.has_several
+    counted.add(other, Stats())
+    assert counted.has_several
+    del other
+    gc.collect()
+    assert not counted.has_several
 
 
 def test_nothing_is_said_at_the_end_of_a_process():

@@ -12,7 +12,10 @@ then all works but the value limit, and what is mended when a span ends.
 
 from __future__ import annotations
 
+import sys
+from contextlib import suppress
 from operator import attrgetter
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.attributes import BoundedAttributes
@@ -20,7 +23,7 @@ from opentelemetry.attributes import BoundedAttributes
 from otel_sessions import _diagnostics
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from opentelemetry.sdk.trace import ReadableSpan  # noqa: TID251  # a type, which nothing loads
 
@@ -53,34 +56,89 @@ def attributes_of(span: Any) -> Mapping[str, Any]:  # noqa: ANN401  # of any SDK
     return found
 
 
+def kind_of(span: Any) -> object:  # noqa: ANN401  # of any SDK
+    """Return the kind of a ``span``: the property takes twice as long as this."""
+    try:
+        return span._kind  # noqa: SLF001  # see above
+    except AttributeError:
+        return span.kind
+
+
+def scope_of(span: Any) -> Any:  # noqa: ANN401  # of any SDK
+    """Return the instrumentation scope of a ``span``, likewise."""
+    try:
+        return span._instrumentation_scope  # noqa: SLF001  # see above
+    except AttributeError:
+        return span.instrumentation_scope
+
+
+def shown_by(span: Any) -> Mapping[str, Any] | None:  # noqa: ANN401  # of any SDK
+    """Return what ``span`` has, to be read at once; ``None`` where it is none that shows its attributes."""
+    try:
+        found = span._attributes._dict  # noqa: SLF001  # see above
+    except AttributeError:
+        view = getattr(span, "attributes", None)
+        return dict(view) if isinstance(view, MappingProxyType) else None
+    return found if type(found) is dict else None  # of a mock, it is another mock
+
+
 _MIN_LIMIT = 2
 """A span that holds fewer attributes than there are ids is left as the SDK makes it."""
 
 
-def free_store(span: Any, wanted: Mapping[str, object]) -> Any:  # noqa: ANN401  # see `store_of`
-    """Return the store of a span that takes values of any length, and has none of the ``wanted`` keys; else ``None``.
+_SPARE = 64 if getattr(sys, "_is_gil_enabled", lambda: True)() else sys.maxsize
+"""How much more room than is needed lets a store be filled without its lock, which is a seventh of the cost of a span.
 
-    Raises `AttributeError` as `store_of`. This is the common case, and asked for each span that is stamped.
+Nobody else has a span that starts, but for what a processor before us may have handed it to. There an attribute comes before
+ours, between them, or behind, as the thread has it: each is put by one step of the interpreter. What the lock is for, that there
+are no more than the limit, would take so many attributes, set by another thread between two of ours. Where threads run
+at once, in a build without the lock of the interpreter, it is always taken.
+"""
+
+
+def put(span: Any, wanted: Mapping[str, object], stamps: Collection[tuple[str, Value]]) -> Any:  # noqa: ANN401  # see `store_of`
+    """Put ``stamps``, the ``wanted`` ones as the SDK would make them, on a span that starts; return its store, else ``None``.
+
+    That is so where the span takes values of any length, has none of these keys, and has room for all: the common case, and
+    asked for each span that is stamped. The SDK makes, checks and locks each of them anew; of a store that we don't know, it does.
     """
-    store = span._attributes  # noqa: SLF001
-    if store.max_value_len is None and (not store._dict or wanted.keys().isdisjoint(store._dict)):  # noqa: SLF001
-        return store
-    return None
+    try:
+        store = span._attributes  # noqa: SLF001  # see above
+        if type(store) is not BoundedAttributes or store.max_value_len is not None or span._end_time is not None:  # noqa: SLF001
+            return None
+        attributes, limit = store._dict, store.maxlen  # noqa: SLF001
+        if limit is not None and len(stamps) + _SPARE <= (limit - len(attributes) if attributes else limit):
+            if attributes:
+                for key in wanted:
+                    if key in attributes:
+                        return None
+            for key, value in stamps:
+                attributes[key] = value
+            return store
+        with store._lock:  # noqa: SLF001
+            if not attributes.keys().isdisjoint(wanted) or (
+                limit is not None and len(attributes) + len(stamps) > limit
+            ):
+                return None
+            attributes.update(stamps)
+    except AttributeError:
+        return None
+    return store
 
 
-def put(store: Any, stamps: Sequence[tuple[str, Value]]) -> bool:  # noqa: ANN401  # see `store_of`
-    """Put ``stamps``, which are as the SDK would make them, into a `free_store`; tell whether it has room for all.
+def is_lost(store: Any, key: str, value: object) -> bool:  # noqa: ANN401  # see `store_of`
+    """Tell whether a ``store`` has dropped anything, or has another than this very ``value`` under the ``key``."""
+    return store.dropped or store._dict.get(key) is not value  # noqa: SLF001
 
-    The SDK makes, checks and locks each of them anew. Of a store that we don't know, it does.
-    """
-    if type(store) is not BoundedAttributes:
-        return False
-    with store._lock:  # noqa: SLF001
-        attributes = store._dict  # noqa: SLF001
-        if store.maxlen is not None and len(attributes) + len(stamps) > store.maxlen:
-            return False
-        attributes.update(stamps)
-    return True
+
+def shown_with(span: Any, key: str) -> Mapping[str, Any] | None:  # noqa: ANN401  # of any SDK
+    """Return what ``span`` has, to be read at once, if the ``key`` is among it; else ``None``."""
+    try:
+        found: Mapping[str, Any] = span._attributes._dict  # noqa: SLF001  # see above
+        is_there = key in found
+    except (AttributeError, TypeError):
+        return shown_by(span)
+    return found if is_there else None
 
 
 def known_attributes_and_limit(span: ReadableSpan) -> tuple[Mapping[str, Any], int | None]:
@@ -99,10 +157,10 @@ def known_attributes_and_limit(span: ReadableSpan) -> tuple[Mapping[str, Any], i
 def discard(span: ReadableSpan, items: Iterable[tuple[str, Value]]) -> None:
     """Take ``items`` off a span that has not ended, where they are as they were put there.
 
-    The public API can only overwrite. Of a span that has ended an exporter may be reading.
+    The public API can only overwrite: of a store that we don't know they stay. Of a span that has ended an exporter may be reading.
     """
     store: Any = span._attributes  # noqa: SLF001  # see above
-    with store._lock:  # noqa: SLF001
+    with suppress(AttributeError), store._lock:  # noqa: SLF001
         for key, value in items if span.end_time is None else ():
             if store._dict.get(key) == value:  # noqa: SLF001
                 del store._dict[key]  # noqa: SLF001

@@ -31,8 +31,7 @@ class _Memory:
 
     __slots__ = ("state",)
 
-    def __init__(self, state: State) -> None:
-        self.state = state
+    state: State
 
     def __reduce__(self) -> tuple[type[None], tuple[()]]:
         """Be nothing where a span context is pickled or copied in depth."""
@@ -45,13 +44,45 @@ def with_memory(trace_state: TraceState | None, state: State | None) -> TraceSta
     What comes from a dropped parent, as the SDK hands it on, may remember the session of that. Of a tracestate that has
     no place for a note nothing is remembered: raises `TypeError`.
     """
+    old, held, made = _LAST.made
+    if state is held and trace_state is old:
+        return made
     known = _memory_of(trace_state)
     if state is None if known is None else known.state is state:
         return trace_state
     old = _EMPTY if trace_state is None else trace_state
+    memory = None if state is None else _memory_for(state)
     new = type(old).__new__(type(old))
-    new.__dict__ = {**vars(old), NOTE: None if state is None else _Memory(state)}  # to make it anew checks each member
+    new.__dict__ = {**vars(old), NOTE: memory}  # to make it anew checks each member
+    _LAST.made = trace_state, state, new
     return new
+
+
+def note_session(trace_state: TraceState, state: State) -> None:
+    """Note ``state`` in a ``trace_state`` that was made for one span that is dropped, and is nobody else's yet."""
+    setattr(trace_state, NOTE, _memory_for(state))
+
+
+def _memory_for(state: State) -> _Memory:
+    memory = _Memory()
+    memory.state = state
+    return memory
+
+
+class _Last:
+    """What was made last, as the roots of one session have the same tracestate: none, or what a sampler says of all.
+
+    Attributes:
+        made: Of which tracestate, for which session, and that.
+    """
+
+    __slots__ = ("made",)
+
+    def __init__(self) -> None:
+        self.made: tuple[object, State | None, TraceState | None] = (self, None, None)
+
+
+_LAST = _Last()
 
 
 def state_of_dropped(span: Any) -> State | None:  # noqa: ANN401  # of any SDK

@@ -19,14 +19,13 @@ from __future__ import annotations
 
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Literal
-from weakref import WeakValueDictionary
+from weakref import WeakValueDictionary, ref
 
 from opentelemetry.trace import NonRecordingSpan
 
 from .local_trace import (
     BEGINNING,
     CLOCK,
-    NOTE,
     SPAN_KEY,
     Binding,
     LocalTrace,
@@ -70,16 +69,19 @@ def forget() -> None:
     _recorded.clear()
 
 
-def joined(note: Note, parent: object) -> LocalTrace | None:
-    """Note the life that the child of ``parent`` joins, and return its record; ``None`` where it is alone."""
-    above = getattr(parent, NOTE, None)  # as `note_of`, for each child
-    if type(above) is Note:
-        trace = above.trace
-        if trace is not None and above.life is CLOCK.process:
-            note.above, note.trace = above, trace
-            return trace
-        return _joined_to(note, parent, above)
-    return _joined_to(note, parent, None)
+def joined(note: Note, parent: Any, above: object) -> LocalTrace | None:  # noqa: ANN401  # of any SDK
+    """Note the life that the child of ``parent``, which has ``above`` for its note, joins, and return its record.
+
+    ``None`` where it is alone.
+    """
+    if type(above) is not Note:  # of a mock, it is another mock
+        return _joined_to(note, parent, None)
+    trace = above.trace
+    if trace is not None and type(above.life) is ref and parent.is_recording():  # of another provider
+        note.above = above
+        note.trace = trace
+        return trace
+    return _joined_to(note, parent, above)
 
 
 def _joined_to(note: Note, parent: Any, above: Note | None) -> LocalTrace | None:  # noqa: ANN401  # of any SDK
@@ -103,16 +105,7 @@ def _joined_to(note: Note, parent: Any, above: Note | None) -> LocalTrace | None
     return note.trace
 
 
-def publish(span: object, note: Note, trace: LocalTrace) -> LocalTrace:
-    """Let binds know of ``span``, which has all that it starts with; return the record that it is in."""
-    if len(trace.open) < MAX_OPEN:
-        trace.open[span] = note.stamp
-    else:
-        _leave_out(note)
-    return _followed(span, note, trace) if trace.is_split else trace
-
-
-def _leave_out(note: Note) -> None:
+def leave_out(note: Note) -> None:
     """Note that the record does not know of a span: those that are never ended must not make a chain of notes."""
     note.is_left_out = True
     above = note.above
@@ -135,7 +128,7 @@ def binding_in(context: Context) -> Binding | None:
         return None
     note = note_of(span)
     if note is None:
-        return _binding_by_trace_id(span)
+        return _binding_by_trace_id(span) if CLOCK.binds else None
     trace = note.trace
     if trace is None or note.life is CLOCK.process:
         return None if trace is None else trace.binding
@@ -240,7 +233,7 @@ def _life_of(note: Note, trace: LocalTrace) -> LocalTrace:
 def _split(trace: LocalTrace, top: Note) -> LocalTrace:
     """Let what is below ``top``, above which nothing is open any more, go on as a life of its own."""
     life = LocalTrace(trace.binding)
-    trace.is_split = True  # before we look: see `_followed`
+    trace.is_split = True  # before we look: see `followed`
     top.trace, top.above = life, None
     for span in list(trace.open):
         note = note_of(span)
@@ -251,7 +244,7 @@ def _split(trace: LocalTrace, top: Note) -> LocalTrace:
     return life
 
 
-def _followed(span: object, note: Note, trace: LocalTrace) -> LocalTrace:
+def followed(span: object, note: Note, trace: LocalTrace) -> LocalTrace:
     """Return the record of ``span``, which may have joined ``trace`` while what is above it went on by itself."""
     with BEGINNING:
         life = first(note).trace or trace

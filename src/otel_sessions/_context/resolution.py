@@ -9,17 +9,28 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import lru_cache
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.trace import NonRecordingSpan
 
 from otel_sessions import _diagnostics
 from otel_sessions._session import ids
-from otel_sessions._session.session import MAX_ITEMS, SESSION_ID, USER_ID, Session, extras_in, overlaid, texts_in
-from otel_sessions._settings.settings import in_process
+from otel_sessions._session.session import (
+    MAX_ITEMS,
+    METADATA_PREFIX,
+    SESSION_ID,
+    TAGS,
+    USER_ID,
+    WIRE_KEYS,
+    Session,
+    extras_in,
+    overlaid,
+    texts_in,
+)
+from otel_sessions._settings.settings import PROCESS, in_process
 
 from . import baggage
+from .attribute_store import shown_by
 from .dropped import state_of_dropped
 from .entry import entry_in, get_current, live_entry_in
 from .lives import binding_in
@@ -44,6 +55,34 @@ if TYPE_CHECKING:
     from opentelemetry.context import Context
 
 
+_MORE = frozenset((*WIRE_KEYS, TAGS)) - {SESSION_ID, USER_ID}
+_ALONE = 2
+_NOBODY: tuple[object, object, State] = (object(), None, UNKNOWN)
+
+
+class _Last:
+    """What was found last of a session that is told by its two ids and nothing else; one at most.
+
+    Attributes:
+        known: The two ids, by which it is known as the very objects, and what was found, with the settings that held.
+    """
+
+    __slots__ = ("known",)
+
+    def __init__(self) -> None:
+        self.known = _NOBODY
+
+    def keep(self, session_id: object, user_id: object, state: State | None) -> State | None:
+        """Keep the ``state`` that was found of these ids, and return it; not of what may be another text the next time."""
+        if state is not None and type(session_id) is str and (user_id is None or type(user_id) is str):
+            self.known = session_id, user_id, state
+        return state
+
+
+_PARENTS = _Last()
+_CALLERS = _Last()
+
+
 def state_in(context: Context) -> State | None:
     """Return what a span that starts in ``context`` carries, ``None`` for nothing."""
     entry, context = live_entry_in(context)
@@ -61,8 +100,13 @@ def unscoped(context: Context) -> State | None:
     """Return what a span that starts in ``context`` carries, where there is neither a scope nor a bound trace."""
     try:
         items = baggage.entries(context)
-        if items and ORIGIN.items:
-            items = beside_origin(items, context)
+        if items:
+            known = _CALLERS.known
+            is_known = len(items) == _ALONE and items.get(SESSION_ID) is known[0] and items.get(USER_ID) is known[1]
+            if is_known and HELD.is_idle and known[2].settings is PROCESS.settings and not ORIGIN.items:
+                return known[2]  # as `remote_in`
+            if ORIGIN.items:
+                items = beside_origin(items, context)
         found = _among(items, context) if items else _of_parent(context) or _of_openinference(context)
     except Exception as error:  # noqa: BLE001  # the values of other tools, and the spans, are not ours
         _warn_of(error)
@@ -161,26 +205,59 @@ def _of_framework(found: State | None, context: Context) -> State | None:
     return framework_ids.as_carried(_overlaid(found, carried) if found.is_whole else _overlaid(carried, found))
 
 
+def of_parent(span: Any, attributes: Mapping[str, Any]) -> State | None:  # noqa: ANN401  # of any SDK
+    """Return what a child of ``span``, which shows these ``attributes``, carries in a Context with nothing else."""
+    try:
+        return _shown_by(span, attributes)
+    except Exception as error:  # noqa: BLE001  # as above
+        _warn_of(error)
+        return None
+
+
 def _of_parent(context: Context) -> State | None:
     """Return what the span of ``context`` carries: who set it there has set it for the trace.
 
-    A remote parent has no attributes, nor has one that was dropped, which may know its session all the same. What does
-    not fit becomes a digest, as anywhere.
+    A remote parent has no attributes, nor has one that was dropped, which may know its session all the same.
     """
     span: Any = context.get(SPAN_KEY)
-    view = None if type(span) is NonRecordingSpan else getattr(span, "attributes", None)  # to look in vain takes longer
-    if not isinstance(view, MappingProxyType):
-        return state_of_dropped(span)
-    attributes = view.copy()  # quick; asking the view for a key that is not there is not
-    if not attributes.get(SESSION_ID) or was_bound(span):  # a bind that holds was found before
+    if span is None:
         return None
-    if HELD.asks_frameworks and _is_left_behind(span):
+    attributes = None if type(span) is NonRecordingSpan else shown_by(span)  # to look in vain takes longer
+    return state_of_dropped(span) if attributes is None else _shown_by(span, attributes)
+
+
+def _shown_by(span: Any, attributes: Mapping[str, Any]) -> State | None:  # noqa: ANN401, C901, PLR0911  # of any SDK, in one look
+    """Return what ``span`` carries, which has ``attributes``. What does not fit becomes a digest, as anywhere."""
+    session_id = attributes.get(SESSION_ID)
+    if not session_id:
         return None
     note = note_of(span)
     if note is not None:
-        attributes.update(item for item in note.stamps if item[0] == SESSION_ID)  # whatever somebody set over it since
-        for key in getattr(note, "from_call", ()):
-            attributes.pop(key, None)  # of that span alone
+        trace = note.trace
+        if trace is not None and trace.binding is not None and was_bound(span):
+            return None  # a bind that holds was found before
+        if HELD.asks_frameworks and _is_left_behind(span):
+            return None
+        for key, value in note.stamps:
+            if key == SESSION_ID:
+                session_id = value  # whatever somebody set over it since
+        taken = getattr(note, "from_call", None)
+        if taken:  # of that span alone
+            told = {**attributes, SESSION_ID: session_id}
+            return _with_more({key: value for key, value in told.items() if key not in taken})
+    user_id = attributes.get(USER_ID)
+    if len(attributes) > 1 + (user_id is not None):
+        told = {**attributes, SESSION_ID: session_id}
+        if not _MORE.isdisjoint(told) or METADATA_PREFIX in " ".join(told):
+            return _with_more(told)
+    known_id, known_user_id, known = _PARENTS.known
+    if session_id is known_id and user_id is known_user_id and known.settings is PROCESS.settings:
+        return known
+    return _PARENTS.keep(session_id, user_id, _with_more({SESSION_ID: session_id, USER_ID: user_id}))
+
+
+def _with_more(attributes: Mapping[str, Any]) -> State | None:
+    """Return the state of a session of which a span has ``attributes``, with whatever else they tell of it."""
     session_id, user_id, name, path, previous_id = texts_in(attributes)
     plain = _as_of_now(
         _parent_state(
@@ -220,10 +297,10 @@ def _parent_state(
 def _user_of_parent(context: Context, process: State) -> State | None:
     """Return the user that the span of ``context`` carries without a session, where it is not that of the process."""
     span: Any = context.get(SPAN_KEY)
-    view = getattr(span, "attributes", None)
-    if not isinstance(view, MappingProxyType) or was_bound(span) or USER_ID in getattr(note_of(span), "from_call", ()):
+    attributes = shown_by(span)
+    if attributes is None or was_bound(span) or USER_ID in getattr(note_of(span), "from_call", ()):
         return None
-    user_id = ids.grouping_id(view.get(USER_ID))
+    user_id = ids.grouping_id(attributes.get(USER_ID))
     if user_id is None or user_id == process.items.get(USER_ID):
         return None
     return state_of(Session(user_id=user_id), user_is_remote=True)
@@ -276,6 +353,16 @@ def remote_in(items: Mapping[str, object]) -> State | None:
 
     ``None`` where none of it is valid, or nothing is taken from callers.
     """
+    if len(items) == _ALONE and SESSION_ID in items and USER_ID in items:
+        known_id, known_user_id, known = _CALLERS.known
+        session_id, user_id = items[SESSION_ID], items[USER_ID]
+        if session_id is known_id and user_id is known_user_id and known.settings is PROCESS.settings:
+            return known
+        return _CALLERS.keep(session_id, user_id, _found_in(items))
+    return _found_in(items)
+
+
+def _found_in(items: Mapping[str, object]) -> State | None:
     settings = in_process()
     texts = baggage.texts_in(items) if settings.trust_incoming else None
     found = None if texts is None else _as_of_now(remote_state(texts))
@@ -309,4 +396,5 @@ def forget() -> None:
     from . import framework_ids  # noqa: PLC0415  # as above
 
     _parent_state.cache_clear()
+    _PARENTS.known = _CALLERS.known = _NOBODY
     framework_ids.forget()

@@ -17,10 +17,12 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON, Decision, ParentBased, Sampler, SamplingResult
 
 from otel_sessions import _diagnostics
-from otel_sessions._context.dropped import with_memory
-from otel_sessions._context.entry import entry_in, get_current
+from otel_sessions._context.dropped import note_session, with_memory
+from otel_sessions._context.entry import get_current
 from otel_sessions._context.lives import binding_in
+from otel_sessions._context.local_trace import CLOCK
 from otel_sessions._context.resolution import state_in
+from otel_sessions._context.state import ENTRY_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -91,23 +93,30 @@ class RememberingSampler(Sampler):
         return result if trace_state is result.trace_state else SamplingResult(_DROP, None, trace_state)
 
 
-def remembered(trace_state: TraceState | None, context: Context) -> TraceState | None:
-    """Return ``trace_state`` for one span that is dropped in ``context``, with the session of that. Never raises."""
+def remembered(trace_state: TraceState | None, context: Context, *, is_new: bool = False) -> TraceState | None:
+    """Return ``trace_state`` for one span that is dropped in ``context``, with the session of that. Never raises.
+
+    One that ``is_new`` was made for this span, and is nobody else's yet.
+    """
     try:
-        return with_memory(trace_state, _session_in(context))
+        state = _session_in(context)
+        if trace_state is None or not is_new:
+            return with_memory(trace_state, state)
+        if state is not None:
+            note_session(trace_state, state)
     except Exception as error:  # noqa: BLE001  # it would reach the application's start_span
         found = type(error).__name__
         _diagnostics.warn_once(
             ("dropped", found), "otel_sessions: what a dropped span is to know of its session raised %s", found
         )
-        return trace_state
+    return trace_state
 
 
 def _session_in(context: Context) -> State | None:
     """Return the session in ``context`` that may be shown, if it is not found without being remembered."""
-    if binding_in(context) is not None:  # as long as it holds
+    if CLOCK.binds and binding_in(context) is not None:  # as long as it holds
         return None
-    entry = entry_in(context)
+    entry: Any = context.get(ENTRY_KEY)
     state = entry.state if entry is not None and entry.is_plain else state_in(context)
     # A user alone is no session: that of a recorded span isn't found, either.
     return state if state is not None and state.items and state.session.id is not None else None

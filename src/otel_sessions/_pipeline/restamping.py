@@ -6,13 +6,15 @@ is noted on the span follows only when they are there.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from otel_sessions._context.attribute_store import attributes_in, change
 from otel_sessions._forks import ForkSafeLock
+from otel_sessions._session.dialects import CONVERSATION_ID
+from otel_sessions._session.session import DISPLACED_CONVERSATION_ID, DISPLACED_ID, SESSION_ID
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from otel_sessions._context.local_trace import Note
     from otel_sessions._context.state import State
@@ -21,6 +23,10 @@ if TYPE_CHECKING:
 
 RESTAMPING = ForkSafeLock()
 """Held to put another session on a span: two binds at once must not take each other's half-written stamps for its own."""
+
+
+LOSERS = ((SESSION_ID, DISPLACED_ID), (CONVERSATION_ID, DISPLACED_CONVERSATION_ID))
+"""Names of a session, and under which the loser is kept."""
 
 
 class Exchange(NamedTuple):
@@ -42,6 +48,20 @@ class Exchange(NamedTuple):
         if self.own is not None:
             note.own = self.own
         note.__dict__.pop("exchange", None)
+
+
+def told_apart(
+    attributes: Mapping[str, Any], note: Note, *, span_wins: bool, is_of_user: Callable[[str], bool]
+) -> tuple[dict[str, Value], dict[str, Any]]:
+    """Return what of the ``attributes`` of a span was stamped before, and what it has itself."""
+    before = dict(note.stamps)
+    own = {key: value for key, value in attributes.items() if before.get(key) != value}
+    if SESSION_ID not in before:
+        # Not a user, under any name: whose was it?
+        note.steps = {key: value for key, value in before.items() if not is_of_user(key)}
+    elif not span_wins:
+        own.update({name: before[key] for name, key in LOSERS if key in before})
+    return before, own
 
 
 def settle(note: Note) -> None:

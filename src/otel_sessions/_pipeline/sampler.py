@@ -162,7 +162,9 @@ class SessionRatioSampler(Sampler):
         return sampler
 
     def _dropped(self, state: TraceState, context: Context) -> SamplingResult:
-        return SamplingResult(Decision.DROP, None, remembered(state, context) if self._remembers else state)
+        return SamplingResult(
+            Decision.DROP, None, remembered(state, context, is_new=True) if self._remembers else state
+        )
 
     def _seen(self, parent: SpanContext | None, kind: SpanKind | None, attributes: Attributes) -> Destination | None:
         """Return the destination for a dropped span to remember."""

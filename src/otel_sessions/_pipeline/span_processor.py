@@ -14,31 +14,27 @@ from opentelemetry.sdk.trace import SpanProcessor
 from opentelemetry.trace import SpanKind
 
 from otel_sessions import _diagnostics
-from otel_sessions._context import unguarded
+from otel_sessions._context import lives, unguarded
 from otel_sessions._context.attribute_store import (
-    attributes_in,
     discard,
-    free_store,
+    is_lost,
+    kind_of,
     known_attributes_and_limit,
     put,
+    scope_of,
+    shown_with,
     store_of,
 )
 from otel_sessions._context.entry import get_current
 from otel_sessions._context.entry_spans import below_entry, note_entry
 from otel_sessions._context.guard import is_guarded
-from otel_sessions._context.lives import ended, joined, publish
+from otel_sessions._context.lives import ended, followed, joined, leave_out
 from otel_sessions._context.local_trace import CLOCK, NOTE, SPAN_KEY, Note, note_of
 from otel_sessions._context.process_session import HELD, follow
-from otel_sessions._context.resolution import outside, state_in, unscoped
+from otel_sessions._context.resolution import of_parent, outside, state_in, unscoped
 from otel_sessions._context.state import CLEARED, ENTRY_KEY
 from otel_sessions._propagation.environment import taken_up
-from otel_sessions._session.dialects import CONVERSATION_ID
-from otel_sessions._session.session import (
-    DISPLACED,
-    DISPLACED_CONVERSATION_ID,
-    DISPLACED_ID,
-    SESSION_ID,
-)
+from otel_sessions._session.session import DISPLACED, SESSION_ID
 from otel_sessions._settings.settings import PROCESS, Settings, in_process
 from otel_sessions._settings.table import names_process
 
@@ -46,10 +42,10 @@ from .displacing import at_start
 from .framework_spans import placed
 from .mending import Mending
 from .processor_order import arrange, beside
-from .restamping import RESTAMPING, Exchange
+from .restamping import LOSERS, RESTAMPING, Exchange, told_apart
 from .rooting import follow_origin
 from .scrubbing import tell_of_scrubbing
-from .stats import Stats, count_in_process, observe
+from .stats import COUNTED, Stats, count_in_process, observe
 from .taking import Taking
 from .value_limits import fitted
 from .wording import Wording
@@ -66,10 +62,8 @@ if TYPE_CHECKING:
     Value = str | tuple[str, ...]
     Stamps = Iterable[tuple[str, Value]]
 
-_OFTEN = 1023
+_OFTEN = 1024
 _SERVER, _CONSUMER = SpanKind.SERVER, SpanKind.CONSUMER
-_LOSERS = ((SESSION_ID, DISPLACED_ID), (CONVERSATION_ID, DISPLACED_CONVERSATION_ID))
-"""Names of a session, and under which the loser is kept."""
 
 
 class SessionSpanProcessor(SpanProcessor):
@@ -94,6 +88,9 @@ class SessionSpanProcessor(SpanProcessor):
             ``None`` (the default) makes none.
     """
 
+    # Read for each span, and quickly, whoever has looked at what is in its `__dict__`.
+    __slots__ = ("_counts", "_is_on", "_looks_at", "_mending", "_restamp", "_speaks", "_taking", "_varies")
+
     def __init__(  # noqa: PLR0913  # one for each setting
         self,
         *,
@@ -110,7 +107,7 @@ class SessionSpanProcessor(SpanProcessor):
         count_in_process(self._mending, self._counts)  # whatever mends a span after us counts in there, too
         self._restamp = self._restamped  # one bound method for all spans
         self._seen: object = None  # the propagators, when it was looked whether they are guarded
-        self._is_new = True  # it has not looked around yet
+        self._is_new, self._looks_at = True, 1  # it has not looked around yet, and does with the first span
         given = {"conflict": conflict, "dialects": dialects, "aliases": aliases}
         self.apply(Settings.of_processor(**given, provider_ids=provider_ids, disabled=disabled))
         if names_process():
@@ -136,65 +133,79 @@ class SessionSpanProcessor(SpanProcessor):
                 return
             note = Note()
             note.stamp = self._restamp  # one by one: four at once would make a tuple
-            note.life = CLOCK.process
-            note.trace = note.above = None
+            note.life = process = CLOCK.process
             context = get_current() if parent_context is None else parent_context
-            is_bare = not context and HELD.is_idle
-            parent: Any = None if is_bare else context.get(SPAN_KEY)
-            if parent is None and ((kind := span.kind) is _SERVER or kind is _CONSUMER):
-                note_entry(span)
-            if is_bare:
-                self._pass_over(span, note)
-                return
-            trace = binding = None
-            if parent is not None:
-                trace = joined(note, parent)
-                if trace is None and (below := below_entry(span, context, parent)) is not None:
-                    context, parent = below, below[SPAN_KEY]
-                    trace = joined(note, parent)
-                binding = None if trace is None else trace.binding
-            entry: Any = context.get(ENTRY_KEY)
-            if entry is not None and entry.is_plain and (binding is None or entry.binds >= binding.number):
-                state = entry.state  # as `state_in`, for what is inside a scope
-            elif entry is None and context:  # as `state_in`, where there is no scope
-                state = unscoped(context) if trace is not None and binding is None else outside(context)
+            parent: Any = context.get(SPAN_KEY) if context else None
+            trace = binding = state = None
+            if parent is None:
+                note.trace = note.above = None
+                if (kind := kind_of(span)) is _SERVER or kind is _CONSUMER:
+                    note_entry(span)
             else:
+                above = getattr(parent, NOTE, None)
+                if above is not None and above.life is process and (trace := above.trace) is not None:
+                    note.above, note.trace = above, trace
+                else:
+                    note.trace = note.above = None
+                    trace = joined(note, parent, above)
+                    if trace is None and (below := below_entry(span, context, parent)) is not None:
+                        context, parent = below, below[SPAN_KEY]
+                        trace = joined(note, parent, getattr(parent, NOTE, None))
+                if trace is not None:
+                    binding = trace.binding
+            if trace is not None and binding is None and len(context) == 1 and HELD.is_idle:
+                shown = shown_with(parent, SESSION_ID)
+                if shown is not None:  # as `state_in`, where there is nothing but a span
+                    state = of_parent(parent, shown)
+            elif context:
+                entry: Any = context.get(ENTRY_KEY)
+                if entry is None:  # as `state_in`, where there is no scope
+                    is_bound = binding is not None or (parent is not None and trace is None)  # or may be
+                    state = outside(context) if is_bound else unscoped(context)
+                elif entry.is_plain and (binding is None or entry.binds >= binding.number):
+                    state = entry.state  # as `state_in`, for what is inside a scope
+                else:
+                    state = state_in(context)
+            elif not HELD.is_idle:
                 state = state_in(context)
+            counts = self._counts
             if state is not None and state.stamps:
                 if self._varies:
                     state = self._varied(state, note, span, parent)
                 note.state = state
-                try:
-                    store = note.store = free_store(span, state.attributes)
-                except AttributeError:
-                    store = None
+                note.stamps = stamps = state.stamps
+                note.store = store = put(span, state.attributes, stamps)
                 if store is None and self._follows(span, note):
                     return
                 span._otel_sessions = note  # noqa: SLF001  # ours: see `NOTE`
-                counts = self._counts
                 counts.stamped = stamped = counts.stamped + 1
                 if store is None:
                     self._stamp(span, note, state)
-                else:
-                    note.stamps = stamps = state.stamps
-                    if not put(store, stamps):
-                        for key, value in stamps:
-                            span.set_attribute(key, value)
-                if stamped & _OFTEN == 1:
+                if stamped >= self._looks_at:
                     self._look_around(span)
-            elif not self._pass_over(span, note):
-                return
-            elif state is CLEARED:
-                self._withdraw(note)
+            else:
+                note.store = None
+                note.stamps = ()
+                if COUNTED.has_several and self._follows(span, note):
+                    return
+                span._otel_sessions = note  # noqa: SLF001  # ours: see `NOTE`
+                counts.without_session += 1
+                if state is CLEARED:
+                    self._withdraw(note)
             if trace is not None:
-                trace = publish(span, note, trace)
+                if len(trace.open) < lives.MAX_OPEN:  # from here on binds know of it, which has all that it starts with
+                    trace.open[span] = note.stamp
+                else:
+                    leave_out(note)
+                if trace.is_split:
+                    trace = followed(span, note, trace)
                 if trace.binding is not binding:
                     self._restamped(span)  # it was bound in the meantime
         except Exception as error:  # noqa: BLE001  # it would reach the application's start_span
             found = type(error).__name__
             _diagnostics.warn_once(("on_start", found), "otel_sessions: stamping a span raised %s", found)
 
-    def _on_ending(self, span: Any) -> None:  # noqa: ANN401
+    def _on_ending(self, span: Any) -> None:  # noqa: ANN401, C901  # hot
         """Mend what the span has lost since; public attributes are frozen by now (opentelemetry-python#5614)."""
         try:
             note = span._otel_sessions  # noqa: SLF001
@@ -203,20 +214,24 @@ class SessionSpanProcessor(SpanProcessor):
             if trace is not None:
                 trace.open.pop(span, None)
                 above = note.above
-                if above is None or above.life is not CLOCK.process:
+                if above is None:
+                    if trace.binding is not None:
+                        ended(note, trace)
+                elif above.life is not CLOCK.process and (above.above is not None or trace.binding is not None):
                     ended(note, trace)
-            store, lacks = note.store, True
+            store = note.store
             if store is not None:
-                session = note.state.session
-                if store.dropped or self._speaks or attributes_in(store).get(SESSION_ID) != session.id:
-                    self._mending.end(span, note, is_first=note.stamp is self._restamp)
-                else:
-                    lacks = session.user_id is None or session.id is None or not HELD.is_idle
-                if self._mending.is_last and note.stamp is self._restamp:
+                session, mending = note.state.session, self._mending
+                is_mended = is_lost(store, SESSION_ID, session.id) or self._speaks
+                if is_mended:
+                    mending.end(span, note, is_first=note.stamp is self._restamp)
+                if mending.is_last and note.stamp is self._restamp:
                     note.store = None  # the note may be above that of a span that is open for long
+                if not is_mended and session.user_id is not None and session.id is not None and HELD.is_idle:
+                    return
             taking = self._taking
-            if lacks and taking.is_on:
-                tracer = span.instrumentation_scope
+            if taking.is_on:
+                tracer = scope_of(span)
                 if tracer is not taking.plain_tracer and id(tracer) not in taking.plain_tracers:
                     self._take(span, note, tracer)
         except AttributeError:
@@ -240,7 +255,7 @@ class SessionSpanProcessor(SpanProcessor):
 
     def _look_around(self, span: object) -> None:
         """See, with the first span and once in a thousand, who stands beside us, and whether the propagators are guarded."""
-        self._is_new = False
+        self._is_new, self._looks_at = False, self._counts.stamped + _OFTEN
         arrange(span, self._mending)
         tell_of_scrubbing(beside(span))
         seen, self._seen = self._seen, get_global_textmap()
@@ -304,15 +319,6 @@ class SessionSpanProcessor(SpanProcessor):
                 self._look_around(span)
         return first is not None
 
-    def _pass_over(self, span: Any, note: Note) -> bool:  # noqa: ANN401
-        """Count ``span`` as one without a session, and tell whether we do: another of ours may have done so."""
-        if getattr(span, NOTE, None) is not None and self._follows(span, note):
-            return False
-        note.store, note.stamps = None, ()
-        span._otel_sessions = note  # noqa: SLF001  # ours: see `NOTE`
-        self._counts.without_session += 1
-        return True
-
     def _withdraw(self, note: Note) -> None:
         """Leave a span without a session for good: it has started where there is none on purpose."""
         note.stamp, note.is_withdrawn = None, True
@@ -354,20 +360,16 @@ class SessionSpanProcessor(SpanProcessor):
         """Put ``state`` on ``span`` in place of what was put there before, and return the keys of that."""
         if self._speaks:
             state = self._wording.spoken(state, span.attributes or {})
-        before = dict(note.stamps)
-        own = {key: value for key, value in (span.attributes or {}).items() if before.get(key) != value}
-        if SESSION_ID not in before:
-            # Not a user, under any name: whose was it?
-            note.steps = {key: value for key, value in before.items() if not self._wording.rule.is_of_user(key)}
-        elif not self._wording.rule.span_wins:
-            own.update({name: before[key] for name, key in _LOSERS if key in before})
+        rule = self._wording.rule
+        attributes = span.attributes or {}
+        before, own = told_apart(attributes, note, span_wins=rule.span_wins, is_of_user=rule.is_of_user)
         # A step or a name around the span stays, below what the session has; of the session before nothing does.
         was_stamped = hasattr(note, "state")
         self._stamp(span, note, state, own=own, steps=getattr(note, "steps", None), known=before.keys())
         now = dict(note.exchange.stamps)
         discard(span, [item for item in before.items() if item[0] not in now])
         if not now.keys() >= before.keys() & DISPLACED:  # it is of another processor of ours, which displaces it again
-            span.set_attributes({name: before[key] for name, key in _LOSERS if key in before and key not in now})
+            span.set_attributes({name: before[key] for name, key in LOSERS if key in before and key not in now})
         if not span.is_recording():  # has it come in time? Who ends the span sees that
             return before.keys()
         note.exchange.note_on(note)

@@ -53,17 +53,29 @@ class Stats:
     out_of_reach: int = 0
 
 
+_WITH_ONE = 2
+"""How many counts there are with one processor, beside those of all that are gone."""
+
+
 class _Process:
-    """What the processors of this process have counted, those that are gone as well."""
+    """What the processors of this process have counted, those that are gone as well.
+
+    Attributes:
+        has_several: There are several of them.
+    """
+
+    __slots__ = ("_counts", "_lock", "has_several")
 
     def __init__(self) -> None:
         self._lock = ForkSafeLock()
         self._counts: dict[object, Stats] = {self: Stats()}  # under this key that of all that are gone
+        self.has_several = False
 
     def add(self, owner: object, counts: Stats) -> None:
         """Take in ``counts``, which change as long as the ``owner`` lives."""
         with self._lock:
             self._counts[ref(owner, self._ended)] = counts
+            self.has_several = len(self._counts) > _WITH_ONE
 
     def total(self) -> Stats:
         """Return the sum."""
@@ -73,14 +85,15 @@ class _Process:
     def _ended(self, owner: object) -> None:
         with self._lock:
             self._counts[self] = _sum([self._counts[self], self._counts.pop(owner)])
+            self.has_several = len(self._counts) > _WITH_ONE
 
 
 def _sum(counts: Iterable[Stats]) -> Stats:
     return Stats(*map(sum, zip(*map(astuple, counts), strict=True)))
 
 
-_PROCESS = _Process()
-count_in_process = _PROCESS.add
+COUNTED = _Process()
+count_in_process = COUNTED.add
 
 
 def stats() -> Stats:
@@ -93,7 +106,7 @@ def stats() -> Stats:
     It is the sum of what `SessionSpanProcessor.stats` tells of each, of those of `instrument` too, and of those that were
     shut down or are gone. A span that several see is counted once. The numbers of a forked child go on from those of its parent.
     """
-    return _PROCESS.total()
+    return COUNTED.total()
 
 
 def observe(source: HasStats, meter_provider: MeterProvider) -> None:
