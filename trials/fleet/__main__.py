@@ -7,13 +7,13 @@ import subprocess
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from harness.environment import here
 from harness.output import ROOT
 
-from . import held, page
-from .cases import CASES, ROUTING, Fleet, Measured
+from . import beside, held, page
+from .cases import CASES, ROUTING, Fleet, Measured, of_go
 from .others import started
 from .payloads import BATCH, CHAT, SMALL
 from .throughput import measure
@@ -24,13 +24,54 @@ if TYPE_CHECKING:
 _PAGE = ROOT / "trials" / "results" / "fleet.md"
 
 
+class Size(NamedTuple):
+    """How much a run measures.
+
+    Attributes:
+        rounds: In which every Collector has its turn.
+        requests: To each, in each round.
+        at_a_time: So many Collectors at the same time.
+    """
+
+    rounds: int
+    requests: int
+    at_a_time: int
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="see that it runs; writes nothing")
-    quick = parser.parse_args().quick
-    rounds, count, at_a_time = (2, 4, 100) if quick else (8, 40, 1)
+    parser.add_argument(
+        "--beside", type=Path, metavar="FOLDER", help="only what differs from the files there, and both; writes nothing"
+    )
+    given = parser.parse_args()
+    size = Size(2, 4, 100) if given.quick else Size(8, 40, 1)
     otelcol = subprocess.run([ROOT / "collector-config" / "build"], stdout=subprocess.PIPE, text=True, check=True)  # noqa: S603
     binary = otelcol.stdout.strip()
+    if given.beside is not None:
+        print(both(binary, given.beside, size))
+        return
+    written = everything(binary, size)
+    print(written)
+    if not given.quick:
+        _PAGE.write_text(written)
+
+
+def both(binary: str, folder: Path, size: Size) -> str:
+    """Return the table of the configurations that differ from those in ``folder``."""
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        Fleet(binary, Path(directory)) as fleet,
+        ExitStack() as running,
+    ):
+        started = beside.started(fleet, folder, Path(directory), running)
+        found = measure(started, size.rounds, CHAT.requests(size.requests), size.at_a_time)
+    return beside.text(found)
+
+
+def everything(binary: str, size: Size) -> str:
+    """Return the page of all configurations."""
+    rounds, count, at_a_time = size
     chat, small = CHAT.requests(count), SMALL.requests(count)
     with tempfile.TemporaryDirectory() as directory, Fleet(binary, Path(directory)) as fleet:
         alone = {case.name: fleet.start(case) for case in CASES}
@@ -47,11 +88,9 @@ def main() -> None:
         "small": size_of(small),
         "rounds": rounds,
         "spans": count * BATCH,
+        "gogc": of_go()["GOGC"],
     }
-    written = page.text(found, of_small, facts, in_memory, on_disk)
-    print(written)
-    if not quick:
-        _PAGE.write_text(written)
+    return page.text(found, of_small, facts, in_memory, on_disk)
 
 
 def size_of(requests: Sequence[bytes]) -> float:

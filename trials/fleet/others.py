@@ -10,22 +10,24 @@ import kafka_broker
 from certificates import Authority
 from clickhouse_bridge import Bridge
 from clickhouse_database import database
+from collectors import CONFIGURATIONS
 
-from .cases import CLICKHOUSE, KAFKA_AGENT, KAFKA_GATEWAY, SECURE, Case, Measured
+from .cases import CLICKHOUSE, KAFKA_AGENT, KAFKA_GATEWAY, SECURE, Case, Measured, of_go
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from contextlib import ExitStack
     from pathlib import Path
 
     from .cases import Fleet
 
-_TOPIC, _PARTITIONS = "spans", 6
+_PARTITIONS = 6
 _USER, _PASSWORD = "writer", "a secret"  # of a database that ends with the run
 
 
 def started(fleet: Fleet, directory: Path, running: ExitStack) -> dict[str, Measured]:
     """Start them, and what they need, until ``running`` ends; those of Kafka where there is a broker."""
-    kafka = {} if kafka_broker.why_not() else _through_kafka(fleet, directory, running)
+    (kafka,) = [{}] if kafka_broker.why_not() else through_kafka(fleet, directory, running)
     return {SECURE: _secure(fleet, directory), **kafka, CLICKHOUSE: _into_clickhouse(fleet, directory, running)}
 
 
@@ -40,16 +42,37 @@ def _secure(fleet: Fleet, directory: Path) -> Measured:
     return Measured(collector, collector, {"Authorization": "Bearer a-token"}, trusting)
 
 
-def _through_kafka(fleet: Fleet, directory: Path, running: ExitStack) -> dict[str, Measured]:
-    folder = directory / "kafka"
-    folder.mkdir()
-    broker = running.enter_context(kafka_broker.Broker(folder))
-    for topic in (_TOPIC, "logs"):
+def through_kafka(
+    fleet: Fleet, directory: Path, running: ExitStack, folders: Sequence[Path] = (CONFIGURATIONS,)
+) -> list[dict[str, Measured]]:
+    """Start a broker, and with it the agent and the gateway of each folder, which have topics of their own."""
+    home = directory / "kafka"
+    home.mkdir()
+    broker = running.enter_context(kafka_broker.Broker(home))
+    return [_around(broker, fleet, folder, str(number)) for number, folder in enumerate(folders)]
+
+
+def _around(broker: kafka_broker.Broker, fleet: Fleet, folder: Path, number: str) -> dict[str, Measured]:
+    traces, logs = f"spans-{number}", f"logs-{number}"
+    for topic in (traces, logs):
         broker.make_topic(topic, _PARTITIONS)
-    topics = {"KAFKA_TRACES_TOPIC": _TOPIC, "KAFKA_LOGS_TOPIC": "logs", "KAFKA_BROKERS": json.dumps([broker.address])}
-    agent = fleet.start(Case(KAFKA_AGENT, "", ("kafka-agent.yaml",), topics))
-    gateway = fleet.start(Case(KAFKA_GATEWAY, "", ("kafka-gateway.yaml",), topics))
+    topics = {
+        "KAFKA_BROKERS": json.dumps([broker.address]),
+        "KAFKA_TRACES_TOPIC": traces,
+        "KAFKA_LOGS_TOPIC": logs,
+        "KAFKA_TRACES_GROUP": traces,
+        "KAFKA_LOGS_GROUP": logs,
+        **of_go(folder),
+    }
+    agent, gateway = (
+        fleet.start(Case(f"{name}, {number}", "", (_file(folder, name),), topics))
+        for name in (KAFKA_AGENT, KAFKA_GATEWAY)
+    )
     return {KAFKA_AGENT: Measured(agent, agent), KAFKA_GATEWAY: Measured(gateway, agent)}
+
+
+def _file(folder: Path, name: str) -> Path:
+    return folder / name if (folder / name).is_file() else CONFIGURATIONS / name
 
 
 def _into_clickhouse(fleet: Fleet, directory: Path, running: ExitStack) -> Measured:
