@@ -33,6 +33,7 @@ from deployments import (
     of_compose,
     of_kind,
 )
+from trials.fleet.cases import of_go
 
 CONTAINERS = [
     pytest.param(container, id=f"{deployment}-{container.name}")
@@ -45,7 +46,7 @@ every_compose = pytest.mark.parametrize("name", ["compose.yaml", "compose.sessio
 
 COMPOSE_SCHEMA = files("check_jsonschema") / "builtin_schemas" / "vendor" / "compose-spec.json"
 READ = re.compile(r"\$\{env:(\w+)(:-)?")
-NOT_READ_BY_CONFIGURATIONS = {"GOMEMLIMIT"}
+NOT_READ_BY_CONFIGURATIONS = {"GOMEMLIMIT", "GOGC"}
 SPAN_KIB = 16  # of disk, for the largest that a span is on the average
 
 
@@ -100,6 +101,12 @@ def test_the_memory_limiter_acts_before_the_container_is_killed(container):
     assert limit == container.memory_mib * 8 // 10
     assert limit + spike < container.memory_mib
     assert container.environment["GOMEMLIMIT"] in {f"{limit - spike}MiB", f"{limit - spike - 1}MiB"}
+
+
+@every_container
+def test_garbage_is_collected_as_seldom_as_in_what_is_measured(container):
+    assert int(container.environment["GOGC"]) == int(of_go()["GOGC"]) > 100
+    assert "GOMEMLIMIT" in container.environment  # which bounds what that takes
 
 
 @every_container

@@ -6,9 +6,11 @@ import hashlib
 from contextlib import contextmanager
 
 import pytest
+from opentelemetry.context import get_current
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, TraceState, set_span_in_context
 
 from otel_sessions import set_session
 from otel_sessions._session.dialects import DIALECTS
@@ -126,6 +128,52 @@ def test_no_user_id_leaves_the_gateway_in_plain(collector, backend, applications
     assert {record["user.id"] for record in records} <= hashed
     values = [value for each in [*(span.attributes for span in spans), *records] for value in each.values()]
     assert [value for value in values if "users-user-" in str(value)] == []
+
+
+def test_the_names_of_others_for_a_user_are_removed_and_what_looks_like_them_stays(collector, backend):
+    user = dict.fromkeys(
+        [
+            "enduser.id",
+            "enduser.pseudo.id",
+            "langfuse.user.id",
+            "posthog.distinct_id",
+            "langsmith.metadata.user_id",
+            "any.prefix.user_id",
+            "traceloop.association.properties.Helicone-User-Id",
+        ],
+        "ada",
+    )
+    other = dict.fromkeys(
+        ["langfuse.user.idea", "app.user_ids", "my.enduser.id", "superuser_id", "user_id.length"], "x"
+    )
+    with gateway_to(collector, backend) as gateway:
+        provider = TracerProvider(shutdown_on_exit=False)
+        provider.add_span_processor(SimpleSpanProcessor(OTLPSpanExporter(f"{gateway.http}/v1/traces")))
+        provider.get_tracer("tests").start_span("work", attributes={**user, **other}).end()
+        provider.shutdown()
+        assert attributes_after(gateway, backend) == other
+
+
+@pytest.mark.warned_of("propagators")
+@pytest.mark.parametrize(
+    ("came_with", "left_with"),
+    [
+        pytest.param("", "ot=rv:{rv};th:0", id="none"),
+        pytest.param("vendor=x", "ot=rv:{rv};th:0,vendor=x", id="of another"),
+        pytest.param("vendor=x,ot=th:8", "ot=rv:{rv};th:0,vendor=x", id="of a sampler that knew no session"),
+    ],
+)
+def test_the_number_of_the_session_is_added_to_a_tracestate(collector, backend, came_with, left_with):
+    parent = SpanContext(
+        1, 1, is_remote=True, trace_flags=TraceFlags(1), trace_state=TraceState.from_header([came_with])
+    )
+    with gateway_to(collector, backend) as gateway:
+        with tracer_to(gateway.http) as tracer, set_session(session_id="conv-42"):
+            tracer.start_span("work", set_span_in_context(NonRecordingSpan(parent), get_current())).end()
+        gateway.stop()
+    (span,) = backend.spans()
+    randomness = hashlib.sha256(b"conv-42").hexdigest()[:14]
+    assert span.trace_state == left_with.format(rv=randomness)
 
 
 def test_without_a_salt_users_are_removed(collector, backend, applications):

@@ -44,12 +44,13 @@ def main() -> None:
     parser.add_argument(
         "--beside", type=Path, metavar="FOLDER", help="only what differs from the files there, and both; writes nothing"
     )
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="with --beside: of these configurations")
     given = parser.parse_args()
     size = Size(2, 4, 100) if given.quick else Size(8, 40, 1)
     otelcol = subprocess.run([ROOT / "collector-config" / "build"], stdout=subprocess.PIPE, text=True, check=True)  # noqa: S603
     binary = otelcol.stdout.strip()
     if given.beside is not None:
-        print(both(binary, given.beside, size))
+        print(both(binary, given.beside, set(given.only or beside.changed(given.beside)), size))
         return
     written = everything(binary, size)
     print(written)
@@ -57,14 +58,14 @@ def main() -> None:
         _PAGE.write_text(written)
 
 
-def both(binary: str, folder: Path, size: Size) -> str:
-    """Return the table of the configurations that differ from those in ``folder``."""
+def both(binary: str, folder: Path, names: set[str], size: Size) -> str:
+    """Return the table of these configurations here and in ``folder``."""
     with (
         tempfile.TemporaryDirectory() as directory,
         Fleet(binary, Path(directory)) as fleet,
         ExitStack() as running,
     ):
-        started = beside.started(fleet, folder, Path(directory), running)
+        started = beside.started(names, fleet, folder, Path(directory), running)
         found = measure(started, size.rounds, CHAT.requests(size.requests), size.at_a_time)
     return beside.text(found)
 

@@ -23,15 +23,22 @@ _THERE = "{}, as it is there"
 _KAFKA = (KAFKA_AGENT, KAFKA_GATEWAY)
 
 
-def started(fleet: Fleet, folder: Path, directory: Path, running: ExitStack) -> dict[str, Measured]:
-    """Start each configuration that is another one in ``folder``, here and there, until ``running`` ends."""
-    changed = {path.name for path in CONFIGURATIONS.glob("*.yaml") if _differs(path, folder / path.name)}
+def changed(folder: Path) -> set[str]:
+    """Return the names of the configurations that are run in another way in ``folder``."""
+    names = {path.name for path in CONFIGURATIONS.glob("*.yaml") if (folder / path.name).is_file()}
+    if of_go(folder) != of_go():
+        return names
+    return {name for name in names if (folder / name).read_text() != (CONFIGURATIONS / name).read_text()}
+
+
+def started(names: set[str], fleet: Fleet, folder: Path, directory: Path, running: ExitStack) -> dict[str, Measured]:
+    """Start the configurations of these names, those here and those in ``folder``, until ``running`` ends."""
     collectors: dict[str, Measured] = {}
     for case in CASES:
-        if changed.intersection(map(str, case.configurations)):
+        if names.intersection(map(str, case.configurations)):
             here, there = fleet.start(case), fleet.start(_of(case, folder))
             collectors |= {case.name: Measured(here, here), _THERE.format(case.name): Measured(there, there)}
-    if changed.intersection(_KAFKA):
+    if names.intersection(_KAFKA):
         here, there = through_kafka(fleet, directory, running, (CONFIGURATIONS, folder))
         for name in _KAFKA:
             collectors |= {name: here[name], _THERE.format(name): there[name]}
@@ -48,10 +55,6 @@ def text(found: Mapping[str, Sequence[float]]) -> str:
             figures = (f"{spread(found[each]).value:,.0f}" for each in (there, name))
             rows.append((name, *figures, f"{of_both.value:.2f}", of_both.quartiles(".2f")))
     return table(("spans per CPU-second", "there", "here", "ratio", "quartiles"), rows, TEXT)
-
-
-def _differs(here: Path, there: Path) -> bool:
-    return there.is_file() and there.read_text() != here.read_text()
 
 
 def _of(case: Case, folder: Path) -> Case:

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from collectors import Collector
+import yaml
+
+from collectors import CONFIGURATIONS, Collector
 from servers import free_port
 
 if TYPE_CHECKING:
@@ -90,6 +92,13 @@ OTHERS = {
 """What needs more than a Collector beside it."""
 
 
+def of_go(folder: Path = CONFIGURATIONS) -> dict[str, str]:
+    """Return how seldom Go collects garbage where ``deploy/`` of a folder of configurations runs them; 100 is Go's own."""
+    compose = folder / "deploy" / "compose.yaml"
+    given = yaml.safe_load(compose.read_text())["services"]["agent"]["environment"] if compose.is_file() else {}
+    return {"GOGC": given.get("GOGC", "100")}
+
+
 class Measured(NamedTuple):
     """A Collector whose CPU is counted, and how requests come to it.
 
@@ -146,6 +155,6 @@ class Fleet:
             self._directory,
             *case.configurations,
             name=case.name.replace(" ", "-").replace(",", "").replace("%", "percent"),
-            environment={"MEMORY_LIMIT_MIB": "4000", "MEMORY_SPIKE_MIB": "800", **targets, **given},
+            environment={"MEMORY_LIMIT_MIB": "4000", "MEMORY_SPIKE_MIB": "800", **of_go(), **targets, **given},
         )
         return self._running.enter_context(collector)

@@ -20,7 +20,7 @@ _TAIL = Case(
     "held in memory",
     "",
     ("gateway-session-tail.yaml",),
-    {"DECISION_WAIT": "600s", "SESSIONS_IN_MEMORY": "1000000", "SESSION_PERCENT": "100"},
+    {"DECISION_WAIT": "600s", "SESSIONS_IN_MEMORY": "1000000", "SESSION_PERCENT": "100", "GOGC": "100"},
 )
 _AWAY = Case("held on disk", "", ("agent.yaml",), {"GATEWAYS": "[127.0.0.1:1]"})
 

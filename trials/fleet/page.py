@@ -22,7 +22,7 @@ _WHAT = """\
 
 Spans per second of the CPU of one Collector, by configuration: requests of 512 spans made by our SDK, over OTLP/HTTP, uncompressed. The spans are the chat turns of
 `make bench`, of a server, a model call and an HTTP client ({size:.0f} bytes a span). The sender and what is behind the Collector are not counted. {rounds} rounds of {spans:,} spans; in each round every configuration in turn, in another order. Medians, with
-quartiles. Absolute figures depend on the machine; sender, sinks and all Collectors shared these cores.
+quartiles. Absolute figures depend on the machine; sender, sinks and all Collectors shared these cores. `GOGC={gogc}` is in the environment, as `deploy/` sets it.
 """
 
 
