@@ -23,8 +23,9 @@ from hypothesis import strategies as st
 from opentelemetry import context
 
 from otel_sessions import Session, bind_session, clear_session, get_session, set_session, step, update_session
-from otel_sessions._context.changes import plain_start
+from otel_sessions._context import changes
 from otel_sessions._context.local_trace import SPAN_KEY
+from otel_sessions._context.state import CLEARED
 from otel_sessions._session.ids import digest, is_plain_id, text_of
 from otel_sessions.testing import InMemoryPipeline
 
@@ -257,10 +258,10 @@ def test_two_places_that_err_are_two_warnings_and_a_loop_is_one(warnings):
 
 @pytest.mark.warned_of("digest", "is a statement here")
 def test_nothing_long_is_kept_of_what_is_refused():
-    plain_start.cache_clear()
+    changes.forget()
     for number in range(10):
         set_session("x" * 100_000 + str(number), user_id="ada")
-    assert plain_start.cache_info().currsize == 0
+    assert changes.LAST.state is CLEARED
 
 
 def test_a_context_with_hostile_values_carries_nothing(warnings):

@@ -26,6 +26,7 @@ from otel_sessions._session.session import (
     USER_ID,
     WIRE_KEYS,
     Session,
+    session_with,
 )
 from otel_sessions._settings.settings import in_process
 
@@ -95,9 +96,9 @@ def with_session(context: Context, key: str, value: object, ours: Mapping[str, o
     values[key] = value
     if CONTEXT_KEY is not None:
         current = values.get(CONTEXT_KEY)
-        values[CONTEXT_KEY] = _exchanged(current, ours) if current else ours
+        values[CONTEXT_KEY] = exchanged(current, ours) if current else ours
         return Context(values)
-    items = _exchanged(dict(entries(context)), ours)
+    items = exchanged(dict(entries(context)), ours)
     result = baggage.clear(Context(values))
     for name, item in items.items():
         result = baggage.set_baggage(name, item, result)
@@ -147,6 +148,9 @@ def with_baggage(context: Context, items: Mapping[str, object]) -> Context:
 
 def with_entries(context: Context, items: Mapping[str, object]) -> Context:
     """Return ``context`` with ``items`` in its baggage, over what is there under the same keys."""
+    if CONTEXT_KEY is not None:
+        there = entries(context)
+        return with_baggage(context, {**there, **items} if there else items) if items else context
     for name, item in items.items():
         context = baggage.set_baggage(name, item, context)
     return context
@@ -163,7 +167,8 @@ def taken_back(given: Context, around: Context, context: Context) -> Context:
     return context
 
 
-def _exchanged(current: object, ours: Mapping[str, object]) -> Mapping[str, object]:
+def exchanged(current: object, ours: Mapping[str, object]) -> Mapping[str, object]:
+    """Return the baggage that is ``current`` with ``ours`` first, in place of what there is of a session."""
     return {**ours, **others(current)} if isinstance(current, dict) else ours
 
 
@@ -207,7 +212,7 @@ def session_of(texts: Texts) -> Session | None:
     """Return the session that ``texts`` tell of, ``None`` where none of them is valid."""
     session_id, user_id, name, path, previous_id = texts
     route = _valid(PATH, path, ids.is_plain_text)
-    session = Session(
+    session = session_with(
         _valid(SESSION_ID, session_id, ids.is_plain_id),
         _valid(USER_ID, user_id, ids.is_plain_id),
         _valid(NAME, name, ids.is_plain_text),

@@ -11,7 +11,7 @@ from otel_sessions._session.session import EMPTY
 from otel_sessions._settings.settings import is_sdk_disabled
 
 from . import lives, unstamped
-from .changes import Start, StartNew
+from .changes import Start, StartNew, begun
 from .entry import get_current
 from .entry_spans import open_behind
 from .events import EVENTS, emit_start
@@ -22,6 +22,8 @@ from .resolution import state_in
 if TYPE_CHECKING:
     from otel_sessions._session.fields import Absent, Fields
     from otel_sessions._session.session import Session
+
+    from .state import State
 
 _WHY_NOT = {
     "no provider": (
@@ -41,17 +43,20 @@ _WHY_NOT = {
 }
 
 
-def bound(session_id: str | Absent | None, fields: Fields) -> Session:
-    """Bind the current trace to a session, and return that; ``None`` for the id is the current session, or a new one."""
+def bound(session_id: str | Absent | None, fields: Fields, plain: State | None = None) -> Session:
+    """Bind the current trace to a session, and return that; ``None`` for the id is the current session, or a new one.
+
+    A ``plain`` state of `changes.plain_start` stands for all else.
+    """
     try:
-        return _bound(session_id, fields)
+        return _bound(session_id, fields, plain)
     except Exception as error:  # noqa: BLE001  # telemetry must not break the application
         found = type(error).__name__
         _diagnostics.warn_caller("bind", "bind_session: binding raised %s: nothing is bound", found)
         return EMPTY
 
 
-def _bound(session_id: str | Absent | None, fields: Fields) -> Session:
+def _bound(session_id: str | Absent | None, fields: Fields, plain: State | None) -> Session:
     if AWAITED:
         look_again()
     context = get_current()
@@ -59,10 +64,13 @@ def _bound(session_id: str | Absent | None, fields: Fields) -> Session:
     if behind is not None:
         context = set_span_in_context(behind, context)
     outer = state_in(context)
-    if session_id is None and outer is not None:
-        session_id = outer.session.id
-    change = StartNew(fields) if session_id is None else Start(session_id, fields)
-    state = change.applied(outer)
+    if plain is not None:
+        state = begun(plain, outer)
+    else:
+        if session_id is None and outer is not None:
+            session_id = outer.session.id
+        change = StartNew(fields) if session_id is None else Start(session_id, fields)
+        state = change.applied(outer)
     unstamped.look_at(context.get(SPAN_KEY), state)
     why_not: str = lives.bind(context, state)
     if why_not == "no trace":

@@ -13,11 +13,11 @@ from otel_sessions import _diagnostics
 from otel_sessions._session.fields import NOT_GIVEN, SessionId, clean_text, given
 from otel_sessions._session.session import EMPTY, Session
 
-from .changes import Clear, Descend, NotPlainError, StartNew, Update, plain_start, start
+from .changes import Clear, Descend, StartNew, Update, plain_new, start
 from .decorators import decorated_bare, named_function
 from .entry import get_current
 from .resolution import state_in
-from .scope import NewScope
+from .scope import plain_scope, scope_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -109,15 +109,25 @@ def set_session(  # noqa: PLR0913  # what a session holds
     """
     if session_id is NOT_GIVEN and type(ctx) is str:
         ctx, session_id = None, ctx
-    is_plain = name is None and path is None and previous_id is None and metadata is None and tags is None
-    if is_plain and type(session_id) is str and (user_id is None or type(user_id) is str):
-        if ctx is NOT_GIVEN:
-            ctx = None
-        if ctx is None or _is_context(ctx):
-            try:
-                return NewScope(plain_start(session_id, user_id), ctx)  # the common call, and the hot one
-            except NotPlainError:
-                pass
+    if (
+        name is None
+        and (user_id is None or type(user_id) is str)
+        and path is None
+        and previous_id is None
+        and metadata is None
+        and tags is None
+    ):  # the common calls, and the hot ones
+        scope = None
+        if type(session_id) is str:
+            if ctx is None or ctx is NOT_GIVEN:
+                scope = plain_scope(session_id, user_id, None)  # pyright: ignore[reportArgumentType]  # a text
+            elif _is_context(ctx):
+                scope = plain_scope(session_id, user_id, ctx)  # pyright: ignore[reportArgumentType]
+        elif session_id is NOT_GIVEN and ctx is NOT_GIVEN:
+            new = plain_new(user_id)
+            scope = None if new is None else scope_of(new)
+        if scope is not None:
+            return scope
     fields = given(user_id=user_id, name=name, path=path, previous_id=previous_id, metadata=metadata, tags=tags)
     return _scope(ctx, session_id, fields)
 
@@ -134,7 +144,7 @@ def update_session(
     ``user_id`` and ``name`` replace, ``metadata`` and ``tags`` add. Works without a session too: then
     spans carry what is given and no ``session.id``. Arguments and errors as in `set_session`.
     """
-    return NewScope(Update(given(user_id=user_id, name=name, metadata=metadata, tags=tags)))
+    return scope_of(Update(given(user_id=user_id, name=name, metadata=metadata, tags=tags)))
 
 
 def clear_session(ctx: Context | None = None) -> SessionScope:
@@ -145,8 +155,8 @@ def clear_session(ctx: Context | None = None) -> SessionScope:
     """
     function = named_function(ctx)
     if function is not None:
-        return decorated_bare(NewScope(Clear()), function, "clear_session()")
-    return NewScope(Clear(), _checked(ctx))
+        return decorated_bare(scope_of(Clear()), function, "clear_session()")
+    return scope_of(Clear(), _checked(ctx))
 
 
 def step(name: str) -> SessionScope:
@@ -163,8 +173,8 @@ def step(name: str) -> SessionScope:
     """
     function = named_function(name)
     if function is not None:
-        return decorated_bare(NewScope(Descend(clean_text("name", function.__name__))), function, "step(name)")
-    return NewScope(Descend(clean_text("name", name)))
+        return decorated_bare(scope_of(Descend(clean_text("name", function.__name__))), function, "step(name)")
+    return scope_of(Descend(clean_text("name", name)))
 
 
 def get_session(ctx: Context | None = None) -> Session | None:
@@ -188,18 +198,18 @@ def _scope(ctx: object, session_id: object, fields: Fields) -> SessionScope:
     ctx = None if ctx is NOT_GIVEN else ctx
     session_id = None if session_id is NOT_GIVEN else session_id
     if _is_context(ctx):
-        return NewScope(start(session_id, fields), ctx)
+        return scope_of(start(session_id, fields), ctx)
     if session_id is not None and issubclass(type(ctx), str):
         _diagnostics.warn_caller(
             "two ids", "set_session: two ids were given, and the first is taken; user_id= is by name"
         )
     elif session_id is not None:
         _wrong_context(ctx)
-        return NewScope(start(session_id, fields))
+        return scope_of(start(session_id, fields))
     function = named_function(ctx)
     if function is not None:
         return _bare_or_computing(function, fields)
-    return NewScope(start(ctx, fields))
+    return scope_of(start(ctx, fields))
 
 
 def _bare_or_computing(function: FunctionType, fields: Fields) -> SessionScope:
@@ -208,9 +218,9 @@ def _bare_or_computing(function: FunctionType, fields: Fields) -> SessionScope:
     Which of the two was meant shows only in what it is called with: a function to decorate, or not.
     """
     decorated = decorated_bare(
-        NewScope(StartNew(fields)), function, "set_session(), or session_id= to compute the id by it"
+        scope_of(StartNew(fields)), function, "set_session(), or session_id= to compute the id by it"
     )
-    computing = NewScope(start(function, fields))
+    computing = scope_of(start(function, fields))
 
     @functools.wraps(function)
     def either(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  # what the function returns

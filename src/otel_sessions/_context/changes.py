@@ -8,7 +8,6 @@ from __future__ import annotations
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
 
@@ -24,15 +23,19 @@ from otel_sessions._session.fields import (
     is_id,
     notice_weak,
 )
-from otel_sessions._session.session import EMPTY, USER_ID, Session
+from otel_sessions._session.ids import LONGEST_WEAK, is_clean_id
+from otel_sessions._session.session import EMPTY, USER_ID, Session, session_with
 from otel_sessions._settings.settings import in_process
 
+from .local_trace import CLOCK, SPAN_KEY
 from .process_session import HELD, user_of_process, whole
-from .state import CLEARED, NOTHING, State, as_of_now, state_of
-from .unstamped import note_change
+from .state import CLEARED, ENTRY_KEY, NOTHING, State, as_of_now, plain_state, state_of
+from .unstamped import LOOKS, note_change
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from opentelemetry.context import Context
 
 _T = TypeVar("_T")
 
@@ -42,6 +45,9 @@ Kwargs: TypeAlias = Mapping[str, Any]
 NO_KWARGS: Kwargs = MappingProxyType({})
 
 
+_NO_MORE = NO_FIELDS[1:]
+
+
 class Change(ABC):
     """Makes the state inside a scope from the one outside.
 
@@ -49,9 +55,6 @@ class Change(ABC):
     """
 
     __slots__ = ()
-
-    alone: State | None = None
-    """The state inside where there is nothing outside, if it is the same each time and known."""
 
     made_by: ClassVar = "set_session"
     """The public call that makes it."""
@@ -64,16 +67,17 @@ class Change(ABC):
 class Start(Change):
     """A session by its id, of ``set_session``. ABSENT stands for an id that can't be used."""
 
-    __slots__ = ("alone", "fields", "session_id")
+    __slots__ = ("fields", "session_id")
 
-    def __init__(self, session_id: str | Absent, fields: Fields = NO_FIELDS, alone: State | None = None) -> None:
+    def __init__(self, session_id: str | Absent, fields: Fields = NO_FIELDS) -> None:
         self.session_id = session_id
         self.fields = fields
-        self.alone = alone
 
     def applied(self, outer: State | None, _args: Args = (), _kwargs: Kwargs = NO_KWARGS, /) -> State:
         """Inherit from the same session what is not given; from another one its user."""
-        return _started(self.session_id, self.fields, outer)
+        session_id, fields = self.session_id, self.fields
+        plain = _plainly(session_id, fields, outer) if isinstance(session_id, str) else None
+        return _started(session_id, fields, outer) if plain is None else plain
 
 
 class StartNew(Change):
@@ -86,7 +90,9 @@ class StartNew(Change):
 
     def applied(self, outer: State | None, _args: Args = (), _kwargs: Kwargs = NO_KWARGS, /) -> State:
         """Inherit the user."""
-        return _started(ids.new_id(), self.fields, outer, is_new=True)
+        session_id, fields = ids.new_id(), self.fields
+        plain = _plainly(session_id, fields, outer, is_new=True)
+        return _started(session_id, fields, outer, is_new=True) if plain is None else plain
 
     def pinned(self) -> Start:
         """Return the start of one new session, the same at each entry."""
@@ -168,17 +174,16 @@ class Descend(Change):
 class Carry(Change):
     """The session of a carrier, of ``from_carrier``; nothing of the one outside."""
 
-    __slots__ = ("alone",)
+    __slots__ = ("state",)
 
     made_by: ClassVar = "from_carrier"
-    alone: State  # pyright: ignore[reportIncompatibleVariableOverride]  # always known
 
-    def __init__(self, alone: State) -> None:
-        self.alone = alone  # pyright: ignore[reportIncompatibleVariableOverride]  # as above
+    def __init__(self, state: State) -> None:
+        self.state = state
 
     def applied(self, _outer: State | None, _args: Args = (), _kwargs: Kwargs = NO_KWARGS, /) -> State:
         """Carry what the carrier had, as far as callers are trusted now; the session of the process for nothing."""
-        carried = as_of_now(self.alone) if in_process().trust_incoming else NOTHING
+        carried = as_of_now(self.state) if in_process().trust_incoming else NOTHING
         return whole() or carried if carried is NOTHING else carried
 
 
@@ -204,36 +209,106 @@ def start(session_id: object, fields: Fields) -> Change:
     return Start(clean_session_id(session_id), fields)
 
 
-@lru_cache(maxsize=256)
-def plain_start(session_id: str, user_id: str | None) -> Start:
-    """Return the start of a session with these ids and nothing else; this is the hot case, and its state is made once.
+class _Last:
+    """What is kept of the sessions that were started by their ids alone: the last, as who asks again mostly asks for the same.
 
-    Not so where it gets the user of the process, or of a framework, or may be the session that the process was started in:
-    that shows when it is entered.
+    To keep more took longer than to make one.
 
-    Raises `NotPlainError` where an id has to be cleaned; errors are not cached, so nothing long is kept.
+    Attributes:
+        state: See `plain_start`.
+        new: See `plain_new`.
     """
-    if not (_is_clean(session_id) and (user_id is None or _is_clean(user_id))):
-        raise NotPlainError
-    notice_weak(session_id)
+
+    __slots__ = ("new", "state")
+
+    def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """Keep nothing."""
+        self.state = CLEARED
+        self.new = StartNew()
+
+
+LAST = _Last()
+
+
+def plain_start(session_id: str, user_id: str | None) -> State | None:
+    """Return the state that stands for the start of a session with these ids and nothing else, made anew, and keep it.
+
+    ``None`` where an id has to be cleaned: nothing long is kept.
+    """
+    is_user_known = user_id is None or user_id == LAST.state.session.user_id
+    if not (is_clean_id(session_id) and (is_user_known or is_clean_id(user_id))):  # type: ignore[arg-type]  # not None
+        return None
+    if len(session_id) <= LONGEST_WEAK:
+        notice_weak(session_id)
+    LOOKS.changes += 1
+    if LOOKS.changes >= LOOKS.next:  # as `note_change`
+        LOOKS.go_on_again()
+    LAST.state = state = plain_state(session_id, user_id)
+    return state
+
+
+def plain_new(user_id: str | None) -> StartNew | None:
+    """Return the start of a new session of this user, and nothing else; ``None`` where the id of the user has to be cleaned."""
+    new = LAST.new
+    if new.fields.user_id != user_id:
+        if user_id is not None and not is_clean_id(user_id):
+            return None
+        LAST.new = new = StartNew(Fields(user_id))
     note_change()
-    settings = in_process()
-    is_known = user_id is not None or (settings.user_id is None and not HELD.asks_frameworks)
-    is_known = is_known and settings.session_id != ids.ENVIRON
-    return Start(session_id, Fields(user_id), state_of(Session(session_id, user_id)) if is_known else None)
+    return new
+
+
+def begun(state: State, outer: State | None) -> State:
+    """Return what is carried in ``outer`` of the session of a ``state`` of `plain_start`: mostly that."""
+    session = state.session
+    if outer is None or (session.user_id is not None and outer.session.id != session.id):
+        return as_of_now(state)
+    return start_of(state).applied(outer)
+
+
+def start_of(state: State) -> Start:
+    """Return the change that a ``state`` of `plain_start` stands for."""
+    session = state.session
+    return Start(session.id, Fields(session.user_id))  # type: ignore[arg-type]  # it has one
+
+
+def inside(base: Context, state: State) -> State | None:
+    """Return what is carried in ``base`` of the session of a ``state`` of `plain_start`; ``None`` where one look does not tell."""
+    entry: Any = base.get(ENTRY_KEY)
+    if entry is None or not entry.is_plain or (entry.binds != CLOCK.binds and SPAN_KEY in base):
+        return None
+    outer, session = entry.state, state.session
+    if outer.session.id == session.id:
+        return None
+    if session.user_id is not None:
+        return state
+    if outer.user_is_remote:
+        return None
+    user_id = outer.session.user_id
+    return state if user_id is None else plain_state(session.id, user_id)  # type: ignore[arg-type]  # it has an id
 
 
 def forget() -> None:
     """Forget what was made once: it holds what the settings of the time have shown."""
-    plain_start.cache_clear()
+    LAST.forget()
 
 
-class NotPlainError(ValueError):
-    """An id is not 1 to 200 characters of printable ASCII, stripped."""
-
-
-def _is_clean(text: str) -> bool:
-    return text.strip() == text and ids.is_plain_id(text)
+def _plainly(session_id: str, fields: Fields, outer: State | None, *, is_new: bool = False) -> State | None:
+    """Do as `_started` for a session of two ids, that inherits no more than a user; ``None`` for any other."""
+    user_id = fields.user_id
+    if fields[1:] != _NO_MORE or isinstance(user_id, Absent):
+        return None
+    if outer is not None:
+        if outer.session.id == session_id:
+            return None
+        if user_id is None:
+            if outer.user_is_remote:
+                return None
+            user_id = outer.session.user_id
+    return plain_state(session_id, user_id, is_new=is_new)
 
 
 def _started(session_id: str | Absent, fields: Fields, outer: State | None, *, is_new: bool = False) -> State:
@@ -250,7 +325,7 @@ def _inherited(session_id: str | Absent, outer: State | None) -> Session:
         return EMPTY
     if outer.session.id == session_id:
         return outer.session
-    return Session(user_id=_user_for_another(outer))
+    return session_with(user_id=_user_for_another(outer))
 
 
 def _user_for_another(outer: State) -> str | None:
@@ -284,7 +359,7 @@ def _filled(base: Session, fields: Fields, session_id: str | None, *, adding: bo
     if adding:
         metadata = dict(first_items("metadata", {**base.metadata, **metadata}.items()))
         tags = tuple(first_items("tags", dict.fromkeys(base.tags + tags)))
-    return Session(
+    return session_with(
         session_id,
         _chosen(fields.user_id, base.user_id),
         _chosen(fields.name, base.name),

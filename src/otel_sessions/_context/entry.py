@@ -11,6 +11,7 @@ copy of that place (a task that was started inside, which keeps the session).
 
 from __future__ import annotations
 
+from contextvars import Token
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.context import Context, detach
@@ -19,6 +20,7 @@ from otel_sessions._session.session import SESSION_ID, USER_ID
 from otel_sessions._settings.settings import in_process
 
 from . import baggage, order, unstamped
+from .baggage import CONTEXT_KEY
 from .local_trace import CLOCK
 from .order import ANYWHERE, NOTED
 from .runtime import quickest
@@ -110,10 +112,24 @@ def enter(
     entry.given = given
     if given is not None:
         base = given
-    if base:
-        base = _agreeing(base, state)
     items = state.carried if state.session.id is not None else _items_of(state, base)
-    entry.context = context = baggage.with_session(base, ENTRY_KEY, entry, items)
+    if CONTEXT_KEY is None:
+        context = baggage.with_session(_agreeing(base, state), ENTRY_KEY, entry, items)
+    elif not base:
+        context = Context({ENTRY_KEY: entry, CONTEXT_KEY: items})
+    else:  # as `baggage.with_session`, in fewer steps
+        if OPENINFERENCE_SESSION in base or OPENINFERENCE_USER in base:
+            base = _agreeing(base, state)
+        values = base.copy()
+        current = values.get(CONTEXT_KEY)
+        if current:
+            outer: Any = values.get(ENTRY_KEY)
+            if outer is None or current is not outer.state.carried:  # else all of it is of the session around
+                items = baggage.exchanged(current, items)
+        values[ENTRY_KEY] = entry
+        values[CONTEXT_KEY] = items
+        context = Context(values)
+    entry.context = context
     entry.token = attach(context)
     if opened is not None:
         opened.append(entry)
@@ -178,10 +194,11 @@ def leave_where(entry: Entry, current: Context) -> None:
         base = entry.base = _let_go(below, base)
     # Not `opentelemetry.context.detach`: it would bring back what the token holds, and use the token up. Elsewhere
     # than where that was made it logs an ERROR with a traceback (opentelemetry-python#2606).
-    try:
-        entry.token.var.set(base)
-    except AttributeError:  # not a contextvars.Token: see `runtime`
-        token, entry.token = entry.token, None
+    token = entry.token
+    if type(token) is Token:
+        attach(base)
+    else:  # see `runtime`
+        entry.token = None
         detach(token)
     if has_ended:
         _is_of_here(entry)  # makes another token, which does not hold what was let go

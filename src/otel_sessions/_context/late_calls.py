@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from otel_sessions import _diagnostics
-from otel_sessions._session.fields import NOT_GIVEN, clean_session_id, given
+from otel_sessions._session.fields import NO_FIELDS, NOT_GIVEN, clean_session_id, given
 
 from .binding import bound
 from .calls import NONE_GIVEN
+from .changes import plain_start
 from .events import ended
 
 if TYPE_CHECKING:
@@ -63,6 +64,18 @@ def bind_session(  # noqa: PLR0913  # what a session holds
     returns the session. Where the current span is not recorded (a sampler has dropped it, or it is a
     caller's), nobody can tell when it ends: there a bind holds for five minutes.
     """
+    if (
+        name is None
+        and type(session_id) is str
+        and (user_id is None or type(user_id) is str)
+        and path is None
+        and previous_id is None
+        and metadata is None
+        and tags is None
+    ):
+        state = plain_start(session_id, user_id)  # the common call, and the hot one
+        if state is not None:
+            return bound(session_id, NO_FIELDS, state)
     fields = given(user_id=user_id, name=name, path=path, previous_id=previous_id, metadata=metadata, tags=tags)
     if session_id is None:
         _diagnostics.inform_caller("bind None", NONE_GIVEN, "it is the current session, or else a new one")

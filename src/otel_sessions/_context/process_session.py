@@ -10,7 +10,6 @@ forked child. Where nobody has asked for it, that is one look at `HELD`.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from otel_sessions._session import ids
@@ -18,7 +17,7 @@ from otel_sessions._session.ids import AUTO, ENVIRON, FRAMEWORK
 from otel_sessions._session.session import Session
 
 from .origin import ORIGIN, is_below
-from .state import State, state_of
+from .state import State, as_whole, state_of
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
@@ -106,7 +105,7 @@ def held_in(context: Context) -> State | None:
 def whole() -> State | None:
     """Return what this process holds for a carrier without a session, which has that of no trace; nothing of it is looked for elsewhere."""
     held = HELD.elsewhere if HELD.is_of_trace else HELD.state
-    return held if held is None or held.is_whole else replace(held, is_whole=True)
+    return None if held is None else as_whole(held)
 
 
 def user_of_process() -> str | None:

@@ -16,14 +16,14 @@ from otel_sessions._forks import ForkSafeLock
 from otel_sessions._session.session import EMPTY, Session
 from otel_sessions._settings.settings import PROCESS
 
-from .changes import NO_KWARGS, Carry, StartNew
+from .changes import LAST, NO_KWARGS, StartNew, begun, inside, plain_start, start_of
 from .decorators import Decorator
 from .entry import Entry, context_with, enter, get_current, leave, leave_one_of, leave_where, settled
 from .events import EVENTS, emit_start
 from .process_session import HELD
 from .providers import AWAITED, look_again
 from .resolution import state_in
-from .state import as_of_now
+from .state import State
 from .unentered import Unentered
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from opentelemetry.context import Context
 
     from .changes import Args, Change, Kwargs
-    from .state import State
     from .streams import Source
 
 _P = ParamSpec("_P")
@@ -68,15 +67,20 @@ class SessionScope(Decorator):
 
     __slots__ = ("_base", "_change", "_opened")
 
-    def __init__(self, change: Change, base: Context | Callable[[Context], Context] | None = None) -> None:
+    _change: Change | State
+    _base: Context | Callable[[Context], Context] | None
+    _opened: list[Entry]
+
+    def __init__(self, change: Change | State, base: Context | Callable[[Context], Context] | None = None) -> None:
         """Take the ``change`` to apply, and the Context to apply it to: ``None`` for the current one at each entry.
 
-        A function makes that from the current one.
+        A state in place of the change is one that stands for the start of its session, see `changes.plain_start`. A function
+        makes the Context from the current one.
         """
         self._change = change
         self._base = base
         # Only for leaving where the Context of an entry is not at hand; all else of an entry is in its Context.
-        self._opened: list[Entry] = []
+        self._opened = []
 
     @property
     def session(self) -> Session:
@@ -91,7 +95,28 @@ class SessionScope(Decorator):
 
     def __enter__(self) -> Session:
         """Make the session current, and return it."""
-        return self._open(_frame(1) if self._opened else None)
+        if type(self) is NewScope:
+            self.__class__ = SessionScope  # pyright: ignore[reportAttributeAccessIssue]  # as `_use`
+        state: Any = self._change
+        opened = self._opened
+        if (
+            type(state) is State
+            and self._base is None
+            and state.settings is PROCESS.settings
+            and not (opened or AWAITED)
+        ):
+            try:  # the common case, and the hot one: `_open` does the same
+                base = get_current()
+                if base:
+                    state = inside(base, state)
+                elif not HELD.is_idle:
+                    state = None
+                if state is not None:
+                    enter(state, base, opened)
+                    return state.session  # type: ignore[no-any-return]
+            except Exception as error:  # noqa: BLE001  # telemetry must not break the application
+                return _not_entered(error)
+        return self._open(_frame(1) if opened else None)
 
     def __exit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
@@ -159,7 +184,7 @@ class SessionScope(Decorator):
 
     def __repr__(self) -> str:
         """Tell what the scope does, without the ids."""
-        return f"<SessionScope {type(self._change).__name__}>"
+        return f"<SessionScope {type(self._made()).__name__}>"
 
     def _around_function(self, function: Callable[_P, _R]) -> Callable[_P, _R]:
         @functools.wraps(function)
@@ -190,22 +215,12 @@ class SessionScope(Decorator):
         try:
             if AWAITED:
                 look_again()
-            if self._base is None:
-                base = get_current()
-                alone = self._change.alone
-                if base or alone is None:
-                    state = self._inside(base)
-                    base = get_current()  # looking may have put away what has ended
-                else:
-                    state = alone if alone.settings is PROCESS.settings else self._inside(base)
-                enter(state, base, self._opened, owner)
-            else:
-                given = self._outer_context()
-                state = self._inside(given)
-                enter(state, get_current(), self._opened, owner, given)
+            base = get_current() if self._base is None else self._outer_context()
+            state = self._inside(base)
+            # Looking may have put away what has ended.
+            enter(state, get_current(), self._opened, owner, None if self._base is None else base)
         except Exception as error:  # noqa: BLE001  # telemetry must not break the application
-            _warn_not_entered(error)
-            return EMPTY
+            return _not_entered(error)
         return state.session
 
     def _enter(self, args: Args, kwargs: Kwargs) -> Entry | None:
@@ -214,23 +229,29 @@ class SessionScope(Decorator):
             given = None if self._base is None else base
             return enter(self._inside(base, args, kwargs), base if given is None else get_current(), None, None, given)
         except Exception as error:  # noqa: BLE001  # telemetry must not break the application
-            _warn_not_entered(error)
+            _not_entered(error)
             return None
 
     def _inside(self, base: Context, args: Args = (), kwargs: Kwargs = NO_KWARGS) -> State:
+        change = self._change
         outer = state_in(base) if base or not HELD.is_idle else None
-        if outer is None and base and is_informing() and self._change.made_by == "set_session":
-            from .handlers import notice_scope  # noqa: PLC0415  # for who listens at INFO
-
-            notice_scope(base)
-        if outer is None and self._change.alone is not None:
-            return self._change.applied(None) if isinstance(self._change, Carry) else as_of_now(self._change.alone)
-        if outer is not None and type(self._change) is StartNew:
+        if type(change) is State:
+            if outer is None and base and is_informing():
+                _notice_scope(base)
+            return begun(change, outer)
+        if outer is None and base and is_informing() and change.made_by == "set_session":  # type: ignore[union-attr]
+            _notice_scope(base)
+        if outer is not None and type(change) is StartNew:
             _warn_if_torn(base, outer)
-        state = self._change.applied(outer, args, kwargs)
+        state = change.applied(outer, args, kwargs)  # type: ignore[union-attr]  # a change
         if state.is_new and EVENTS.is_on:
             emit_start(state.session, base)
         return state
+
+    def _made(self) -> Change:
+        """Return the change, which is made only now where a state stands for it."""
+        change = self._change
+        return start_of(change) if isinstance(change, State) else change
 
     def _source(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Source:  # noqa: ANN401
         """Return the body of a decorated generator function, as it is at the first step."""
@@ -240,7 +261,7 @@ class SessionScope(Decorator):
         try:
             context = context_with(self._inside(base, args, kwargs), base)
         except Exception as error:  # noqa: BLE001  # telemetry must not break the application
-            _warn_not_entered(error)
+            _not_entered(error)
             context = base
         return Source(context, partial(function, *args, **kwargs))
 
@@ -256,21 +277,17 @@ class SessionScope(Decorator):
             is_new = isinstance(self._change, StartNew)
             if isinstance(self._change, StartNew):
                 self._change = self._change.pinned()
-        state = self._change.applied(state_in(base))
+        state = self._made().applied(state_in(base))
         if is_new and EVENTS.is_on:
             emit_start(state.session, base)
         return state
 
 
 class NewScope(Unentered, SessionScope):
-    """A scope as the public calls return it, until something is done with it."""
+    """A scope as the public calls return it, until something is done with it; made by `scope_of`."""
 
     __slots__ = ()
-
-    def __enter__(self) -> Session:
-        """Make the session current, and return it."""
-        self.__class__ = SessionScope  # type: ignore[assignment]  # as `_use`, in the hot path
-        return self._open(_frame(1) if self._opened else None)
+    __init__ = object.__init__  # pyright: ignore[reportAssignmentType]  # a call of its own would be a twentieth of the cost of a scope
 
     async def __aenter__(self) -> Session:
         """Make the session current in this task, and return it."""
@@ -290,10 +307,41 @@ class NewScope(Unentered, SessionScope):
         self.__class__ = SessionScope  # type: ignore[assignment]  # the same without a finalizer
 
     def _made_by(self) -> str:
-        return self._change.made_by
+        return self._made().made_by
+
+
+def scope_of(change: Change | State, base: Context | Callable[[Context], Context] | None = None) -> SessionScope:
+    """Return a scope that nothing was done with yet."""
+    scope: SessionScope = NewScope()  # pyright: ignore[reportCallIssue]
+    scope._change = change  # noqa: SLF001  # as below: ours
+    scope._base = base  # noqa: SLF001
+    scope._opened = []  # noqa: SLF001
+    return scope
+
+
+def plain_scope(session_id: str, user_id: str | None, base: Context | None) -> SessionScope | None:
+    """Return the scope of a session of these ids and nothing else, ``None`` where one has to be cleaned; this is the hot case."""
+    state = LAST.state
+    session = state.session
+    if session.id != session_id or session.user_id != user_id or state.settings is not PROCESS.settings:
+        made = plain_start(session_id, user_id)
+        if made is None:
+            return None
+        state = made
+    scope: SessionScope = NewScope()  # pyright: ignore[reportCallIssue]  # as `scope_of`
+    scope._change = state  # noqa: SLF001
+    scope._base = base  # noqa: SLF001
+    scope._opened = []  # noqa: SLF001
+    return scope
 
 
 NewScope.__name__ = NewScope.__qualname__ = SessionScope.__name__  # what messages say of its type
+
+
+def _notice_scope(base: Context) -> None:
+    from .handlers import notice_scope  # noqa: PLC0415  # for who listens at INFO
+
+    notice_scope(base)
 
 
 def _leave(entry: Entry | None) -> None:
@@ -304,9 +352,10 @@ def _leave(entry: Entry | None) -> None:
         _warn_not_left(error)
 
 
-def _warn_not_entered(error: Exception) -> None:
+def _not_entered(error: Exception) -> Session:
     found = type(error).__name__
     _diagnostics.warn_caller("enter", "entering a scope raised %s: there is no session inside", found)
+    return EMPTY
 
 
 def _warn_runs_later(function: Callable[..., object], kind: str) -> None:

@@ -72,6 +72,11 @@ class _Looks:
         self.changes, self.next, self.is_off = 0, _FIRST, _is_left_out()
         self.go_on(_FIRST)
 
+    def go_on_again(self) -> None:
+        """Look some times more, and again when the number of sessions has doubled."""
+        self.next *= 2
+        self.go_on(_AGAIN)
+
     def go_on(self, left: int) -> None:
         """Look, so many times."""
         self.left = left
@@ -101,27 +106,25 @@ def _is_left_out() -> bool:
     return not {SCOPE, "*"}.isdisjoint(name.strip() for name in names)
 
 
-_LOOKS = _Looks()
+LOOKS = _Looks()
 
 
 def note_change() -> None:
     """Note that a session was made which was not made before."""
-    looks = _LOOKS
-    looks.changes += 1
-    if looks.changes >= looks.next:
-        looks.next *= 2
-        looks.go_on(_AGAIN)
+    LOOKS.changes += 1
+    if LOOKS.changes >= LOOKS.next:
+        LOOKS.go_on_again()
 
 
 def switch(*, is_off: bool) -> None:
     """Say nothing, where it is meant that nothing is stamped or that has been said; or look again."""
-    _LOOKS.begin()
-    _LOOKS.is_off = is_off
+    LOOKS.begin()
+    LOOKS.is_off = is_off
 
 
 def forget() -> None:
     """Look again (for tests)."""
-    _LOOKS.begin()
+    LOOKS.begin()
     unguarded.forget()
 
 
@@ -171,7 +174,7 @@ class _Watched(Context):
 
 def opened(context: Context, state: State) -> Context:
     """Watch ``context``, which carries ``state``, look at what is current around it, and return it."""
-    if WATCHES and state.stamps and _LOOKS.take():
+    if WATCHES and state.stamps and LOOKS.take():
         with suppress(Exception):  # spans and propagators of any make
             entry: Any = context.get(ENTRY_KEY)
             _look(entry.base)
@@ -234,7 +237,7 @@ def _look_at(span: Any, state: State | None, *, is_meant: bool = False) -> None:
     if span is None or state is None or not state.stamps or is_seen(span) or not span.is_recording():
         return
     processors = processors_of(span)
-    if _LOOKS.take() and _may_lack(processors, is_meant=is_meant) and not shows(span, state):
+    if LOOKS.take() and _may_lack(processors, is_meant=is_meant) and not shows(span, state):
         _tell(_Start(processors, _name_of(getattr(span, "instrumentation_scope", None))), state)
 
 
@@ -243,7 +246,7 @@ def _may_lack(processors: object, *, is_meant: bool = False) -> bool:
 
     Where it has none, nobody gets the spans, and so it is no mistake, but for what the application itself has said.
     """
-    if _LOOKS.is_off:
+    if LOOKS.is_off:
         return False
     by = stamping(processors)
     return by in {"nobody", "somebody"} or (by == "none" and (is_meant or _is_global(processors)))
@@ -301,8 +304,8 @@ def _settle(context: _Watched) -> None:
 
 def _tell(start: _Start, state: State) -> None:
     """Say it, and nothing more in this process."""
-    _LOOKS.end()
-    _LOOKS.next = sys.maxsize
+    LOOKS.end()
+    LOOKS.next = sys.maxsize
     is_global = _is_global(start.processors)
     spans = f"spans of {start.scope}" if start.scope else "spans"
     whose = (

@@ -358,6 +358,8 @@ class SessionSpanProcessor(SpanProcessor):
 
     def _exchange(self, span: Span, note: Note, state: State) -> Collection[str]:
         """Put ``state`` on ``span`` in place of what was put there before, and return the keys of that."""
+        if not (note.stamps or self._varies or note.__dict__) and self._is_first(span, note, state):
+            return ()
         if self._speaks:
             state = self._wording.spoken(state, span.attributes or {})
         rule = self._wording.rule
@@ -377,6 +379,22 @@ class SessionSpanProcessor(SpanProcessor):
         if not was_stamped:
             self._count_late(span)
         return before.keys()
+
+    def _is_first(self, span: Span, note: Note, state: State) -> bool:
+        """Do as `_exchange` on a span that nothing was put on before, and that names none of it itself; else tell that it is not so."""
+        try:
+            store = free_store(span, state.attributes)
+        except AttributeError:
+            store = None
+        if store is None:
+            return False
+        note.store, note.exchange = store, Exchange(state, state.stamps, None)
+        span.set_attributes(dict(state.stamps))
+        if span.is_recording():
+            note.exchange.note_on(note)
+            self._counts.bound_late += 1
+            self._count_late(span)
+        return True
 
     def _varied(self, state: State, note: Note, span: Any, parent: Any) -> State:  # noqa: ANN401
         """Return ``state`` as it goes on ``span``, where that is not as it is for all."""

@@ -8,7 +8,6 @@ is not trusted: it is bounded and validated here and in `baggage`, and never rai
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from inspect import isroutine
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -24,12 +23,12 @@ from otel_sessions._context.changes import Carry
 from otel_sessions._context.entry import settled
 from otel_sessions._context.origin import as_message, below
 from otel_sessions._context.resolution import remote_in, state_in
-from otel_sessions._context.scope import NewScope
-from otel_sessions._context.state import NOTHING
+from otel_sessions._context.scope import scope_of
+from otel_sessions._context.state import NOTHING, as_whole
 from otel_sessions._context.unstamped import look
 from otel_sessions._settings.settings import in_process
 
-from .headers import fitted, well_formed
+from .headers import fitted, is_simple, read_simple, well_formed
 from .recent import Recent
 from .trace_state import known_as_caller
 
@@ -150,8 +149,8 @@ def from_carrier(carrier: Carrier) -> SessionScope:
     found = remote_in(items)
     if not in_process().trust_incoming:
         items = baggage.foreign(items)
-    state = NOTHING if found is None else replace(found, is_whole=True)  # a user alone joins no session
-    return NewScope(Carry(state), _continuing(known_as_caller(get_current_span(context)), items))
+    state = NOTHING if found is None else as_whole(found)  # a user alone joins no session
+    return scope_of(Carry(state), _continuing(known_as_caller(get_current_span(context)), items))
 
 
 def _inject_baggage(carrier: dict[str, str], context: Context) -> None:
@@ -214,7 +213,11 @@ def context_in(carrier: Carrier, complain: Complain) -> Context:
 
 def _extracted(fields: Mapping[str, str], complain: Complain) -> Context:
     try:
-        return _w3c_baggage.extract(fields, _trace_context.extract(fields, Context()))
+        context = _trace_context.extract(fields, Context()) if _TRACEPARENT in fields else Context()
+        header = fields.get(_BAGGAGE)
+        if header is not None and is_simple(header, in_process().own_keys):
+            return baggage.with_entries(context, read_simple(header))  # the common case
+        return _w3c_baggage.extract(fields, context)
     except Exception as error:  # noqa: BLE001  # remote input
         complain(type(error).__name__)
         return Context()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from opentelemetry.baggage.propagation import W3CBaggagePropagator
 from opentelemetry.context import Context, create_key
 from opentelemetry.propagators.textmap import (
     CarrierT,
@@ -37,7 +38,7 @@ from .carriers import is_handed
 from .client_calls import note_sent
 from .egress import LATER, OWN, judged
 from .headers import MAX_MEMBERS, baggage_of, fitted, plain_spaces
-from .ingress import CleanGetter, as_before, with_headers, with_shown_user
+from .ingress import CleanGetter, as_before, read_quickly, with_headers, with_shown_user
 from .occurrences import occurrences_of
 from .recent import Recent
 from .refusals import Refusals
@@ -82,6 +83,7 @@ class Guard:
         self._sent = Recent()
         self._holds_another = bool(inside)
         self._writes_w3c = _writes_w3c(inner)
+        self._is_of_api = type(inner) is W3CBaggagePropagator  # reads and writes one header, and we know how
         self._clean = CleanGetter(default_getter)
 
     def part(self, inner: TextMapPropagator) -> Guard:
@@ -147,7 +149,8 @@ class Guard:
             clean = self._clean
             if clean.getter is not getter:  # those of frameworks are one for all requests
                 clean = self._clean = CleanGetter(getter)
-            received: Context | None = self.inner.extract(carrier, context, clean)
+            quickly = read_quickly(getter, carrier, context) if self._is_of_api else None
+            received: Context | None = self.inner.extract(carrier, context, clean) if quickly is None else quickly
             if received is None:  # so it is where there are no propagators (`OTEL_PROPAGATORS=none`)
                 received = get_current() if context is None else context
             items = baggage.entries(received)
@@ -199,7 +202,10 @@ class Guard:
     def _written_with(self, context: Context, state: State | None, settings: Settings) -> dict[str, str]:
         """Return what the inner propagators write of ``context``, with the session of ``state`` first in its baggage."""
         if self._writes_w3c and state is not None and state.items:
-            written = self._written(_with_others_alone(context, state))
+            if self._is_of_api and baggage.entries(context) is state.items:  # nothing of others to write
+                written = {}
+            else:
+                written = self._written(_with_others_alone(context, state))
             header = _joined(_header_of(state), written.get(_BAGGAGE))
             if header is not None:
                 written[_BAGGAGE] = header

@@ -162,6 +162,15 @@ def is_simple(header: str, once: Collection[str]) -> bool:
     return True
 
 
+def read_simple(header: str) -> dict[str, object]:
+    """Return the entries of a baggage ``header`` that `is_simple`, as the propagator of the API reads them."""
+    items: dict[str, object] = {}
+    for member in header.split(","):
+        name, _, value = member.partition("=")
+        items[name] = unquote(value).strip() if "%" in value else value
+    return items
+
+
 def fitted(header: str) -> str:
     """Return a baggage ``header`` with as many of its first members as it may have.
 

@@ -9,7 +9,8 @@ not cut: cutting would merge sessions.
 from __future__ import annotations
 
 import re
-from uuid import UUID, uuid4
+from os import urandom
+from uuid import UUID
 
 MAX_LENGTH = 200
 """Longest id or text, in characters."""
@@ -26,8 +27,16 @@ _MIN_HEX_DIGITS = 16
 
 
 def new_id() -> str:
-    """Return a fresh random id (UUID version 4, RFC 9562 section 5.4), 36 characters."""
-    return str(uuid4())
+    """Return a fresh random id (UUID version 4, RFC 9562 section 5.4), 36 characters.
+
+    As `uuid.uuid4` makes it, whose object would take four times as long, and is not needed.
+    """
+    digits = urandom(16).hex()
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{_VARIANT[digits[16]]}{digits[17:20]}-{digits[20:]}"
+
+
+_VARIANT = {digit: "89ab"[int(digit, 16) % 4] for digit in "0123456789abcdef"}
+"""Of a digit the one with its last two bits behind the bits ``10``, as the RFC has it."""
 
 
 def text_of(value: object) -> str | None:
@@ -51,6 +60,11 @@ def text_of(value: object) -> str | None:
 def is_plain_id(text: str, limit: int = MAX_LENGTH) -> bool:
     """Tell whether ``text`` is 1 to ``limit`` characters of printable ASCII."""
     return 0 < len(text) <= limit and text.isascii() and text.isprintable()
+
+
+def is_clean_id(text: str) -> bool:
+    """Tell whether ``text`` is a plain id with nothing to strip."""
+    return text.isascii() and text.isprintable() and 0 < len(text) <= MAX_LENGTH and text.strip() == text
 
 
 def is_plain_text(text: str, limit: int = MAX_LENGTH) -> bool:
@@ -78,9 +92,13 @@ _WEAK = re.compile(
 )
 
 
+LONGEST_WEAK = len("conversation-000")
+"""A longer text is none of those: what is made by a computer mostly is longer, and need not be looked at."""
+
+
 def is_weak(text: str) -> bool:
     """Tell whether ``text`` is an id that other conversations are likely to have as well, such as ``session_1``."""
-    return _WEAK.fullmatch(text) is not None
+    return len(text) <= LONGEST_WEAK and _WEAK.fullmatch(text) is not None
 
 
 def grouping_id(value: object) -> str | None:

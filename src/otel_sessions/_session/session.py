@@ -51,13 +51,13 @@ class Metadata(dict[str, str]):
         return Metadata, (dict(self),)
 
 
-_NO_METADATA = Metadata()
+NO_METADATA = Metadata()
 
 _set = object.__setattr__  # as nobody else can
 
 
 def _no_metadata() -> Mapping[str, str]:
-    return _NO_METADATA
+    return NO_METADATA
 
 
 # What is written out below is what `dataclass` would write and compile: in each program that takes as long as a fiftieth of
@@ -124,6 +124,42 @@ class Session:
 EMPTY = Session()
 
 
+class Draft:
+    """A session that is being made: the same fields, which can be set."""
+
+    __slots__ = Session.__slots__  # pyright: ignore[reportAttributeAccessIssue]  # mypy finds them, too
+
+    id: str | None
+    user_id: str | None
+    name: str | None
+    path: str | None
+    previous_id: str | None
+    metadata: Mapping[str, str]
+    tags: tuple[str, ...]
+
+
+def session_with(  # noqa: PLR0913, PLR0917  # what a session holds, in its order
+    session_id: str | None = None,
+    user_id: str | None = None,
+    name: str | None = None,
+    path: str | None = None,
+    previous_id: str | None = None,
+    metadata: Mapping[str, str] = NO_METADATA,
+    tags: tuple[str, ...] = (),
+) -> Session:
+    """Return a `Session` of these, in a fifth of the time that it takes itself: what is frozen is filled in by a call for each field."""
+    draft = Draft()
+    draft.id = session_id
+    draft.user_id = user_id
+    draft.name = name
+    draft.path = path
+    draft.previous_id = previous_id
+    draft.metadata = metadata if type(metadata) is Metadata else Metadata(metadata)
+    draft.tags = tags
+    draft.__class__ = Session  # type: ignore[assignment]  # of the same layout
+    return draft  # type: ignore[return-value]
+
+
 def wire_values(session: Session) -> tuple[str | None, ...]:
     """Return the values of ``session`` in the order of `WIRE_KEYS`, which is that of its fields."""
     return (session.id, session.user_id, session.name, session.path, session.previous_id)
@@ -131,7 +167,18 @@ def wire_values(session: Session) -> tuple[str | None, ...]:
 
 def wire_items_of(session: Session) -> dict[str, str]:
     """Return what of ``session`` travels: ids, name and path, by key. Metadata and tags stay in the process."""
-    return {key: value for key, value in zip(WIRE_KEYS, wire_values(session)) if value is not None}  # noqa: B905  # hot
+    items: dict[str, str] = {}
+    if session.id is not None:
+        items[SESSION_ID] = session.id
+    if session.user_id is not None:
+        items[USER_ID] = session.user_id
+    if session.name is not None:
+        items[NAME] = session.name
+    if session.path is not None:
+        items[PATH] = session.path
+    if session.previous_id is not None:
+        items[PREVIOUS_ID] = session.previous_id
+    return items
 
 
 def local_attributes_of(session: Session) -> dict[str, str | tuple[str, ...]]:
@@ -149,7 +196,7 @@ def overlaid(below: Session, above: Session) -> Session:
     lower, upper = wire_values(below), wire_values(above)
     session_id, user_id, name, path, previous_id = (b if a is None else a for a, b in zip(upper, lower, strict=True))
     metadata = {**below.metadata, **above.metadata}
-    return Session(
+    return session_with(
         session_id, user_id, name, path, previous_id, metadata, tuple(dict.fromkeys(below.tags + above.tags))
     )
 
