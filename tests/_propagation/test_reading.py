@@ -18,7 +18,6 @@ from otel_sessions.sdk import SessionPropagator
         "theirs=,also=%E2%82%AC",
         "theirs=1,theirs=2,also=3",
         "theirs=%20x%20",
-        " theirs = 1 ",
         "",
     ],
 )
