@@ -16,6 +16,7 @@ from opentelemetry.trace import SpanKind
 from otel_sessions import _diagnostics
 from otel_sessions._context import lives, unguarded
 from otel_sessions._context.attribute_store import (
+    attributes_and_limit,
     discard,
     is_lost,
     kind_of,
@@ -383,12 +384,12 @@ class SessionSpanProcessor(SpanProcessor):
     def _is_first(self, span: Span, note: Note, state: State) -> bool:
         """Do as `_exchange` on a span that nothing was put on before, and that names none of it itself; else tell that it is not so."""
         try:
-            store = free_store(span, state.attributes)
+            attributes, limit = attributes_and_limit(span)
         except AttributeError:
-            store = None
-        if store is None:
             return False
-        note.store, note.exchange = store, Exchange(state, state.stamps, None)
+        if limit is not None or not state.attributes.keys().isdisjoint(attributes):
+            return False
+        note.store, note.exchange = store_of(span), Exchange(state, state.stamps, None)
         span.set_attributes(dict(state.stamps))
         if span.is_recording():
             note.exchange.note_on(note)

@@ -96,7 +96,7 @@ class Session:
     ) -> None:
         """Hold these, the metadata read-only, as everything else is."""
         if type(metadata) is not Metadata:
-            metadata = Metadata(metadata) if metadata else _NO_METADATA
+            metadata = Metadata(metadata) if metadata else NO_METADATA
         _set(self, "id", id)
         _set(self, "user_id", user_id)
         _set(self, "name", name)
