@@ -32,6 +32,9 @@ def clean_slate() -> None:
 
 
 _watching: list[list[tuple[object, _diagnostics.Place]]] = []
+_makers: dict[type[Unentered], Callable[..., None]] = {}
+"""How the classes make theirs, while that is watched."""
+
 _changing = threading.RLock()
 
 
@@ -63,10 +66,11 @@ def every_scope_is_entered() -> Iterator[None]:
 def _watch() -> None:
     """Have what is made tell of itself, as long as anybody watches."""
     for kind in Unentered.__subclasses__():
-        if _watching and "__init__" not in vars(kind):
-            kind.__init__ = _telling(kind.__init__)  # type: ignore[method-assign]  # that of the class below
-        elif not _watching and "__init__" in vars(kind):
-            del kind.__init__
+        if _watching and kind not in _makers:
+            _makers[kind] = kind.__init__  # its own, or that of the class below
+            kind.__init__ = _telling(kind.__init__)  # type: ignore[method-assign]
+        elif not _watching and kind in _makers:
+            kind.__init__ = _makers.pop(kind)  # type: ignore[method-assign]
 
 
 def _telling(make: Callable[..., None]) -> Callable[..., None]:
