@@ -15,6 +15,7 @@ import math
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import PackageNotFoundError
 from types import MappingProxyType, ModuleType
 
 import httpx
@@ -37,7 +38,7 @@ from starlette.responses import StreamingResponse
 from starlette.routing import Route
 
 from otel_sessions import Turn, bind_session, clear_session, from_carrier, get_session, set_session, step, turn
-from otel_sessions._context.providers import PROVIDERS
+from otel_sessions._context.providers import PROVIDERS, scope_version
 from otel_sessions._conversation import turn_order
 from otel_sessions.sdk import instrument
 from otel_sessions.view import OTLPReceiver
@@ -1370,3 +1371,19 @@ def test_an_explicit_context_beside_a_turn_is_not_changed(pipeline):
 
 def test_a_turn_is_a_turn():
     assert isinstance(turn(), Turn)
+
+
+def test_where_nothing_tells_the_version_of_this_package_there_is_a_turn_all_the_same(pipeline, monkeypatch):
+    """As where it was copied into one file with a program."""
+
+    def unknown(_name):
+        raise PackageNotFoundError
+
+    monkeypatch.setattr("importlib.metadata.version", unknown)
+    scope_version.cache_clear()
+    try:
+        with turn("reply", input="q") as this:
+            this.output = "a"
+    finally:
+        scope_version.cache_clear()
+    assert pipeline.spans()["reply"].attributes["output.value"] == "a"

@@ -99,7 +99,10 @@ PROVIDERS = Providers()
 
 @cache
 def scope_version() -> str:
-    """Return the version of this package."""
-    from importlib.metadata import version  # noqa: PLC0415  # it loads archives, e-mail and sockets
+    """Return the version of this package; none where it was copied without saying so, as into one file with a program."""
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415  # it loads archives, e-mail and sockets
 
-    return version("otel-sessions")
+    try:
+        return version("otel-sessions")
+    except PackageNotFoundError:
+        return ""
