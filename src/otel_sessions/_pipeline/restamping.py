@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from otel_sessions._context.attribute_store import attributes_in, change
+from otel_sessions._context.attribute_store import attributes_and_limit, attributes_in, change, store_of
 from otel_sessions._forks import ForkSafeLock
 from otel_sessions._session.dialects import CONVERSATION_ID
 from otel_sessions._session.session import DISPLACED_CONVERSATION_ID, DISPLACED_ID, SESSION_ID
@@ -48,6 +48,15 @@ class Exchange(NamedTuple):
         if self.own is not None:
             note.own = self.own
         note.__dict__.pop("exchange", None)
+
+
+def empty_store(span: Any, state: State) -> Any:  # noqa: ANN401  # of any SDK
+    """Return the store of a ``span`` that takes values of any length and names nothing of ``state``; else ``None``."""
+    try:
+        attributes, limit = attributes_and_limit(span)
+    except AttributeError:
+        return None
+    return store_of(span) if limit is None and state.attributes.keys().isdisjoint(attributes) else None
 
 
 def told_apart(

@@ -16,7 +16,6 @@ from opentelemetry.trace import SpanKind
 from otel_sessions import _diagnostics
 from otel_sessions._context import lives, unguarded
 from otel_sessions._context.attribute_store import (
-    attributes_and_limit,
     discard,
     is_lost,
     kind_of,
@@ -43,7 +42,7 @@ from .displacing import at_start
 from .framework_spans import placed
 from .mending import Mending
 from .processor_order import arrange, beside
-from .restamping import LOSERS, RESTAMPING, Exchange, told_apart
+from .restamping import LOSERS, RESTAMPING, Exchange, empty_store, told_apart
 from .rooting import follow_origin
 from .scrubbing import tell_of_scrubbing
 from .stats import COUNTED, Stats, count_in_process, observe
@@ -383,13 +382,10 @@ class SessionSpanProcessor(SpanProcessor):
 
     def _is_first(self, span: Span, note: Note, state: State) -> bool:
         """Do as `_exchange` on a span that nothing was put on before, and that names none of it itself; else tell that it is not so."""
-        try:
-            attributes, limit = attributes_and_limit(span)
-        except AttributeError:
+        store = empty_store(span, state)
+        if store is None:
             return False
-        if limit is not None or not state.attributes.keys().isdisjoint(attributes):
-            return False
-        note.store, note.exchange = store_of(span), Exchange(state, state.stamps, None)
+        note.store, note.exchange = store, Exchange(state, state.stamps, None)
         span.set_attributes(dict(state.stamps))
         if span.is_recording():
             note.exchange.note_on(note)
