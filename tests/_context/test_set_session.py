@@ -350,3 +350,8 @@ def test_a_remote_parent_is_no_local_span(pipeline):
     ctx = trace.set_span_in_context(trace.NonRecordingSpan(remote))
     pipeline.tracer.start_span("span", context=ctx).end()
     assert pipeline.attributes("span") == {}
+
+
+def test_the_fields_of_a_session_tell_their_defaults():
+    made = {each.name: each.default_factory for each in dataclasses.fields(Session) if each.default is dataclasses.MISSING}
+    assert {name: make() for name, make in made.items()} == {"metadata": {}}

@@ -20,7 +20,6 @@ from otel_sessions._session.session import SESSION_ID, USER_ID
 from otel_sessions._settings.settings import in_process
 
 from . import baggage, order, unstamped
-from .baggage import CONTEXT_KEY
 from .local_trace import CLOCK
 from .order import ANYWHERE, NOTED
 from .runtime import quickest
@@ -113,21 +112,22 @@ def enter(
     if given is not None:
         base = given
     items = state.carried if state.session.id is not None else _items_of(state, base)
-    if CONTEXT_KEY is None:
+    key = baggage.CONTEXT_KEY
+    if key is None:
         context = baggage.with_session(_agreeing(base, state), ENTRY_KEY, entry, items)
     elif not base:
-        context = Context({ENTRY_KEY: entry, CONTEXT_KEY: items})
+        context = Context({ENTRY_KEY: entry, key: items})
     else:  # as `baggage.with_session`, in fewer steps
         if OPENINFERENCE_SESSION in base or OPENINFERENCE_USER in base:
             base = _agreeing(base, state)
         values = base.copy()
-        current = values.get(CONTEXT_KEY)
+        current = values.get(key)
         if current:
             outer: Any = values.get(ENTRY_KEY)
             if outer is None or current is not outer.state.carried:  # else all of it is of the session around
                 items = baggage.exchanged(current, items)
         values[ENTRY_KEY] = entry
-        values[CONTEXT_KEY] = items
+        values[key] = items
         context = Context(values)
     entry.context = context
     entry.token = attach(context)

@@ -31,6 +31,7 @@ from .local_trace import (
     LocalTrace,
     Note,
     alone,
+    begun,
     first,
     is_open,
     nearest,
@@ -94,7 +95,10 @@ def _joined_to(note: Note, parent: Any, above: Note | None) -> LocalTrace | None
             not is_local
         ):  # it is remote, not sampled, of another process, or has ended, and nobody has joined or bound it
             return None
-        note.above, note.trace = record_of(parent)
+        if above is None:
+            note.above, note.trace = record_of(parent)
+        else:
+            note.above, note.trace = above, begun(parent, above)
         return note.trace
     found = nearest(above)
     if is_open(found):

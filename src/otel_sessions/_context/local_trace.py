@@ -219,15 +219,21 @@ def _is_local_root(span: Any) -> bool:  # noqa: ANN401
 
 def record_of(span: Any) -> tuple[Note, LocalTrace]:  # noqa: ANN401  # a span of any SDK
     """Return the note and the record of ``span``; where it has none, one begins with it."""
-    with BEGINNING:
-        note = noted(span)
-        trace = LocalTrace()
-        trace.open.update(alone(span, note))
+    note = noted(span)
+    return note, begun(span, note)
+
+
+def begun(span: Any, note: Note) -> LocalTrace:  # noqa: ANN401  # a span of any SDK
+    """Return the record of ``span``, which has this ``note``; where it has none, one begins with it."""
+    trace = LocalTrace()
+    if note.life is CLOCK.process and span.is_recording():  # else nobody will tell that it ends
+        trace.open[span] = note.stamp
+    with BEGINNING.now:
         if note.trace is None:  # looked at last: see `ForkSafeLock`
             note.trace = trace
             if type(note.life) is int:
                 trace.open.clear()  # another thread has ended it, and has not seen the record
-        return note, note.trace
+        return note.trace
 
 
 def noted(span: Any) -> Note:  # noqa: ANN401  # a span of any SDK
