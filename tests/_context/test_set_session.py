@@ -353,5 +353,7 @@ def test_a_remote_parent_is_no_local_span(pipeline):
 
 
 def test_the_fields_of_a_session_tell_their_defaults():
-    made = {each.name: each.default_factory for each in dataclasses.fields(Session) if each.default is dataclasses.MISSING}
+    made = {
+        each.name: each.default_factory for each in dataclasses.fields(Session) if each.default is dataclasses.MISSING
+    }
     assert {name: make() for name, make in made.items()} == {"metadata": {}}
