@@ -9,6 +9,7 @@ import queue
 import threading
 import weakref
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import pytest
 from opentelemetry import context
@@ -641,15 +642,13 @@ def test_a_span_without_the_processor_that_nobody_holds_is_over(start):
 
 def test_a_span_that_ends_while_its_record_begins_is_not_kept_as_open(start, monkeypatch):
     root = start("root")
-    alone = local_trace.alone
 
-    def overtaken(span, note):
-        monkeypatch.setattr(local_trace, "alone", alone)
-        found = alone(span, note)
+    @contextmanager
+    def overtaken():
         root.end()
-        return found
+        yield
 
-    monkeypatch.setattr(local_trace, "alone", overtaken)
+    monkeypatch.setattr(local_trace.BEGINNING, "now", overtaken())
     child = start("child", root)
     assert list(local_trace.note_of(root).trace.open) == [child]
 
