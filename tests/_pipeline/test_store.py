@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import pytest
 from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.sdk.trace import SpanLimits, SpanProcessor
+from opentelemetry.trace import use_span
 
 from otel_sessions import bind_session, set_session
 from otel_sessions._context import attribute_store
@@ -237,3 +238,23 @@ def test_what_a_processor_holds_may_be_looked_at(pipeline):
     with set_session("conv-42", user_id="ada"):
         pipeline.tracer.start_span("span").end()
     assert pipeline.attributes("span") == IDS
+
+
+def test_a_bind_reads_a_full_span_in_one_step_as_another_thread_sets_more_on_it(pipeline):
+    """The SDK's mapping lists its keys first: one that gives way before it is read is a `KeyError` there."""
+    span = pipeline.tracer.start_span("full", attributes={f"own-{number}": number for number in range(128)})
+    def meanwhile(frame, event, _argument):
+        if event == "call" and frame.f_code is BoundedAttributes.__getitem__.__code__:
+            sys.setprofile(None)
+            other = threading.Thread(target=span.set_attribute, args=("one more", 1))
+            other.start()
+            other.join()
+
+    with use_span(span):
+        sys.setprofile(meanwhile)
+        try:
+            bind_session("conv-42", user_id="ada")
+        finally:
+            sys.setprofile(None)
+    assert {key: span.attributes[key] for key in IDS} == IDS
+    span.end()

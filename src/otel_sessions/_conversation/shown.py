@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from otel_sessions._context.attribute_store import attributes_of, discard
+from otel_sessions._context.attribute_store import attributes_now, attributes_of, discard
 from otel_sessions._context.local_trace import note_of, noted
 from otel_sessions._forks import ForkSafeLock
 from otel_sessions._session.session import SESSION_ID
@@ -133,7 +133,7 @@ def _take_off(span: Any, note: Note, stamps: Mapping[str, str]) -> None:  # noqa
     if shown is None:
         return
     note.shown = None
-    there, hashes = attributes_of(span), shown.hashes
+    there, hashes = attributes_now(span), shown.hashes
     gone = {key: there[key] for key in hashes.keys() - stamps.keys() if _is_put(there.get(key), hashes[key])}
     try:
         discard(span, gone.items())

@@ -16,6 +16,7 @@ from opentelemetry.trace import SpanKind
 from otel_sessions import _diagnostics
 from otel_sessions._context import lives, unguarded
 from otel_sessions._context.attribute_store import (
+    attributes_now,
     discard,
     is_lost,
     kind_of,
@@ -336,7 +337,9 @@ class SessionSpanProcessor(SpanProcessor):
         if limit is not None:
             wanted = fitted(wanted, limit, self._wording.ids)
         about = note.state, stamps.get(SESSION_ID)
-        own = {key: value for key, value in attributes.items() if key != SESSION_ID}  # that is the other's business
+        own = {
+            key: value for key, value in dict(attributes).items() if key != SESSION_ID
+        }  # that is the other's business
         put, displaced, _ = at_start(self._wording.rule, about, wanted, own, limit)
         self._mending.count_displaced(displaced.keys() - known)
         note.stamps = (*put, *note.stamps)
@@ -360,10 +363,10 @@ class SessionSpanProcessor(SpanProcessor):
         """Put ``state`` on ``span`` in place of what was put there before, and return the keys of that."""
         if not (note.stamps or self._varies or note.__dict__) and self._is_first(span, note, state):
             return ()
+        attributes = attributes_now(span)
         if self._speaks:
-            state = self._wording.spoken(state, span.attributes or {})
+            state = self._wording.spoken(state, attributes)
         rule = self._wording.rule
-        attributes = span.attributes or {}
         before, own = told_apart(attributes, note, span_wins=rule.span_wins, is_of_user=rule.is_of_user)
         # A step or a name around the span stays, below what the session has; of the session before nothing does.
         was_stamped = hasattr(note, "state")
