@@ -242,7 +242,9 @@ def test_what_a_processor_holds_may_be_looked_at(pipeline):
 
 def test_a_bind_reads_a_full_span_in_one_step_as_another_thread_sets_more_on_it(pipeline):
     """The SDK's mapping lists its keys first: one that gives way before it is read is a `KeyError` there."""
-    span = pipeline.tracer.start_span("full", attributes={f"own-{number}": number for number in range(128)})
+    own = {f"own-{number}": number for number in range(127)} | {"session.id": "another"}
+    span = pipeline.tracer.start_span("full", attributes=own)
+
     def meanwhile(frame, event, _argument):
         if event == "call" and frame.f_code is BoundedAttributes.__getitem__.__code__:
             sys.setprofile(None)
