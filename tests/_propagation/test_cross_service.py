@@ -299,16 +299,17 @@ class Run(NamedTuple):
         ]
 
 
-def ask_all(asks, urls):
+def ask_all(asks, services):
     """Send the requests, eight at a time, and return what is answered to each.
 
     The first goes alone: it makes the queue, which can't be made by two at once.
     """
+    urls = {name: service.url() for name, service in services.items()}
     with httpx.Client(timeout=SECONDS, trust_env=False, limits=httpx.Limits(max_connections=8)) as browser:
 
         def answer_to(ask):
             response = browser.post(f"{urls[ask.service]}/chat", headers=ask.headers, json=ask.body)
-            assert response.status_code == 200, (ask, response.text)
+            assert response.status_code == 200, f"{ask}: {services[ask.service].said()[-5000:]}"
             return ask.number, tuple(response.json())
 
         first, *others = asks
@@ -358,7 +359,7 @@ def run(tmp_path_factory):
         names = {"retrieval": retrieval.url().replace("127.0.0.1", "retrieval")}
         gateway = start_fastapi("gateway")
         edge = start_fastapi("edge", OTEL_SESSION_TRUST_INCOMING="false")
-        answers = ask_all(asks, {"gateway": gateway.url(), "edge": edge.url()})
+        answers = ask_all(asks, {"gateway": gateway, "edge": edge})
         # Only now: a message of a queue of files is there for its worker before it is written.
         worker = start("worker", "celery", "-A", "service_worker:queue", "worker", "--pool", "solo")
         seen = folder / "seen"
