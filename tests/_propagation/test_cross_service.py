@@ -348,7 +348,7 @@ def run(tmp_path_factory):
             return service
 
         def start_fastapi(name, **variables):
-            command = ("uvicorn", "service_gateway:app", "--port", "0")
+            command = ("uvicorn", "service_gateway:app", "--port", "0", "--timeout-keep-alive", "75")
             return start(
                 name, *command, frameworks=("fastapi",), SERVICE_RETRIEVAL=names["retrieval"], **variables,
                 OTEL_SESSION_INCOMING_HEADERS="session.id=x-session-id,user.id=X-User-Id",

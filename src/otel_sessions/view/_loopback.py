@@ -35,6 +35,8 @@ class LoopbackServer:
             loop="asyncio",
             lifespan="off",
             log_config=None,
+            # Longer than batches are apart, 5 seconds, as uvicorn's own is: a connection would end as it is used again.
+            timeout_keep_alive=75,
             timeout_graceful_shutdown=_STOP_SECONDS,
         )
         self._server = uvicorn.Server(config)
