@@ -15,9 +15,9 @@ from unittest.mock import MagicMock
 
 import pytest
 from opentelemetry import baggage, context, trace
-from opentelemetry.sdk.trace import SpanLimits, TracerProvider
+from opentelemetry.sdk.trace import SpanLimits, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
-from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
+from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context, use_span
 
 from otel_sessions import (
     Session,
@@ -716,3 +716,20 @@ def test_without_the_processor_the_trace_is_bound_all_the_same():
     with tracer.start_as_current_span("root"), tracer.start_as_current_span("child"):
         bind_session("a")
         assert get_session() == Session("a")
+
+
+class BindsAtTheStart(SpanProcessor):
+    """What an application may have before ours: the session of a job is known to it when the span of the job starts."""
+
+    def on_start(self, span, parent_context=None):  # noqa: ARG002  # the SDK's signature
+        if span.name == "job":
+            with use_span(span):
+                bind_session("conv-42", user_id="ada")
+
+
+def test_what_is_bound_while_a_span_starts_is_for_what_is_below_it(make_pipeline):
+    pipeline = make_pipeline(BindsAtTheStart(), SessionSpanProcessor())
+    with pipeline.tracer.start_as_current_span("job"):
+        assert get_session() == Session(id="conv-42", user_id="ada")
+        pipeline.tracer.start_span("below").end()
+    assert pipeline.attributes("below") == {"session.id": "conv-42", "user.id": "ada"}

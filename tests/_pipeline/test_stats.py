@@ -191,17 +191,16 @@ def test_what_is_kept_of_processors_that_are_gone_does_not_grow():
     assert many() == many()
 
 
-def test_it_is_known_whether_there_are_several():
-    class Owner: ...
-
-    counted, one, other = type(COUNTED)(), Owner(), Owner()
-    counted.add(one, Stats())
-    assert not counted.has_several
-    counted.add(other, Stats())
-    assert counted.has_several
-    del other
-    gc.collect()
-    assert not counted.has_several
+def test_a_span_without_a_session_counts_once_where_one_processor_was_added_twice(make_pipeline):
+    gc.collect()  # the processors of other tests
+    processor = SessionSpanProcessor()
+    pipeline = make_pipeline(processor, processor)
+    with pipeline.tracer.start_as_current_span("root"):
+        pipeline.tracer.start_span("child").end()
+    assert processor.stats().without_session == 2
+    with pipeline.tracer.start_as_current_span("bound late"):
+        bind_session("conv-42")
+    assert processor.stats() == Stats(stamped=1, without_session=2, bound_late=1)
 
 
 def test_nothing_is_said_at_the_end_of_a_process():

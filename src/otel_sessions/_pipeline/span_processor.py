@@ -46,7 +46,7 @@ from .processor_order import arrange, beside
 from .restamping import LOSERS, RESTAMPING, Exchange, empty_store, told_apart
 from .rooting import follow_origin
 from .scrubbing import tell_of_scrubbing
-from .stats import COUNTED, Stats, count_in_process, observe
+from .stats import Stats, count_in_process, observe
 from .taking import Taking
 from .value_limits import fitted
 from .wording import Wording
@@ -187,7 +187,7 @@ class SessionSpanProcessor(SpanProcessor):
             else:
                 note.store = None
                 note.stamps = ()
-                if COUNTED.has_several and self._follows(span, note):
+                if getattr(span, NOTE, None) is not None and self._follows(span, note):  # or a bind has noted it
                     return
                 span._otel_sessions = note  # noqa: SLF001  # ours: see `NOTE`
                 counts.without_session += 1

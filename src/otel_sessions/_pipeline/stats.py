@@ -53,29 +53,17 @@ class Stats:
     out_of_reach: int = 0
 
 
-_WITH_ONE = 2
-"""How many counts there are with one processor, beside those of all that are gone."""
-
-
 class _Process:
-    """What the processors of this process have counted, those that are gone as well.
-
-    Attributes:
-        has_several: There are several of them.
-    """
-
-    __slots__ = ("_counts", "_lock", "has_several")
+    """What the processors of this process have counted, those that are gone as well."""
 
     def __init__(self) -> None:
         self._lock = ForkSafeLock()
         self._counts: dict[object, Stats] = {self: Stats()}  # under this key that of all that are gone
-        self.has_several = False
 
     def add(self, owner: object, counts: Stats) -> None:
         """Take in ``counts``, which change as long as the ``owner`` lives."""
         with self._lock:
             self._counts[ref(owner, self._ended)] = counts
-            self.has_several = len(self._counts) > _WITH_ONE
 
     def total(self) -> Stats:
         """Return the sum."""
@@ -85,7 +73,6 @@ class _Process:
     def _ended(self, owner: object) -> None:
         with self._lock:
             self._counts[self] = _sum([self._counts[self], self._counts.pop(owner)])
-            self.has_several = len(self._counts) > _WITH_ONE
 
 
 def _sum(counts: Iterable[Stats]) -> Stats:
