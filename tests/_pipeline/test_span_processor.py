@@ -473,3 +473,23 @@ def test_a_processor_that_has_stamped_nothing_yet_binds_late_as_any():
     with provider.get_tracer("tests").start_as_current_span("span"):
         bind_session("conv-42")
     assert dict(exporter.get_finished_spans()[0].attributes) == {"session.id": "conv-42"}
+
+
+class EndsWhatStarts(SpanProcessor):
+    """A filter that lets nobody see the spans of one name."""
+
+    def on_start(self, span, parent_context=None):  # noqa: ARG002  # the SDK's signature
+        if span.name == "ended":
+            span.end()
+
+
+def test_a_span_that_ends_while_it_starts_is_left_as_it_is(make_pipeline, caplog):
+    ours = SessionSpanProcessor()
+    pipeline = make_pipeline(EndsWhatStarts(), ours)
+    with set_session("conv-42"):
+        ended = pipeline.tracer.start_span("ended")
+        pipeline.tracer.start_span("other").end()
+    assert dict(ended.attributes) == {}
+    assert pipeline.attributes("other") == {"session.id": "conv-42"}
+    assert ours.stats().stamped == 1
+    assert "ended span" not in caplog.text

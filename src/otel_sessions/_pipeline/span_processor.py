@@ -176,8 +176,8 @@ class SessionSpanProcessor(SpanProcessor):
                 note.state = state
                 note.stamps = stamps = state.stamps
                 note.store = store = put(span, state.attributes, stamps)
-                if store is None and self._follows(span, note):
-                    return
+                if store is None and (not span.is_recording() or self._follows(span, note)):
+                    return  # a processor before us has ended it, and an exporter has it; or another of ours has noted it
                 span._otel_sessions = note  # noqa: SLF001  # ours: see `NOTE`
                 counts.stamped = stamped = counts.stamped + 1
                 if store is None:
