@@ -733,3 +733,13 @@ def test_what_is_bound_while_a_span_starts_is_for_what_is_below_it(make_pipeline
         assert get_session() == Session(id="conv-42", user_id="ada")
         pipeline.tracer.start_span("below").end()
     assert pipeline.attributes("below") == {"session.id": "conv-42", "user.id": "ada"}
+
+
+@pytest.mark.parametrize(
+    "limits", [SpanLimits(max_span_attributes=2), SpanLimits(max_span_attribute_length=100)], ids=["few", "short"]
+)
+def test_what_is_bound_while_a_span_starts_takes_no_scope_off_it(make_pipeline, limits):
+    pipeline = make_pipeline(BindsAtTheStart(), SessionSpanProcessor(), span_limits=limits)
+    with set_session("conv-41", user_id="bob"):
+        pipeline.tracer.start_span("job", attributes={"a": 1}).end()
+    assert ids(pipeline) == {"job": ("conv-41", "bob")}

@@ -8,6 +8,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
+from weakref import ref
 
 from opentelemetry.propagate import get_global_textmap
 from opentelemetry.sdk.trace import SpanProcessor
@@ -308,9 +309,14 @@ class SessionSpanProcessor(SpanProcessor):
         span.set_attributes(dict(stamps))  # at once: another thread may end it, and no user should be left alone
 
     def _follows(self, span: Any, note: Note) -> bool:  # noqa: ANN401
-        """Tell whether another of ours has noted ``span``, which counts it; it has the names of this one too, then."""
+        """Tell whether another of ours has noted ``span``, which counts it; it has the names of this one too, then.
+
+        So it is with what has no session and was bound before we see it: it keeps that.
+        """
         note.store, note.stamps = None, ()
         first = note_of(span)
+        if first is not None and type(first.life) is ref:  # noted by a bind, or for a child, in a processor before us
+            return not hasattr(note, "state")
         if first is not None and self._speaks and first.stamp is not None and first.stamp is not self._restamp:
             first.others = (*getattr(first, "others", ()), self._add_names)
             other: Any = first.stamp  # a method of that processor
