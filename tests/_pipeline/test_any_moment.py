@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -166,6 +166,9 @@ class Program(NamedTuple):
         return [each[1] for each in self.order if not isinstance(each, str) and each[0] == hook]
 
 
+BY_THAT_NAME_ALONE = Program(["", "genai"], "scope", {SESSION: "x1", CONVERSATION: ""}, [{}], 0, is_filled=False)
+"""A span that nothing else shows to be about generative AI, and that is bound."""
+
 programs = st.builds(
     Program,
     order=orders(),
@@ -179,6 +182,7 @@ programs = st.builds(
 
 @pytest.mark.warned_of
 @given(programs)
+@example(BY_THAT_NAME_ALONE)
 def test_whoever_names_a_session_at_whatever_moment(program):
     # Where the span wins, the first of ours leaves it, and the second has nothing to say any more.
     assume(program.conflict == "scope" or len(set(program.mine)) == 1)

@@ -333,19 +333,18 @@ class SessionSpanProcessor(SpanProcessor):
     def _add_names(self, span: Any, note: Note, known: Collection[str] = ()) -> None:  # noqa: ANN401
         """Put the names in dialects of what was stamped on ``span``, where they are not the same as those of another.
 
-        That it has those names of the loser that are ``known`` was counted before.
+        It had those that are ``known`` before: a name of generative AI comes back, and one of the loser was counted.
         """
         stamps = dict(note.stamps)
         if not stamps:
             return
         attributes, limit = known_attributes_and_limit(span)
-        wanted: Stamps = self._wording.names_lacking(note.state, stamps, attributes).items()
+        wanted: Stamps = self._wording.names_lacking(note.state, stamps, {**dict.fromkeys(known), **attributes}).items()
         if limit is not None:
             wanted = fitted(wanted, limit, self._wording.ids)
         about = note.state, stamps.get(SESSION_ID)
-        own = {
-            key: value for key, value in dict(attributes).items() if key != SESSION_ID
-        }  # that is the other's business
+        own = {**attributes}
+        own.pop(SESSION_ID, None)  # that is the other's business
         put, displaced, _ = at_start(self._wording.rule, about, wanted, own, limit)
         self._mending.count_displaced(displaced.keys() - known)
         note.stamps = (*put, *note.stamps)
