@@ -9,7 +9,6 @@ import queue
 import threading
 import weakref
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 
 import pytest
 from opentelemetry import context
@@ -643,14 +642,36 @@ def test_a_span_without_the_processor_that_nobody_holds_is_over(start):
 def test_a_span_that_ends_while_its_record_begins_is_not_kept_as_open(start, monkeypatch):
     root = start("root")
 
-    @contextmanager
-    def overtaken():
-        root.end()
-        yield
+    class Overtaken(dict):
+        def setdefault(self, key, value):
+            root.end()
+            return super().setdefault(key, value)
 
-    monkeypatch.setattr(local_trace.BEGINNING, "now", overtaken())
+    monkeypatch.setattr(local_trace, "_beginning", Overtaken())
     child = start("child", root)
     assert list(local_trace.note_of(root).trace.open) == [child]
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_two_children_that_start_at_once_begin_one_record(start, monkeypatch, moment):
+    root, children = start("root"), []
+
+    class Crossed(dict):
+        """Has another thread start a child just before a record is put here, or just after."""
+
+        def setdefault(self, key, value):
+            if moment == "after":
+                value = super().setdefault(key, value)
+            if not children:
+                children.append(None)
+                children[0] = start("other child", root)
+            return value if moment == "after" else super().setdefault(key, value)
+
+    monkeypatch.setattr(local_trace, "_beginning", beginning := Crossed())
+    children.append(start("child", root))
+    assert set(local_trace.note_of(root).trace.open) == {root, *children}
+    assert {local_trace.note_of(each).trace for each in children} == {local_trace.note_of(root).trace}
+    assert not beginning
 
 
 # Forks

@@ -23,6 +23,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, set_span_in_context
 
+from local_receiver import OTLPReceiver
 from otel_sessions import (
     bind_session,
     clear_session,
@@ -38,7 +39,6 @@ from otel_sessions import (
 from otel_sessions._context.process_session import HELD, follow
 from otel_sessions._settings.settings import Settings, in_process
 from otel_sessions.sdk import ParentBasedSessionRatio, SessionSpanProcessor, instrument, uninstrument
-from otel_sessions.view import OTLPReceiver
 from wire import spans_of
 from without_code import all_but
 

@@ -37,11 +37,11 @@ from starlette.requests import Request
 from starlette.responses import StreamingResponse
 from starlette.routing import Route
 
+from local_receiver import OTLPReceiver
 from otel_sessions import Turn, bind_session, clear_session, from_carrier, get_session, set_session, step, turn
 from otel_sessions._context.providers import PROVIDERS, scope_version
 from otel_sessions._conversation import turn_order
 from otel_sessions.sdk import instrument
-from otel_sessions.view import OTLPReceiver
 from wire import spans_of
 
 pytestmark = pytest.mark.usefixtures("no_session_is_left_behind")

@@ -14,10 +14,10 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.trace import SpanLimits, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
 
+from local_receiver import OTLPReceiver
 from otel_sessions import bind_session, set_session
 from otel_sessions.demo import StandIn
 from otel_sessions.sdk import SessionSpanProcessor, instrument
-from otel_sessions.view import OTLPReceiver
 from wire import spans_of
 
 DEFAULT_LIMIT = 128

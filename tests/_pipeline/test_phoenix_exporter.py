@@ -26,7 +26,7 @@ from starlette.routing import Route
 from otel_sessions import _diagnostics, check, feedback, log, set_session, turn
 from otel_sessions._context.providers import PROVIDERS
 from otel_sessions.sdk import PhoenixAnnotationExporter
-from otel_sessions.view import LoopbackServer
+from otel_sessions.view.loopback import LoopbackServer
 from without_code import all_but
 
 SPANS, TRACES, SESSIONS = "/v1/span_annotations", "/v1/trace_annotations", "/v1/session_annotations"

@@ -17,10 +17,10 @@ from opentelemetry.sdk.trace import (
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from local_receiver import OTLPReceiver
 from otel_sessions import bind_session, set_session
 from otel_sessions._context import attribute_store
 from otel_sessions.sdk import SessionSpanProcessor, instrument
-from otel_sessions.view import OTLPReceiver
 from wire import spans_of
 
 

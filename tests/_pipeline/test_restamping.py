@@ -8,6 +8,7 @@ import pytest
 from opentelemetry.sdk.trace import Span
 
 from otel_sessions import bind_session, set_session
+from otel_sessions._pipeline import span_processor
 
 BEFORE = {"session.id": "before", "user.id": "ada", "session.name": "Trip"}
 BOUND = {"session.id": "bound", "user.id": "bob"}
@@ -35,18 +36,21 @@ def end(request):
 @pytest.fixture(params=[BEFORE, BOUND], ids=["before it is stamped", "after"])
 def bound(request, end, monkeypatch):
     """Return a function that binds, whereupon the span is ended that is then stamped, and that tells what has to be on it."""
-    real, ending = Span.set_attributes, []
+    real, real_put, ending = Span.set_attributes, span_processor.put_open, []
 
-    def set_attributes(span, attributes):
+    def overtaken(span, put):
         if request.param is BOUND:
-            real(span, attributes)
+            put()
         if span.name == "ended" and not ending:
             ending.append(end(span))
         if span.is_recording():  # else the SDK would refuse it, and say so
-            real(span, attributes)
+            put()
 
     def bind():
-        monkeypatch.setattr(Span, "set_attributes", set_attributes)
+        monkeypatch.setattr(Span, "set_attributes", lambda span, *given: overtaken(span, lambda: real(span, *given)))
+        monkeypatch.setattr(
+            span_processor, "put_open", lambda span, *given: overtaken(span, lambda: real_put(span, *given))
+        )
         bind_session("bound", user_id="bob")
         monkeypatch.undo()
         for thread in {*ending} - {threading.current_thread()}:

@@ -131,6 +131,21 @@ def put(span: Any, wanted: Mapping[str, object], stamps: Collection[tuple[str, V
     return store
 
 
+def put_open(span: Any, wanted: Mapping[str, Any], stamps: Collection[tuple[str, Any]]) -> None:  # noqa: ANN401  # of any SDK
+    """Put ``stamps``, the ``wanted`` ones as the SDK would make them, on a span that is open, all at once.
+
+    As ``set_attributes``, which makes and checks each of them anew, and takes five times as long.
+    """
+    try:
+        if type(span._attributes) is BoundedAttributes:  # noqa: SLF001  # see above
+            with span._lock:  # noqa: SLF001  # nobody ends it, or sets others, meanwhile
+                if put(span, wanted, stamps) is not None:
+                    return
+    except AttributeError:
+        pass
+    span.set_attributes(dict(stamps))
+
+
 def is_lost(store: Any, key: str, value: object) -> bool:  # noqa: ANN401  # see `store_of`
     """Tell whether a ``store`` has dropped anything, or has another than this very ``value`` under the ``key``."""
     return store.dropped or store._dict.get(key) is not value  # noqa: SLF001

@@ -8,7 +8,7 @@ A call that was retried or fanned out has the same header, and may be of another
 span of that caller, and the scope of the instrumentation must be another, or the Context that is current be inside of the request.
 
 A span is known from its start, and not looked at when it ends, which costs nothing then: those that have ended are let go
-of from time to time.
+of from time to time. By its trace it is known only from when somebody looks for one, which few programs do.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from opentelemetry.trace import NonRecordingSpan, SpanKind, set_span_in_context
 from otel_sessions._forks import after_fork_in_child
 
 from .entry import get_current
+from .lately import Lately
 from .lives import bound_behind, open_in
 from .local_trace import SPAN_KEY, first, note_of, record_of
 from .origin import ORIGIN
@@ -70,16 +71,25 @@ _by_trace = _KNOWN.by_trace
 
 def forget() -> None:
     """Forget all (for tests)."""
+    _LATELY.waiting.clear()
     _by_trace.clear()
 
 
-def note_entry(span: Any) -> None:  # noqa: ANN401  # a span of any SDK
-    """Note that ``span`` is that of a request, for as long as it is open."""
+def _know(span: Any) -> None:  # noqa: ANN401  # a span of any SDK
+    """Make a ``span`` that is open known by its trace."""
+    if not span.is_recording():
+        return
     made, trace_id = ref(span), span.get_span_context()[_TRACE_ID]
     if len(_by_trace) >= _KNOWN.most:
         _make_room()
     if _by_trace.setdefault(trace_id, made) is not made:
         _add(trace_id, made)
+
+
+_LATELY = Lately(_know)
+
+note_entry = _LATELY.add
+"""Notes that a span is that of a request, for as long as it is open."""
 
 
 def below_entry(span: Any, context: Context, parent: Any) -> Context | None:  # noqa: ANN401
@@ -96,6 +106,7 @@ def below_entry(span: Any, context: Context, parent: Any) -> Context | None:  # 
         if span.kind in _OF_REQUESTS:
             note_entry(span)
         return None
+    _LATELY.sort_in()
     made, trace_id = ref(span), caller[_TRACE_ID]
     if len(_by_trace) >= _KNOWN.most:
         _make_room()
@@ -124,6 +135,7 @@ def open_behind(span: Any) -> Any:  # noqa: ANN401
     found = bound_behind(span)
     if found is not None:
         return found
+    _LATELY.sort_in()
     entries = [made() for made in _open_of(_by_trace.get(span.get_span_context().trace_id, ()))]
     lives = [record_of(entry)[1] for entry in entries if entry is not None]
     return next((open_span for life in lives if (open_span := open_in(life, span)) is not None), None)

@@ -11,7 +11,6 @@ An entry of baggage may be a caller's, and is held to what holds for callers.
 
 from __future__ import annotations
 
-from dataclasses import fields
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +23,7 @@ from .attribute_store import attributes_of
 from .framework_runs import ids_of_this_run
 from .local_trace import SPAN_KEY, note_of
 from .process_session import HELD, is_of_process, user_of_process
-from .state import State, state_of
+from .state import State, changed, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -118,7 +117,9 @@ def _state(
 
 def as_carried(state: State) -> FrameworkState:
     """Return ``state`` as one that was found because a framework carries it."""
-    return FrameworkState(**{field.name: getattr(state, field.name) for field in fields(State)})
+    carried = changed(state)
+    carried.__class__ = FrameworkState  # of the same layout
+    return carried  # type: ignore[return-value]  # it is one now
 
 
 _kept_state = lru_cache(maxsize=256)(_state)  # by distinct sets of ids of at most 200 characters

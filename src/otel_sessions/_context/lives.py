@@ -23,6 +23,7 @@ from weakref import WeakValueDictionary, ref
 
 from opentelemetry.trace import NonRecordingSpan
 
+from .lately import Lately
 from .local_trace import (
     BEGINNING,
     CLOCK,
@@ -36,6 +37,7 @@ from .local_trace import (
     is_open,
     nearest,
     note_of,
+    record_bound_to,
     record_of,
 )
 from .unstamped import look_here
@@ -53,6 +55,8 @@ OUTLASTS = 300.0
 
 _GONE = object()
 
+_new = tuple.__new__  # what a named tuple does, in a third of the time
+
 # Where a trace is not sampled, each of its spans is an object that knows of no other: they find
 # each other by the trace id. The record is held by the span that was bound.
 _unrecorded: WeakValueDictionary[int, LocalTrace] = WeakValueDictionary()
@@ -61,13 +65,23 @@ MAX_BOUND = 8
 """Most bound lives of one trace that are known by its id, for what stands for one of their spans."""
 
 # By trace id, and which of several lives of that trace it is. The record is held by the spans that are in it.
-_recorded: WeakValueDictionary[tuple[int, int], LocalTrace] = WeakValueDictionary()
+_recorded: WeakValueDictionary[tuple[int | None, int], LocalTrace] = WeakValueDictionary()
+
+
+def _remember_recorded(trace: LocalTrace) -> None:
+    for number in range(MAX_BOUND):
+        if _recorded.setdefault((trace.trace_id, number), trace) is trace:
+            return
+
+
+_LATELY = Lately(_remember_recorded)
 
 
 def forget() -> None:
     """Forget the traces that are known by their id (for tests)."""
     _unrecorded.clear()
     _recorded.clear()
+    _LATELY.waiting.clear()
 
 
 def joined(note: Note, parent: Any, above: object) -> LocalTrace | None:  # noqa: ANN401  # of any SDK
@@ -105,7 +119,7 @@ def _joined_to(note: Note, parent: Any, above: Note | None) -> LocalTrace | None
         note.above, note.trace = found, found.trace
     else:
         binding = _outlasting(above, found.trace)
-        note.trace = None if binding is None else LocalTrace(binding)
+        note.trace = None if binding is None else record_bound_to(binding)
     return note.trace
 
 
@@ -158,7 +172,11 @@ def _age(trace: LocalTrace) -> float:
 
 
 def _binding_by_trace_id(span: Any) -> Binding | None:  # noqa: ANN401  # of any SDK
-    if not (_unrecorded or _recorded) or not isinstance(span, NonRecordingSpan) or span.get_span_context().is_remote:
+    if (
+        not (_unrecorded or _recorded or _LATELY.waiting)
+        or not isinstance(span, NonRecordingSpan)
+        or span.get_span_context().is_remote
+    ):
         return None  # what comes in begins another call, of the same trace or not
     bound = bound_behind(span)
     if bound is not None:
@@ -175,6 +193,7 @@ def binding_of(span: object) -> Binding | None:
 
 def bound_behind(span: Any) -> Any:  # noqa: ANN401  # of any SDK
     """Return the open span of a bound life that ``span``, of a tracer that is switched off, stands for; ``None`` for none."""
+    _LATELY.sort_in()
     trace_id = span.get_span_context().trace_id
     for number in range(MAX_BOUND):
         trace = _recorded.get((trace_id, number))
@@ -200,17 +219,18 @@ def bind(context: Context, state: State) -> Literal["", "no span", "no trace", "
     if is_recorded and not _is_here(span):
         return "over"
     note, trace = record_of(span)
-    with BEGINNING:  # two at once must not set the clock back
+    with BEGINNING.now:  # two at once must not set the clock back
         note.trace = trace = _life_of(note, trace)
         trace.open.update(alone(span, note))  # it may be one more than `MAX_OPEN`
         if not is_recorded:
             _remember_unrecorded(span.get_span_context().trace_id, trace)
-        else:
-            _remember_recorded(span.get_span_context().trace_id, trace)
+        elif trace.trace_id is None:
+            trace.trace_id = span.get_span_context().trace_id
+            _LATELY.add(trace)
         CLOCK.binds += 1
         trace.bound_or_over = monotonic()
         first = CLOCK.binds if trace.binding is None else trace.binding.first
-        trace.binding = Binding(state, CLOCK.binds, first)
+        trace.binding = _new(Binding, (state, CLOCK.binds, first))
     for open_span in list(trace.open):  # not items(): to make pairs may collect garbage, which may end a span
         stamp = trace.open.get(open_span)
         if stamp is not None:
@@ -236,7 +256,7 @@ def _life_of(note: Note, trace: LocalTrace) -> LocalTrace:
 
 def _split(trace: LocalTrace, top: Note) -> LocalTrace:
     """Let what is below ``top``, above which nothing is open any more, go on as a life of its own."""
-    life = LocalTrace(trace.binding)
+    life = record_bound_to(trace.binding)
     trace.is_split = True  # before we look: see `followed`
     top.trace, top.above = life, None
     for span in list(trace.open):
@@ -272,9 +292,3 @@ def _remember_unrecorded(trace_id: int, trace: LocalTrace) -> None:
         _unrecorded[trace_id] = trace
     elif known is not trace:
         known.is_only = trace.is_only = False  # two calls in one trace: better no session than another's
-
-
-def _remember_recorded(trace_id: int, trace: LocalTrace) -> None:
-    for number in range(MAX_BOUND):
-        if _recorded.setdefault((trace_id, number), trace) is trace:
-            return

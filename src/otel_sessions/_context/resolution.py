@@ -46,6 +46,7 @@ from .state import (
     UNTOUCHED,
     State,
     as_of_now,
+    changed,
     state_of,
 )
 
@@ -345,7 +346,7 @@ def _giving_way(state: State, other: State) -> State:
     """
     if not state.user_is_of_process or not other.is_whole:
         return state
-    return replace(state, session=replace(state.session, user_id=None))
+    return changed(state, session=replace(state.session, user_id=None))
 
 
 def remote_in(items: Mapping[str, object]) -> State | None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry.context import create_key
 
@@ -36,9 +36,11 @@ OPENINFERENCE_SESSION = "session.id"
 OPENINFERENCE_USER = "user.id"
 
 
-@dataclass(slots=True, eq=False)  # not frozen: that triples the time to make one, and one is made for each scope
 class State:
     """A session as it is carried, ready to be stamped and to be sent. Nobody changes one.
+
+    Made by `state_of`, `plain_state` and `changed`, without an ``__init__``: that doubles the time to make one, and one is made
+    for each scope. And no dataclass: that would be a hundredth of what each program waits for as it imports this package.
 
     Attributes:
         session: The session; without an id where only other fields are known.
@@ -57,6 +59,22 @@ class State:
         spoken: What span processors keep: the same with its names in dialects.
     """
 
+    __slots__ = (
+        "attributes",
+        "carried",
+        "header",
+        "id_is_remote",
+        "is_new",
+        "is_whole",
+        "items",
+        "session",
+        "settings",
+        "spoken",
+        "stamps",
+        "user_is_of_process",
+        "user_is_remote",
+    )
+
     session: Session
     items: Mapping[str, object]
     carried: Mapping[str, object]
@@ -65,11 +83,11 @@ class State:
     is_whole: bool
     id_is_remote: bool
     user_is_remote: bool
-    spoken: dict[object, State] | None = None
-    header: str | None = None
-    is_new: bool = False
-    settings: Settings | None = None
-    user_is_of_process: bool = False
+    spoken: dict[object, State] | None
+    header: str | None
+    is_new: bool
+    settings: Settings | None
+    user_is_of_process: bool
 
 
 def state_of(  # noqa: PLR0913  # what is known of a session
@@ -95,22 +113,20 @@ def state_of(  # noqa: PLR0913  # what is known of a session
             from otel_sessions._session.wire_room import with_extras  # noqa: PLC0415  # for who lists any
 
             items = with_extras(items, shown, settings.metadata_on_wire)
-    return State(
-        session,
-        items,
-        {} if PROCESS.keeps_baggage else items,
-        attributes,
-        tuple(attributes.items())[::-1],
-        is_whole or session.id is not None,
-        id_is_remote,
-        user_is_remote,
-        is_new=is_new,
-        settings=settings,
-        user_is_of_process=user_is_of_process,
-    )
-
-
-_new = object.__new__
+    state = State()
+    state.session = session
+    state.items = items
+    state.carried = {} if PROCESS.keeps_baggage else items
+    state.attributes = attributes
+    state.stamps = tuple(attributes.items())[::-1]
+    state.is_whole = is_whole or session.id is not None
+    state.id_is_remote = id_is_remote
+    state.user_is_remote = user_is_remote
+    state.is_new = is_new
+    state.user_is_of_process = user_is_of_process
+    state.spoken = state.header = None
+    state.settings = settings
+    return state
 
 
 def plain_state(session_id: str, user_id: str | None, *, is_new: bool = False) -> State:
@@ -129,7 +145,7 @@ def plain_state(session_id: str, user_id: str | None, *, is_new: bool = False) -
     draft.metadata = NO_METADATA
     draft.tags = ()
     draft.__class__ = Session  # type: ignore[assignment]
-    state = _new(State)
+    state = State()
     state.session = draft  # type: ignore[assignment]
     if user_id is None:
         state.items = state.carried = state.attributes = {SESSION_ID: session_id}
@@ -163,7 +179,15 @@ def as_of_now(state: State) -> State:
 
 def as_whole(state: State) -> State:
     """Return ``state`` as one of which nothing is looked for elsewhere."""
-    return state if state.is_whole else replace(state, is_whole=True)
+    return state if state.is_whole else changed(state, is_whole=True)
+
+
+def changed(state: State, **values: Any) -> State:  # noqa: ANN401  # of each field its own
+    """Return the same as ``state`` with other ``values``."""
+    other = State()
+    for name in State.__slots__:
+        setattr(other, name, values[name] if name in values else getattr(state, name))
+    return other
 
 
 def _shown(session: Session, settings: Settings) -> Session:
@@ -174,11 +198,20 @@ def _shown(session: Session, settings: Settings) -> Session:
     return replace(session, user_id=user_ids.shown(session.user_id, settings.user_privacy, settings.user_hash_key))
 
 
-# Not by `state_of`, which reads the settings: not at import.
-CLEARED = State(EMPTY, {}, {}, {}, (), is_whole=True, id_is_remote=False, user_is_remote=False)
-NOTHING = replace(CLEARED)
+def _nothing(*, is_whole: bool) -> State:
+    """Return the state of no session; not by `state_of`, which reads the settings: not at import."""
+    state = State()
+    state.session, state.stamps, state.is_whole = EMPTY, (), is_whole
+    state.items, state.carried, state.attributes = {}, {}, {}
+    state.id_is_remote = state.user_is_remote = state.is_new = state.user_is_of_process = False
+    state.spoken = state.header = state.settings = None
+    return state
+
+
+CLEARED = _nothing(is_whole=True)
+NOTHING = _nothing(is_whole=True)
 """No session, and none of a parent span; a bind inside counts, which `CLEARED` would not allow."""
-UNKNOWN = replace(CLEARED, is_whole=False)
+UNKNOWN = _nothing(is_whole=False)
 """Nothing set, and nothing cleared: it is looked for elsewhere."""
-UNTOUCHED = replace(UNKNOWN)
+UNTOUCHED = _nothing(is_whole=False)
 """The same, and the baggage stays as it is: no span tells what it was."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from otel_sessions._context.attribute_store import attributes_now, attributes_of, discard
+from otel_sessions._context.attribute_store import attributes_now, attributes_of, discard, put_open
 from otel_sessions._context.local_trace import note_of, noted
 from otel_sessions._forks import ForkSafeLock
 from otel_sessions._session.session import SESSION_ID
@@ -67,7 +67,7 @@ def say_itself(span: Any, stamps: Mapping[str, str]) -> None:  # noqa: ANN401  #
         note = note_of(span)
         if note is not None and getattr(note, "shown", None) is not None:
             _take_off(span, note, stamps)
-        span.set_attributes(stamps)
+        put_open(span, stamps, stamps.items())
 
 
 def show_on(root: Any, span: Span, words: Words, stamps: Mapping[str, str]) -> None:  # noqa: ANN401  # of any SDK
@@ -92,7 +92,7 @@ def show_on(root: Any, span: Span, words: Words, stamps: Mapping[str, str]) -> N
             _take_off(root, note, words.stamps)
             note.shown = shown = _Shown(turn, words.depth)
             stamps = words.stamps
-        root.set_attributes(stamps)
+        put_open(root, stamps, stamps.items())
         shown.session_id = session_id
         after = attributes_of(root)  # looked at: values may have been cut
         shown.hashes.update({key: hash(after.get(key)) for key in stamps})

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from otel_sessions._context.state import changed
 from otel_sessions._session.dialects import Vocabulary, is_genai
 from otel_sessions._session.session import DISPLACED, ID_KEYS, SESSION_ID, USER_ID
 
@@ -55,7 +55,7 @@ class Wording:
         if key not in spoken:
             extra = self.vocabulary.names_for(state.attributes, is_genai=is_for_genai)
             stamps = (*extra.items(), *state.stamps)
-            said = replace(state, attributes={**state.attributes, **extra}, stamps=stamps)
+            said = changed(state, attributes={**state.attributes, **extra}, stamps=stamps)
             spoken = state.spoken = {**spoken, key: said}
         return spoken[key]
 
