@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 
 os.environ["SEMANTICKERNEL_EXPERIMENTAL_GENAI_ENABLE_OTEL_DIAGNOSTICS_SENSITIVE"] = "true"
@@ -12,8 +13,8 @@ from semantic_kernel.agents import ChatCompletionAgent
 from semantic_kernel.connectors.ai.open_ai import OpenAIChatCompletion
 from semantic_kernel.functions import kernel_function
 
-from conversations import AsyncCalls, AsyncStreams
-from turns import find_order
+from conversations import AsyncCalls, AsyncStreams, settled
+from turns import ADA, BOB, find_order
 
 
 class Orders:
@@ -40,3 +41,20 @@ class TestSemanticKernel(AsyncCalls, AsyncStreams):
     async def astream(self, user):
         async for update in self.agent().invoke_stream(messages=user.question):
             yield update
+
+    def test_a_run_after_a_stream_that_was_left_early_is_below_nothing_of_it(self, turns):
+        """In the same task, and the same loop, at once: without the blocks the second run is below the call of the first."""
+
+        async def main():
+            with turns.of(ADA):
+                async for _ in self.astream(ADA):
+                    break
+            with turns.of(BOB):
+                await self.aask(BOB)
+            await settled()
+
+        asyncio.run(main())
+        self.judge(turns, BOB, left=(ADA,))
+        runs = [span for span in turns.spans() if span.name == "invoke_agent helper"]
+        above = {span.attributes["session.id"]: span.parent for span in runs}
+        assert (above[BOB.session] is not None) is turns.with_turn
