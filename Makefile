@@ -11,7 +11,7 @@ CORE := src/otel_sessions/_*.py,src/otel_sessions/_*/**,src/otel_sessions/sdk.py
 CORE_FILES := 160
 WORKERS ?= 4
 
-.PHONY: demo test lint types imports docs package e2e collector test-collector test-frameworks test-languages bench bench-all bench-quick bench-fleet bench-fleet-quick behaviour behaviour-quick soak soak-quick fuzz fuzz-quick constraints clean \
+.PHONY: demo test lint types imports docs package e2e collector test-collector test-frameworks record-view test-languages bench bench-all bench-quick bench-fleet bench-fleet-quick bench-view bench-view-quick view-trials view-trials-quick behaviour behaviour-quick soak soak-quick fuzz fuzz-quick constraints clean \
   check test-changed test-interpreter test-all FORCE
 
 demo: $(VENV)/.demo  ## A multi-turn chat, exported by OTLP and shown by session
@@ -106,6 +106,10 @@ test-frameworks:  ## Real agent frameworks and hosts, in environments of their o
 	  $(MAKE) --no-print-directory $$(echo "$$modules" | sed 's|\(.*\)/.*|.venv-frameworks-\1/.installed|' | sort -u) && \
 	  $(MAKE) --no-print-directory -j$$(nproc) --keep-going --output-sync=target $$(echo "$$modules" | sed 's|^|in/|')
 
+record-view: $(VENV)/.test  ## Records anew what the tests of the local page read, of real frameworks; ONLY='langfuse_openai' for some of it
+	@$(MAKE) --no-print-directory $$($(BIN)/python tests/view/recorded/record.py --environments $(ONLY))
+	$(BIN)/python tests/view/recorded/record.py $(ONLY)
+
 # Go, Maven, npm and Cargo keep in caches of their own what they have downloaded and compiled.
 test-languages: $(VENV)/.languages  ## Services in Go, Java, Node and Rust around the blocks of docs/how-to/other-languages.md, as far as the machine has these
 	$(BIN)/python -m pytest tests/languages $(ARGS)
@@ -124,8 +128,8 @@ bench-fleet-quick: $(VENV)/.collector  ## The same in seconds; writes nothing
 	$(BIN)/python -m trials.fleet.clickhouse --spans 50000 --rounds 2
 	$(BIN)/python -m trials.fleet.simulation --quick
 
-bench bench-quick: export VENV := .venv-bench
-bench bench-quick: export CONSTRAINTS := constraints/bench.txt
+bench bench-quick bench-view bench-view-quick: export VENV := .venv-bench
+bench bench-quick bench-view bench-view-quick: export CONSTRAINTS := constraints/bench.txt
 behaviour behaviour-quick: export VENV := .venv-behaviour
 behaviour behaviour-quick: export CONSTRAINTS := constraints/behaviour.txt
 behaviour behaviour-quick: export PYTHONDONTWRITEBYTECODE :=
@@ -143,6 +147,15 @@ bench-all:  ## The same on each Python that is here, in a quarter of an hour
 bench-quick:  ## The same in seconds, to see that it runs; writes nothing
 	@$(MAKE) --no-print-directory $(VENV)/.bench
 	$(VENV)/bin/python -m benchmarks --quick
+
+bench-view:  ## The local page beside MLflow and Phoenix, and beside Jaeger where JAEGER names its binary: writes benchmarks/results/
+	@$(MAKE) --no-print-directory -j3 $(VENV)/.bench
+	@$(MAKE) --no-print-directory -j3 VENV=.venv CONSTRAINTS=constraints/newest.txt .venv-phoenix/.server .venv-mlflow/.server
+	$(VENV)/bin/python tests/alone.py $(VENV)/bin/python -m benchmarks.viewing $(ARGS)
+
+bench-view-quick:  ## The same of ours alone, in a minute, to see that it runs; writes nothing
+	@$(MAKE) --no-print-directory $(VENV)/.bench
+	$(VENV)/bin/python -m benchmarks.viewing --quick
 
 behaviour:  ## Where session ids get lost, ours beside the peers: writes trials/results/behaviour.md
 	@$(MAKE) --no-print-directory $(VENV)/.behaviour
@@ -164,6 +177,12 @@ fuzz: $(VENV)/.test  ## Hostile headers, carriers, URLs and tracestates by the m
 
 fuzz-quick: $(VENV)/.test  ## The same in seconds
 	$(BIN)/python -m trials.fuzz --seconds 16
+
+view-trials: $(VENV)/.test  ## The local page: other orders, kills, hostile requests: writes trials/results/view.md
+	$(BIN)/python -m trials.viewing --output trials/results/view.md
+
+view-trials-quick: $(VENV)/.test  ## The same in seconds
+	$(BIN)/python -m trials.viewing --spans 1500 --orders 2 --kills 2 --requests 20000 --seconds 15
 
 constraints:  ## Pins the newest and the lowest supported versions; needs uv
 	uv pip compile -q --universal --python-version 3.10 --no-header --no-annotate --no-emit-index-url --upgrade \

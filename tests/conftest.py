@@ -20,6 +20,7 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from local_receiver import OTLPReceiver
 from otel_sessions import get_session
 from otel_sessions._context.events import EVENTS
 from otel_sessions._context.process_session import follow
@@ -32,7 +33,6 @@ from otel_sessions._setup.installation import forget
 from otel_sessions.demo import StandIn
 from otel_sessions.sdk import SessionSpanProcessor
 from otel_sessions.testing import clean_slate
-from otel_sessions.view import OTLPReceiver
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

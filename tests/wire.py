@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from otel_sessions.view import OTLPReceiver
-from otel_sessions.view._receiver import MAX_BODY_BYTES, _decompressed
+from local_receiver import OTLPReceiver
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -108,16 +107,7 @@ def value_of(value: AnyValue) -> object:
 
 
 class LogReceiver(OTLPReceiver):
-    """Keeps the log requests too, which the viewer takes and forgets."""
-
-    def __init__(self) -> None:
-        self.log_bodies: list[bytes] = []
-        super().__init__()
-
-    async def _ignore(self, request):
-        if request.url.path == "/v1/logs":
-            self.log_bodies.append(_decompressed(await request.body(), request, MAX_BODY_BYTES))
-        return await super()._ignore(request)
+    """Reads the records of the log requests, too."""
 
     def records(self) -> list[WireLog]:
         """Return every log record that it was sent."""

@@ -5,20 +5,19 @@ from __future__ import annotations
 import sys
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 _REMEDY = "otel-sessions: this command needs more packages: pip install 'otel-sessions[{}]'\n"
 _USAGE_ERROR = 2
 _COMMAND = "otel_sessions.command"  # what the doctor runs
 
+_VIEW_NEEDS = ("grpc", "httptools", "opentelemetry.proto", "rich", "starlette", "uvicorn")
 _DEMO_NEEDS = (
     "openai",
     "openinference.instrumentation.openai",
     "opentelemetry.exporter.otlp.proto.http",
     "opentelemetry.sdk",
-    "rich",
-    "starlette",
-    "uvicorn",
+    *_VIEW_NEEDS,
 )
 
 
@@ -41,6 +40,9 @@ def _is_installed(module: str) -> bool:
 if TYPE_CHECKING or _is_installed("click"):
     import click
 
+    from .view.reading_options import list_options, show_options
+    from .view.view_options import view_options
+
     @click.group(context_settings={"help_option_names": ["-h", "--help"]})
     @click.version_option(package_name="otel-sessions", message="%(prog)s %(version)s")
     def main() -> None:
@@ -52,7 +54,8 @@ if TYPE_CHECKING or _is_installed("click"):
 
         The real openai client, instrumented by OpenInference, runs in two processes: two users, three
         sessions, one of which the second process resumes. The spans go over OTLP to a receiver in this
-        command, and are shown by session, turn and span as they were received.
+        command, into the store of `otel-sessions view`, and are shown by session, turn and span as they
+        are kept there.
 
         \b
         Environment:
@@ -127,6 +130,49 @@ if TYPE_CHECKING or _is_installed("click"):
         text = as_json(report) if writes_json else as_text(report)
         click.echo(text.encode(encoding, "backslashreplace").decode(encoding))
         raise SystemExit(not report.is_good)
+
+    @main.command()
+    @view_options
+    def view(**options: Any) -> None:  # noqa: ANN401  # what their declarations say
+        """Show sessions on a page of this machine, as they come.
+
+        Send OTLP to it, of any language: OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318. Traces and log
+        records are kept in one file, which `otel-sessions sessions` and `show` read, too.
+
+        Exits with status 2 if it can't do what the options ask for.
+        """
+        if not all(map(_is_installed, _VIEW_NEEDS)):
+            _refuse("view")
+        from .view.options import Options  # noqa: PLC0415
+        from .view.running import run  # noqa: PLC0415
+
+        raise SystemExit(run(Options(**options)))
+
+    @main.command()
+    @list_options
+    def sessions(**options: Any) -> None:  # noqa: ANN401  # what their declarations say
+        """List the sessions that `otel-sessions view` has kept, the newest first.
+
+        Exits with status 2 if they can't be read.
+        """
+        if not all(map(_is_installed, _VIEW_NEEDS)):
+            _refuse("view")
+        from .view.terminal.commands import Asked, list_sessions  # noqa: PLC0415
+
+        raise SystemExit(list_sessions(Asked(**options)))
+
+    @main.command()
+    @show_options
+    def show(**options: Any) -> None:  # noqa: ANN401  # as above
+        """Show one session, by its id: turns with what was said, spans, tokens and times.
+
+        Exits with status 1 if there is no such session, and with 2 if it can't be read or written.
+        """
+        if not all(map(_is_installed, _VIEW_NEEDS)):
+            _refuse("view")
+        from .view.terminal.commands import Shown, show_session  # noqa: PLC0415
+
+        raise SystemExit(show_session(Shown(**options)))
 
 else:
     main = _refuse_all

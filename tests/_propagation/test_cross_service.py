@@ -28,7 +28,7 @@ from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
 
-from otel_sessions.view import LoopbackServer
+from otel_sessions.view.loopback import LoopbackServer
 from wire import logs_in, spans_in
 from without_code import all_but
 

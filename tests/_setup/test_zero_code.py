@@ -25,7 +25,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from otel_sessions._session.user_ids import hashed
-from otel_sessions.view import LoopbackServer
+from otel_sessions.view.loopback import LoopbackServer
 from wire import WireSpan, logs_in, spans_of
 from without_code import DISABLED, all_but
 

@@ -16,7 +16,7 @@ from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
 
-from otel_sessions.view._receiver import MAX_BODY_BYTES, _decompressed
+from local_receiver import decompressed
 from servers import Installed, Restartable, free_port
 from wire import spans_in
 
@@ -53,7 +53,7 @@ class StoringBackend(Restartable):
 
 def main(host: str, port: int, directory: Path) -> None:
     async def take(request: Request) -> Response:
-        body = _decompressed(await request.body(), request, MAX_BODY_BYTES)
+        body = decompressed(await request.body(), request)
         store(body, directory / uuid.uuid4().hex)
         return Response(media_type="application/x-protobuf")
 

@@ -1,21 +1,30 @@
-"""The demo as a user runs it: real processes, real sockets, and a view that comes from the bytes."""
+"""The demo as a user runs it: real processes, real sockets, and a view that comes from the store."""
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import subprocess
 import sys
+from contextlib import closing
 
 import pytest
+from rich.console import Console
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from otel_sessions.demo import StandIn
+from local_receiver import OTLPReceiver
+from otel_sessions.demo import StandIn, _run
+from otel_sessions.demo._arrival import arriving
 from otel_sessions.demo._environment import backend, for_processes, without_secrets
 from otel_sessions.demo._launch import ProcessError, launch
-from otel_sessions.view import LoopbackServer, OTLPReceiver, decode
+from otel_sessions.view.loopback import LoopbackServer
+from otel_sessions.view.store.sqlite import SQLiteStore
+from otel_sessions.view.wire.reading import read_traces
+from otlp_bodies import a_span, traces_body
+from wire import spans_of
 
 pytestmark = pytest.mark.usefixtures("all_measured")
 
@@ -60,6 +69,15 @@ def run_without(module: str, *arguments: str) -> subprocess.CompletedProcess[str
     )
 
 
+@pytest.fixture(scope="module", autouse=True)
+def home(tmp_path_factory):
+    """Where the user's files are: not those of the developer."""
+    folder = tmp_path_factory.mktemp("state")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(folder))
+        yield folder
+
+
 @pytest.fixture(scope="module")
 def demo():
     """A run by somebody with unfortunate settings, into a file."""
@@ -68,14 +86,14 @@ def demo():
 
 @pytest.fixture(scope="module")
 def sent():
-    """A run that sends to a backend, and what the backend got."""
+    """A run that sends to a backend, and what the backend got; nothing is kept."""
     with OTLPReceiver() as receiver:
         base_url = receiver.endpoint.removesuffix("/v1/traces")
         done = run_cli("demo", OTEL_EXPORTER_OTLP_ENDPOINT=base_url)
-        return done, decode(receiver.bodies)
+        return done, spans_of(receiver)
 
 
-# The view
+# What is shown
 
 
 def test_the_demo_shows_every_span_with_both_ids(demo):
@@ -127,34 +145,79 @@ def test_a_file_gets_no_control_codes_and_no_line_that_wraps(demo):
 
 
 def test_a_backend_gets_the_spans_and_the_user_gets_the_ids_to_look_for(sent):
-    done, view = sent
+    done, spans = sent
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "17 spans; look there for these sessions" in done.stdout
-    listed = re.findall(r"user\.id=(\w+) +session\.id=(\S+)", done.stdout)
-    assert listed == [(session.users[0], session.id) for session in view.sessions]
+    listed = set(re.findall(r"user\.id=(\w+) +session\.id=(\S+)", done.stdout))
+    assert listed == {(span.attributes["user.id"], span.attributes["session.id"]) for span in spans}
 
 
 def test_all_spans_carry_both_ids(sent):
-    _, view = sent
+    _, spans = sent
 
-    assert len(view.spans) == view.complete_count == 17
-    assert len(view.sessions) == 3
-    assert {user for session in view.sessions for user in session.users} == {"ada", "grace"}
-
-
-def test_each_turn_is_a_trace_with_one_root_and_tokens(sent):
-    _, view = sent
-    traces = [trace for session in view.sessions for trace in session.traces]
-
-    assert [[node.span.name for node in trace.nodes if node.depth == 0] for trace in traces] == [["turn"]] * 7
-    assert all(trace.tokens.prompt and trace.tokens.completion and trace.question and trace.answer for trace in traces)
+    assert len(spans) == 17
+    assert len({span.attributes["session.id"] for span in spans}) == 3
+    assert {span.attributes["user.id"] for span in spans} == {"ada", "grace"}
 
 
-def test_the_resumed_session_comes_from_two_processes(sent):
-    _, view = sent
+def test_each_turn_is_a_trace_with_one_root(sent):
+    _, spans = sent
 
-    assert [session.process_count for session in view.sessions] == [2, 1, 1]
+    assert len({span.trace_id for span in spans}) == 7
+    assert [span.name for span in spans if not span.parent_id] == ["turn"] * 7
+
+
+# What is kept
+
+
+def test_what_was_shown_is_kept_and_read_by_the_commands(tmp_path):
+    demo = run_cli("demo", XDG_STATE_HOME=str(tmp_path))
+    again = run_cli("demo", XDG_STATE_HOME=str(tmp_path))
+    (session_id,) = re.findall(r"^Order support · .*\nsession\.id (\S+)", demo.stdout, re.MULTILINE)
+    shown = run_cli("show", session_id, XDG_STATE_HOME=str(tmp_path))
+    listed = run_cli("sessions", XDG_STATE_HOME=str(tmp_path))
+
+    assert "\nOn a page: otel-sessions view\n" in demo.stdout
+    assert shown.stdout.rstrip().partition("\nOrder support")[2] in demo.stdout
+    assert again.stdout.count("session.id ") == demo.stdout.count("session.id ")  # its own sessions alone
+    assert (shown.returncode, listed.returncode, listed.stdout.count("session.id ")) == (0, 0, 6)
+
+
+def test_a_store_that_is_in_use_is_left_alone(tmp_path):
+    with closing(SQLiteStore.open(tmp_path / "otel-sessions" / "sessions.db")) as store:
+        done = run_cli("demo", XDG_STATE_HOME=str(tmp_path))
+
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "17 spans received, 17 with session.id and user.id (100 %)" in done.stdout
+        assert "OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318 otel-sessions demo" in done.stdout
+        assert store.coverage().spans == 0
+
+
+def test_a_span_without_an_id_is_shown_and_is_a_failure(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    file = io.StringIO()
+    with arriving() as arrival:
+        complete = {"session.id": "s", "user.id": "u"}
+        spans = (
+            a_span(1, 1, attributes=complete),
+            a_span(1, 2, 1, attributes={"session.id": "s"}),
+            a_span(2, 3, name="lost"),
+        )
+        arrival.write(read_traces(traces_body(*spans)))
+        assert _run._show(Console(file=file, width=100, highlight=False), arrival) == 1
+
+    assert "└─ lost · trace 00000000" in file.getvalue()
+    assert "3 spans received, 1 with session.id and user.id (33 %)" in file.getvalue()
+
+
+def test_nothing_that_came_is_a_failure(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    file = io.StringIO()
+    with arriving() as arrival:
+        assert _run._show(Console(file=file, width=100, highlight=False), arrival) == 1
+
+    assert "0 spans received, 0 with session.id and user.id (nothing)" in file.getvalue()
 
 
 def test_spans_that_no_backend_takes_are_a_failure_with_a_reason():
@@ -202,7 +265,7 @@ def test_a_refused_key_is_a_failure_with_a_reason_that_does_not_print_the_key():
 
 
 def test_the_help_names_the_command_and_its_environment():
-    assert "demo    Run a chat" in run_cli("--help").stdout
+    assert re.search(r"demo +Run a chat", run_cli("--help").stdout)
     assert "OTEL_EXPORTER_OTLP_ENDPOINT  send the spans there" in run_cli("demo", "--help").stdout
 
 

@@ -14,7 +14,7 @@ from opentelemetry.instrumentation.threading import ThreadingInstrumentor
 from otel_sessions import get_session, set_session
 from otel_sessions.demo import StandIn
 from otel_sessions.demo._script import Message, reply
-from otel_sessions.view._loopback import LoopbackServer
+from otel_sessions.view.loopback import LoopbackServer
 
 LISBON = "I have three days in Lisbon. What should I see?"
 QUESTION = [{"role": "user", "content": LISBON}]

@@ -25,13 +25,14 @@ from starlette.routing import Route
 
 import otel_sessions
 import otel_sessions.sdk
+from local_receiver import OTLPReceiver
 from otel_sessions import set_session
 from otel_sessions._session.dialects import DIALECTS, NAMES
 from otel_sessions._settings.settings import Settings
 from otel_sessions._settings.table import slips_in_environment
 from otel_sessions.demo import StandIn
 from otel_sessions.sdk import instrument
-from otel_sessions.view import LoopbackServer, OTLPReceiver
+from otel_sessions.view.loopback import LoopbackServer
 from wire import spans_of
 from without_code import all_but
 
@@ -428,6 +429,9 @@ def test_every_make_of_the_documents_is_one_that_the_checks_run(name):
         "make soak",
         "make fuzz",
         "make bench-fleet",
+        "make bench-view",
+        "make view-trials",
+        "make record-view",
         "make test-all",
     }
     assert [command for command in commands(name) if command.startswith("make ") and command not in run] == []

@@ -31,7 +31,7 @@ from otel_sessions import (
     step,
     turn,
 )
-from otel_sessions.view import LoopbackServer
+from otel_sessions.view.loopback import LoopbackServer
 from pipeline import pipeline
 
 if TYPE_CHECKING:

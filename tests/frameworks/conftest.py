@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from opentelemetry import context
 
-from loopback import refuse_all_else
+from loopback import QUIET, refuse_all_else
 from model import Model
 from page import Desk
 
@@ -30,23 +30,7 @@ _home = tempfile.TemporaryDirectory(prefix="frameworks-", ignore_cleanup_errors=
 os.environ.update(HOME=_home.name, TMPDIR=_home.name)
 tempfile.tempdir = _home.name
 
-# What frameworks send to their makers by themselves. Before any of them is imported.
-os.environ.update(
-    AGNO_TELEMETRY="false",
-    ANONYMIZED_TELEMETRY="false",
-    CREWAI_DISABLE_TELEMETRY="true",
-    CREWAI_DISABLE_TRACKING="true",
-    CREWAI_TRACING_ENABLED="false",
-    DO_NOT_TRACK="1",
-    GRADIO_ANALYTICS_ENABLED="false",
-    HAYSTACK_TELEMETRY_ENABLED="false",
-    HF_HUB_OFFLINE="1",
-    LANGSMITH_TRACING="false",
-    LITELLM_LOCAL_MODEL_COST_MAP="true",
-    OPENAI_API_KEY="none",
-    STREAMLIT_BROWSER_GATHER_USAGE_STATS="false",
-    TRACELOOP_TELEMETRY="false",
-)
+os.environ.update(QUIET)  # before any of them is imported
 
 
 @pytest.fixture(autouse=True)
@@ -109,7 +93,7 @@ def turns(emptied: Turns, request: pytest.FixtureRequest) -> Turns:
 @pytest.fixture
 def desk(tmp_path: Path, model: Model) -> Iterator[Desk]:
     """Where a program of a page is run."""
-    from otel_sessions.view import OTLPReceiver
+    from local_receiver import OTLPReceiver
 
     with OTLPReceiver() as receiver:
         yield Desk(tmp_path, model, receiver)

@@ -1,8 +1,26 @@
-"""No way out of the loopback: any other host is refused, and remembered."""
+"""No way out of the loopback: any other host is refused, and remembered; and what frameworks send by themselves is off."""
 
 from __future__ import annotations
 
 import socket
+
+QUIET = {
+    "AGNO_TELEMETRY": "false",
+    "ANONYMIZED_TELEMETRY": "false",
+    "CREWAI_DISABLE_TELEMETRY": "true",
+    "CREWAI_DISABLE_TRACKING": "true",
+    "CREWAI_TRACING_ENABLED": "false",
+    "DO_NOT_TRACK": "1",
+    "GRADIO_ANALYTICS_ENABLED": "false",
+    "HAYSTACK_TELEMETRY_ENABLED": "false",
+    "HF_HUB_OFFLINE": "1",
+    "LANGSMITH_TRACING": "false",
+    "LITELLM_LOCAL_MODEL_COST_MAP": "true",
+    "OPENAI_API_KEY": "none",
+    "STREAMLIT_BROWSER_GATHER_USAGE_STATS": "false",
+    "TRACELOOP_TELEMETRY": "false",
+}
+"""The environment in which frameworks send nothing to their makers by themselves."""
 
 _LOOPBACK = ("127.", "::1", "localhost", "0.0.0.0")  # noqa: S104  # nothing is bound
 

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from local_receiver import OTLPReceiver
     from model import Model
-    from otel_sessions.view import OTLPReceiver
     from wire import WireSpan
 
 ROOT = Path(__file__).parents[2]

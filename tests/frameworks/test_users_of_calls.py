@@ -22,7 +22,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from otel_sessions import set_session
-from otel_sessions.view._loopback import LoopbackServer
+from otel_sessions.view.loopback import LoopbackServer
 
 MESSAGES = [{"role": "user", "content": "What is a span?"}]
 DEVICE = "0123456789abcdef" * 4

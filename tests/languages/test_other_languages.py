@@ -25,7 +25,7 @@ from starlette.routing import Route
 
 from otel_sessions import get_session, set_session
 from otel_sessions.sdk import instrument
-from otel_sessions.view import LoopbackServer
+from otel_sessions.view.loopback import LoopbackServer
 from programs import HERE, JAVA, LANGUAGES, PAGE, Service, blocks, build, lacks
 
 if TYPE_CHECKING:

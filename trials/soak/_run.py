@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from opentelemetry.instrumentation.threading import ThreadingInstrumentor
 
+from harness.memory import rss
 from harness.pipelines import tracer_with
 from otel_sessions._pipeline.span_processor import guarded
 from otel_sessions.sdk import SessionSpanProcessor
@@ -95,7 +96,7 @@ def run(amounts: Amounts, log: Log) -> Result:
         sys.setswitchinterval(interval)
         ThreadingInstrumentor().uninstrument()
     result.left = _watch.left()
-    result.memory.append((result.seconds, _watch.rss()))
+    result.memory.append((result.seconds, rss()))
     return result
 
 
@@ -163,6 +164,6 @@ def _watched(amounts: Amounts, result: Result, stage: Stage) -> None:
         stage.leaf(OUTSIDE, "after a collection")
         result.seconds = now = time.monotonic() - start
         if now > amounts.seconds * _WARM_UP:
-            result.memory.append((now, _watch.rss()))
+            result.memory.append((now, rss()))
         if (now >= amounts.seconds and result.oracle.judged() >= amounts.spans) or now >= amounts.limit:
             return

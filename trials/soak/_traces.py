@@ -15,12 +15,11 @@ from typing import TYPE_CHECKING
 from opentelemetry.context import Context, attach, detach
 from opentelemetry.trace import set_span_in_context
 
+from harness.memory import rss
 from harness.pipelines import tracer_with
 from otel_sessions import bind_session
 from otel_sessions._pipeline.span_processor import guarded
 from otel_sessions.sdk import SessionSpanProcessor
-
-from . import _watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,7 +82,7 @@ def _measured(title: str, count: int, work: Callable[[int], None]) -> Part:
 
 def _settled() -> float:
     gc.collect()
-    return _watch.rss()
+    return rss()
 
 
 def _bound(tracer: Tracer, number: int) -> None:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import gc
 import logging
-import resource
 import sys
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from otel_sessions._context import entry, local_trace
@@ -15,8 +13,6 @@ from trials import _log
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-_STATM = Path("/proc/self/statm")
 
 
 class Log(_log.Log):
@@ -41,13 +37,6 @@ class Log(_log.Log):
 
     def _hook(self, what: str) -> Callable[[Any], None]:
         return lambda args: self.failed(what, args.exc_value)
-
-
-def rss() -> float:
-    """Return the resident memory of this process, in MB; where that can't be read, the most there was."""
-    if _STATM.exists():
-        return int(_STATM.read_text().split()[1]) * resource.getpagesize() / 1e6
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
 
 
 def left() -> dict[str, int]:

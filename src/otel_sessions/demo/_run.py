@@ -3,30 +3,38 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
-from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
 from rich.text import Text
 
-from otel_sessions.view import OTLPReceiver, decode, render
-from otel_sessions.view._format import counted, one_line, size
+from otel_sessions.view.terminal.commands import standard_output
+from otel_sessions.view.terminal.showing import print_heading, print_session, print_trace
+from otel_sessions.view.terminal.text import counted, one_line, share, size
 
 from . import _environment
+from ._arrival import arriving
 from ._launch import ProcessError, launch
 from ._standin import StandIn
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
+    from rich.console import Console
+
+    from ._arrival import Arrival
     from ._launch import Finished
 
 _TITLE = "otel-sessions demo: 2 users, 3 sessions, one resumed by a second process"
 _STAND_IN = "local stand-in for the OpenAI API; set OPENAI_API_KEY for the real one"
+
+_PAGE = "On a page: otel-sessions view"
+_PAGE_OF_OTHERS = (
+    "Not kept, since the file for it is in use or can't be used. For the page of an otel-sessions view that is running: "
+    "OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318 otel-sessions demo"
+)
 
 _STAND_IN_SECONDS = 60.0
 _REAL_API_SECONDS = 240.0
@@ -36,7 +44,7 @@ _REAL_API_SECONDS = 240.0
 class _Setting:
     """What the demo runs against."""
 
-    receiver: OTLPReceiver | None
+    arrival: Arrival | None
     stand_in: StandIn | None
     environment: Mapping[str, str]
 
@@ -56,7 +64,7 @@ def run(console: Console | None = None, environment: Mapping[str, str] | None = 
     Returns:
         0, or 1 if a process failed or a span lacks one of the ids.
     """
-    console = _standard_output() if console is None else console
+    console = standard_output() if console is None else console
     started = time.monotonic()
     with ExitStack() as stack:
         setting = _prepare(stack, os.environ if environment is None else environment)
@@ -66,26 +74,21 @@ def run(console: Console | None = None, environment: Mapping[str, str] | None = 
         except ProcessError as error:
             _print_lines(console, str(error), "red")
             return 1
-    status = _show_sent(console, first, second) if setting.receiver is None else _show(console, setting.receiver)
+        arrival = setting.arrival
+        status = _show_sent(console, first, second) if arrival is None else _show(console, arrival)
     console.print(Text(f"{time.monotonic() - started:.1f} s in all", "dim"))
     return status
 
 
-def _standard_output() -> Console:
-    if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # what an old encoding can't say must not end the demo
-    return Console(highlight=False)
-
-
 def _prepare(stack: ExitStack, environment: Mapping[str, str]) -> _Setting:
-    receiver = None if _environment.backend(environment) else stack.enter_context(OTLPReceiver())
+    arrival = None if _environment.backend(environment) else stack.enter_context(arriving())
     stand_in = None if environment.get(_environment.API_KEY) else stack.enter_context(StandIn())
     prepared = _environment.for_processes(
         environment,
         stand_in=stand_in.base_url if stand_in else None,
-        receiver=receiver.endpoint if receiver else None,
+        receiver=arrival.endpoint if arrival else None,
     )
-    return _Setting(receiver, stand_in, prepared)
+    return _Setting(arrival, stand_in, prepared)
 
 
 def _chat(console: Console, setting: _Setting) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -105,7 +108,7 @@ def _print_setting(console: Console, setting: _Setting) -> None:
     else:
         url = setting.environment.get(_environment.BASE_URL)
         _print_fact(console, "model", f"the API at {_environment.shown(url)}" if url else "the OpenAI API")
-    target = setting.receiver.endpoint if setting.receiver else _environment.backend(setting.environment)
+    target = setting.arrival.endpoint if setting.arrival else _environment.backend(setting.environment)
     _print_fact(console, "export", f"OTLP http/protobuf to {target}")
 
 
@@ -118,15 +121,35 @@ def _print_lines(console: Console, text: str, style: str) -> None:
         console.print(Text(line, style), soft_wrap=True)
 
 
-def _show(console: Console, receiver: OTLPReceiver) -> int:
-    """Print what is in the received bytes."""
-    bodies = receiver.bodies
-    amount = size(sum(map(len, bodies)))
-    _print_fact(console, "received", f"{counted(len(bodies), 'request')}, {amount}; all below is read from these bytes")
+def _show(console: Console, arrival: Arrival) -> int:
+    """Print what is in the store now."""
+    came = f"{counted(arrival.requests, 'request')}, {size(arrival.size)}"
+    _print_fact(console, "received", f"{came}; all below is read from the store")
     console.print()
-    view = decode(bodies)
-    render(view, console)
-    return 0 if view.spans and view.complete_count == len(view.spans) else 1
+    print_heading(console)
+    sessions, outside = arrival.sessions(), arrival.traces_without_session()
+    for session in sessions:
+        print_session(session, console)
+    for trace in outside:
+        print_trace(trace, console)
+    status = _print_summary(console, _spans_of([*sessions, *outside]))
+    console.print(Text(_PAGE if arrival.path else _PAGE_OF_OTHERS), soft_wrap=True)
+    return status
+
+
+def _spans_of(found: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return each span once: a trace may be in two sessions."""
+    return list({(span["trace_id"], span["span_id"]): span for each in found for span in each["spans"]}.values())
+
+
+def _print_summary(console: Console, spans: Sequence[Mapping[str, Any]]) -> int:
+    """Print how many spans there are, and how many of them have both ids; return the exit status."""
+    whole = len(spans)
+    part = sum(bool(span["attributes"].get("session.id") and span["attributes"].get("user.id")) for span in spans)
+    is_complete = 0 < whole == part
+    line = f"{counted(whole, 'span')} received, {part:,} with session.id and user.id ({share(part, whole)})"
+    console.print(Text(line, "bold green" if is_complete else "bold red"), soft_wrap=True)
+    return 0 if is_complete else 1
 
 
 def _show_sent(console: Console, first: Mapping[str, Any], second: Mapping[str, Any]) -> int:

@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from otel_sessions.view import LoopbackServer
+from otel_sessions.view.loopback import LoopbackServer
 
 from . import _script, _wire
 

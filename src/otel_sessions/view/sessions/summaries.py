@@ -19,6 +19,7 @@ class Candidate(NamedTuple):
         is_agent: Whether it has no words, and is an outermost agent's or model's span.
         ended_early: Whether its parent never came.
         errors: Errors in it, each once.
+        joined: The other traces that are part of it, in a session's turns.
     """
 
     trace_id: bytes
@@ -36,6 +37,21 @@ class Candidate(NamedTuple):
     tokens: Tokens
     cost: float | None
     failed_checks: int
+    joined: tuple[bytes, ...] = ()
+
+
+class PathSum(NamedTuple):
+    """A branch of the workflow, with all below it.
+
+    Attributes:
+        path: As ``session.path`` has it: ``/outline/lesson-1``; ``/`` is all.
+        duration: In how much time any span of it was open, in ns, summed over the traces.
+    """
+
+    path: str
+    spans: int
+    duration: int
+    tokens: Tokens
 
 
 class Part(NamedTuple):
@@ -55,6 +71,7 @@ class Part(NamedTuple):
         judgements: Checks and feedback.
         displaced: Session ids that were displaced on its spans.
         candidates: In order of their start.
+        paths: Of each branch of the workflow; none where no span has a path.
     """
 
     session_id: str | None
@@ -77,6 +94,7 @@ class Part(NamedTuple):
     displaced: tuple[str, ...]
     judgements: tuple[Judgement, ...]
     candidates: tuple[Candidate, ...]
+    paths: tuple[PathSum, ...] = ()
 
 
 class Uncovered(NamedTuple):
@@ -115,6 +133,7 @@ class SessionSummary(NamedTuple):
         traces: How many traces have a part in it.
         latency: The 95th percentile of the durations of its turns, in ns; ``None`` without turns.
         torn: Whether one of its traces is torn.
+        paths: Of each branch of the workflow, a branch before those below it; none where no span has a path.
     """
 
     id: str
@@ -138,3 +157,4 @@ class SessionSummary(NamedTuple):
     end: int
     previous_id: str
     tokens: Tokens = NO_TOKENS
+    paths: tuple[PathSum, ...] = ()

@@ -23,6 +23,8 @@ class Kind(IntEnum):
     NOISE = 10
     """To be folded: chunks of a stream, processors, modules that load."""
 
+    __hash__ = int.__hash__  # that of an enumeration is written in Python, and each span is looked up by its kind
+
 
 class Named(NamedTuple):
     """An id that a span names, and where.
@@ -99,7 +101,8 @@ class Facts(NamedTuple):
         previous_id: ``session.previous_id``.
         displaced_id: ``session.displaced_id``.
         model: The model that answered, else the one that was asked.
-        tokens: Its own; a sum of spans below, where its convention repeats that there.
+        tokens: Its own; a sum of spans below, where its convention repeats that there. None where a convention tells there
+            what more than this run has used (`content_names.ACCUMULATED`).
         cost: In USD, ``None`` where it has none.
         has_input, has_output: Whether words of the user and of the answer are recorded on it (`words`).
         judgements: Checks, evaluations and feedback that are recorded on it.

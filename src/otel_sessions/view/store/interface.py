@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
 
@@ -20,7 +21,15 @@ class StoreFullError(Exception):
 
 
 class InvalidCursorError(ValueError):
-    """A cursor that this store has not given."""
+    """A cursor that this store has not given, or gave for another question."""
+
+
+class UnreadableStoreError(Exception):
+    """The file can't be used; the text names it and the remedy."""
+
+
+class StoreInUseError(Exception):
+    """Another process writes to the file; the text names both."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +126,14 @@ class Coverage(NamedTuple):
     displaced: int
 
 
+class Dropped(NamedTuple):
+    """What went to stay within the bound."""
+
+    sessions: int
+    traces: int
+    spans: int
+
+
 class StoredTrace(NamedTuple):
     """All spans and records of one trace, each span once, as they came."""
 
@@ -149,6 +166,7 @@ class Store(Protocol):
     waiting: then it is at most two seconds behind.
     """
 
+    @abstractmethod
     def write(self, batch: Batch) -> None:
         """Keep ``batch``; what is returned from is committed.
 
@@ -156,17 +174,21 @@ class Store(Protocol):
             StoreFullError: To be sent again later.
         """
 
+    @abstractmethod
     def sessions(
         self, which: Filter, sort: str = "-end", limit: int = 50, cursor: str | None = None
     ) -> Page[SessionRow]:
         """Return sessions, by a field of `SessionRow`, ``-`` before it for the largest first; ties by id."""
 
+    @abstractmethod
     def session(self, session_id: str, limit: int = 50, cursor: str | None = None) -> StoredSession | None:
         """Return one session; ``limit`` is that of its turns."""
 
+    @abstractmethod
     def users(self, which: Filter, sort: str = "-last", limit: int = 50, cursor: str | None = None) -> Page[UserRow]:
         """Return users."""
 
+    @abstractmethod
     def traces(
         self,
         which: Filter,
@@ -178,26 +200,41 @@ class Store(Protocol):
     ) -> Page[TraceRow]:
         """Return traces; with ``without_session`` those that have a span in none."""
 
+    @abstractmethod
     def trace(self, trace_id: bytes) -> StoredTrace | None:
         """Return one trace."""
 
+    @abstractmethod
     def coverage(self) -> Coverage:
         """Return how much is in a session."""
 
+    @abstractmethod
+    def dropped(self) -> Dropped:
+        """Return what was dropped at the bound, since the store was made or cleared."""
+
+    @abstractmethod
+    def revision(self) -> int:
+        """Return a number that is another one once something has changed that lists show; for who polls."""
+
+    @abstractmethod
     def export(self, session_id: str) -> Iterator[bytes] | None:
         """Yield the session as OTLP JSON lines, as the Collector's file exporter writes them; ``None`` for no such session.
 
         Each is a ``TracesData`` or a ``LogsData``, with its line end.
         """
 
+    @abstractmethod
     def load(self, lines: Iterable[bytes]) -> tuple[int, Sequence[str]]:
         """Write OTLP JSON lines; return how many spans and records were taken, and what was wrong with others."""
 
+    @abstractmethod
     def reindex(self) -> None:
         """Make all summaries anew of what came."""
 
+    @abstractmethod
     def clear(self) -> None:
         """Forget everything."""
 
+    @abstractmethod
     def close(self) -> None:
         """End; what was written is there when the file is opened again."""

@@ -1,0 +1,13 @@
+"""LangGraph under OpenTelemetry's own instrumentation, told whose turns they are by the thread, and nobody else."""
+
+from opentelemetry.instrumentation.genai.langchain import LangChainInstrumentor
+
+from application import pipeline
+from graph import graph_of_shop, of_ada, of_bob
+
+provider = pipeline()
+LangChainInstrumentor().instrument(tracer_provider=provider)
+graph = graph_of_shop()
+of_ada(graph, {"configurable": {"thread_id": "conv-ada"}})
+of_bob(graph, {"configurable": {"thread_id": "conv-bob"}})
+provider.shutdown()
