@@ -27,6 +27,14 @@ def test_a_free_port_is_the_same_at_both():
             each.close()
 
 
+def test_answers_do_not_wait_until_their_head_is_acknowledged():
+    [opened] = listen(["127.0.0.1"], 0)
+    with opened, socket.create_connection(opened.getsockname()):
+        accepted, _ = opened.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 @pytest.mark.parametrize("taken", ["127.0.0.1", "::1"])
 def test_a_port_that_is_taken_at_one_is_said_and_none_is_kept(taken):
     [other] = listen([taken], 0)

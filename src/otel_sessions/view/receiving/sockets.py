@@ -65,13 +65,17 @@ def _listen(host: str, port: int) -> socket.socket | None:
     family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     try:
         # An IPv6 socket takes IPv6 alone, so that there may be one of IPv4 beside it.
-        return socket.create_server(address[:2], family=family, backlog=_BACKLOG)
+        listening = socket.create_server(address[:2], family=family, backlog=_BACKLOG)
     except OSError as error:
         if error.errno in _NOT_HERE:
             return None
         if error.errno == errno.EADDRINUSE:
             raise PortInUseError(host, port) from error
         raise
+    # Its connections have it from here. asyncio sets it only where a socket tells its protocol, as this one does not, and
+    # an answer whose head and body are written apart would wait 40 ms for the client to acknowledge the head.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listening
 
 
 def who_answers(host: str, port: int) -> str | None:
