@@ -17,6 +17,7 @@ from page_of_codes import rows
 from programs_of_ids import IDS
 from programs_of_places import HANDING_ON, SETTING_UP
 from programs_of_scopes import ENTERING, STREAMING
+from sources import look, marked, told
 
 import otel_sessions
 import otel_sessions.sdk
@@ -25,7 +26,6 @@ from otel_sessions._setup.doctor.source.codes import CODES
 from otel_sessions._setup.doctor.source.files import SKIPPED, shown
 from otel_sessions._setup.doctor.source.look import look_at_source
 from otel_sessions.cli import main
-from sources import look, marked, told
 
 ROOT = Path(__file__).parents[3]
 

@@ -6,7 +6,6 @@ import pytest
 from programs_of_ids import IDS
 from programs_of_places import HANDING_ON, SETTING_UP, SILENCED
 from programs_of_scopes import ENTERING, STREAMING
-
 from sources import look, marked, told
 
 PROGRAMS = {**ENTERING, **STREAMING, **IDS, **SETTING_UP, **HANDING_ON, **SILENCED}
