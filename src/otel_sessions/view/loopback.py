@@ -28,6 +28,7 @@ class LoopbackServer:
     def __init__(self, app: ASGIApp) -> None:
         """Take a port, and serve nothing yet."""
         self._socket = socket.create_server((_HOST, 0))
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as `receiving.sockets` tells
         # Without a lifespan, logging set-up and signal handlers: this is a guest in somebody's process.
         config = uvicorn.Config(
             app,
