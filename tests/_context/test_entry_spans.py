@@ -302,6 +302,22 @@ def test_requests_that_are_over_make_room(pipeline, engine, monkeypatch):
     assert ids(pipeline)["llm_request"] == "conv-42"
 
 
+def test_requests_that_are_over_make_room_for_those_that_are_looked_for_later(pipeline, monkeypatch):
+    monkeypatch.setattr(entry_spans._KNOWN, "most", 8)
+    monkeypatch.setattr(entry_spans, "_OFTEN", 8)
+    entry_spans.forget()
+    opened = [start(pipeline.tracer, "GET", Context()) for _ in range(20)]
+    for span in opened:
+        entry_spans.note_entry(span)
+    for span in opened[:7]:
+        span.end()
+    entry_spans._LATELY.sort_in()
+    assert {each() for each in entry_spans._by_trace.values()} == set(opened[7:])
+    assert entry_spans._KNOWN.most == 16
+    for span in opened[7:]:
+        span.end()
+
+
 def test_there_are_never_more_than_a_fixed_number(pipeline, engine, monkeypatch):
     monkeypatch.setattr(entry_spans._KNOWN, "most", 8)
     monkeypatch.setattr(entry_spans, "_OFTEN", 8)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any
 
+import click
 from rich.console import Console
 
 from otel_sessions.view.api.content import without_content
@@ -164,10 +165,10 @@ def _write_json(document: Mapping[str, object]) -> None:
 
 
 def _no_session(shown: Shown) -> int:
-    sys.stderr.write(f"otel-sessions: There is no session {one_line(shown.session_id)!r} here.\n")
+    click.echo(f"otel-sessions: There is no session {one_line(shown.session_id)!r} here.", err=True)
     return 1
 
 
 def _complain(message: str) -> int:
-    sys.stderr.write(f"otel-sessions: {one_line(message)}\n")
+    click.echo(f"otel-sessions: {one_line(message)}", err=True)
     return _BAD_USAGE
