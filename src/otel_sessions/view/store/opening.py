@@ -109,10 +109,15 @@ def connect_to_read(path: Path) -> sqlite3.Connection:
 
 
 def _connect_as_may_be(path: Path) -> sqlite3.Connection:
+    connection = None
     try:
         connection = connect(path)
         connection.execute("SELECT 1 FROM sqlite_master").fetchall()
-    except sqlite3.OperationalError:
+    except sqlite3.DatabaseError as error:
+        if connection is not None:
+            connection.close()
+        if not isinstance(error, sqlite3.OperationalError):
+            raise
         # Without the right to make the files beside it, SQLite reads only what is sure not to change.
         uri = f"{path.absolute().as_uri()}?immutable=1"
         return sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)

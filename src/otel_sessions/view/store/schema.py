@@ -109,7 +109,11 @@ UPDATE sources SET seen = (SELECT ifnull(max(seq), 0) FROM segments);
 def connect(path: Path, *, timeout: float = 5.0) -> sqlite3.Connection:
     """Return a connection that any thread may use, one at a time; transactions are begun and ended by its user."""
     connection = sqlite3.connect(path, timeout=timeout, isolation_level=None, check_same_thread=False)
-    connection.execute("PRAGMA synchronous = NORMAL")
+    try:
+        connection.execute("PRAGMA synchronous = NORMAL")
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
