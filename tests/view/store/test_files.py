@@ -10,6 +10,7 @@ import stat
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -252,7 +253,7 @@ def test_damage_that_is_found_later_is_named_too(path):
 @pytest.mark.parametrize("open_", [SQLiteStore.open, SQLiteStore.read], ids=["to write", "to read"])
 def test_a_file_of_a_newer_version_is_left_alone(path, open_):
     filled(path)
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("PRAGMA user_version = 99")
     connection.close()
     with pytest.raises(
@@ -264,7 +265,7 @@ def test_a_file_of_a_newer_version_is_left_alone(path, open_):
 @pytest.mark.parametrize("open_", [SQLiteStore.open, SQLiteStore.read], ids=["to write", "to read"])
 def test_a_database_of_another_program_is_left_alone(path, open_):
     path.parent.mkdir()
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("CREATE TABLE bookmarks(url)")
     connection.close()
     with pytest.raises(UnreadableStoreError, match=r"sessions\.db is a database of another program"):
@@ -397,7 +398,7 @@ def test_what_is_summed_up_otherwise_now_is_made_anew(path, monkeypatch, caplog)
     answers = filled(path)
     assert caplog.messages == []
     monkeypatch.setattr(schema, "SHAPE", "another")
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("UPDATE sessions SET turns = 77")
     connection.close()
     store = SQLiteStore.open(path)
