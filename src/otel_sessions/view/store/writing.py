@@ -36,11 +36,15 @@ class Writer:
         self._unbounded = 0
         self.lock = threading.Lock()
         self.connection = connect(path)
-        self.connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
-        self.connection.execute("PRAGMA cache_size = -32000")
-        self.connection.execute("PRAGMA journal_size_limit = 67108864")
-        self.sources = Sources(self.connection)
-        self.settler = Settler(self.connection, self.sources)
+        try:
+            self.connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
+            self.connection.execute("PRAGMA cache_size = -32000")
+            self.connection.execute("PRAGMA journal_size_limit = 67108864")
+            self.sources = Sources(self.connection)
+            self.settler = Settler(self.connection, self.sources)
+        except BaseException:  # a page is damaged that was not looked at before
+            self.connection.close()
+            raise
 
     def write(self, batch: Batch) -> None:
         """Commit ``batch``.
