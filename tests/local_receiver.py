@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gzip
 import io
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from starlette.applications import Starlette
 from starlette.responses import Response
@@ -53,7 +55,10 @@ class OTLPReceiver(LoopbackServer):
 
     async def _receive_traces(self, request: Request) -> Response:
         body = decompressed(await request.body(), request)
-        ExportTraceServiceRequest.FromString(body)  # what is none is an error of the server
+        try:
+            ExportTraceServiceRequest.FromString(body)
+        except DecodeError:
+            return Response(status_code=HTTPStatus.BAD_REQUEST)  # as backends do, for text that is not UTF-8, too
         self._bodies.append(body)
         return Response(media_type="application/x-protobuf")  # an Export*ServiceResponse without fields
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import functools
 import logging
 import multiprocessing
@@ -424,7 +425,8 @@ def test_what_is_bound_in_one_thread_is_not_in_another(child):
     other = child.provider.get_tracer("other")
     with child.tracer.start_as_current_span("one", kind=SpanKind.SERVER):
         bind_session("conv-43")
-        in_a_thread(lambda: other.start_span("two").end())
+        # In no context, which a thread has by itself where none is inherited.
+        in_a_thread(lambda: contextvars.Context().run(lambda: other.start_span("two").end()))
     assert [seen[2] for seen in child.seen()] == ["conv-42", "conv-43"]
 
 

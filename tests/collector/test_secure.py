@@ -256,6 +256,8 @@ _GZIP = {"content_encoding": "gzip"}
     [
         pytest.param(b"\xff\xfe\x00abc", {}, 400, id="garbage"),
         pytest.param(_SOME[:-1], {}, 400, id="cut-off"),
+        # The Collector takes it; the backend does not, and the sender is told so.
+        pytest.param(_SOME.replace(b"some", b"\x80ome", 1), {}, 400, id="a-name-that-is-no-text"),
         pytest.param(b"{", {"content_type": "application/json"}, 400, id="garbage-json"),
         pytest.param(b"[" * MIB, {"content_type": "application/json"}, 400, id="deep-json"),
         # The answer quotes it, which JSON can't. Senders don't try again after a 500 either.
