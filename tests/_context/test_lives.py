@@ -27,7 +27,8 @@ from otel_sessions import (
     to_carrier,
     turn,
 )
-from otel_sessions._context import attribute_store, lives, local_trace
+from otel_sessions._context import lives, local_trace
+from otel_sessions._context.process_session import HELD
 from otel_sessions.sdk import instrument, uninstrument
 
 NOBODY = (None, None)
@@ -474,12 +475,14 @@ def test_a_span_that_has_joined_while_the_trace_was_split_follows(start, monkeyp
     start("sibling", request)
     request.end()
 
-    def overtaken(span, key):
-        monkeypatch.setattr("otel_sessions._pipeline.span_processor.shown_with", attribute_store.shown_with)
-        below(ours, job_of_ada)
-        return attribute_store.shown_with(span, key)
+    class Overtaken:
+        @property
+        def is_idle(self):
+            monkeypatch.setattr("otel_sessions._pipeline.span_processor.HELD", HELD)
+            below(ours, job_of_ada)
+            return HELD.is_idle
 
-    monkeypatch.setattr("otel_sessions._pipeline.span_processor.shown_with", overtaken)
+    monkeypatch.setattr("otel_sessions._pipeline.span_processor.HELD", Overtaken())
     late = start("late", ours)
     assert on(late) == ADA
     below(late, bind_session, "next")

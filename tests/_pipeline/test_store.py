@@ -6,15 +6,19 @@ import logging
 import sys
 import threading
 from collections.abc import MutableMapping
-from types import SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 
 import pytest
 from opentelemetry.attributes import BoundedAttributes
-from opentelemetry.sdk.trace import SpanLimits, SpanProcessor
-from opentelemetry.trace import use_span
+from opentelemetry.context import Context
+from opentelemetry.sdk.trace import SpanLimits, SpanProcessor, TracerProvider
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.trace import SpanKind, use_span
 
 from otel_sessions import bind_session, set_session
-from otel_sessions._context import attribute_store
+from otel_sessions._context import attribute_store, entry_spans
+from otel_sessions._context.local_trace import SPAN_KEY
+from otel_sessions._pipeline.span_processor import guarded
 from otel_sessions.sdk import SessionSpanProcessor
 
 LIMITS = [0, 1, 2, 3, 70, 128, SpanLimits.UNSET]
@@ -224,11 +228,43 @@ def test_a_store_that_shows_nothing_degrades_to_the_public_api_with_one_warning(
     assert "does not show the limits" in message
 
 
-def test_spans_of_tomorrow_are_read_by_their_public_names():
-    span = SimpleNamespace(kind="kind", instrumentation_scope="scope", attributes={"session.id": "a"})
-    assert (attribute_store.kind_of(span), attribute_store.scope_of(span)) == ("kind", "scope")
-    assert attribute_store.shown_with(span, "session.id") is None  # the SDK's are read-only
-    assert attribute_store.shown_with(SimpleNamespace(_attributes=SimpleNamespace(_dict=None)), "session.id") is None
+class SpanOfTomorrow:
+    """Shows what it has by its public names."""
+
+    kind = SpanKind.SERVER
+
+    def __init__(self, **parts) -> None:
+        self.instrumentation_scope = InstrumentationScope("tomorrow")
+        self.attributes = MappingProxyType({"session.id": "conv-42"})
+        vars(self).update(parts)
+
+    def is_recording(self):
+        return True
+
+
+def test_spans_of_tomorrow_are_read_by_their_public_names(warnings):
+    processor, span = SessionSpanProcessor(), SpanOfTomorrow()
+    processor.on_start(span, Context())
+    assert entry_spans._LATELY.waiting[-1]() is span
+    processor._on_ending(span)
+    assert processor._taking.plain_tracer is span.instrumentation_scope
+    assert warnings() == []
+
+
+@pytest.mark.parametrize(
+    ("parts", "expected"),
+    [
+        pytest.param({}, {"session.id": "conv-42"}, id="public"),
+        pytest.param({"_attributes": SimpleNamespace(_dict=None)}, {}, id="other parts"),
+        pytest.param({"attributes": {"session.id": "conv-42"}}, {}, id="not the read-only view of an SDK"),
+    ],
+)
+def test_a_parent_of_tomorrow_shows_its_session(parts, expected):
+    child = TracerProvider(shutdown_on_exit=False).get_tracer("ours").start_span("child")
+    processor = guarded(SessionSpanProcessor())
+    processor.on_start(child, Context({SPAN_KEY: SpanOfTomorrow(**parts)}))
+    assert child.attributes == expected
+    assert (processor.stats().stamped, processor.stats().without_session) == (len(expected), 1 - len(expected))
 
 
 def test_what_a_processor_holds_may_be_looked_at(pipeline):

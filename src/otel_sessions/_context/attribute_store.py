@@ -8,6 +8,8 @@ an attribute on a span that is ending: the SDK has frozen it by then (openteleme
 
 An SDK that keeps its attributes elsewhere one day degrades to the public API, with one warning:
 then all works but the value limit, and what is mended when a span ends.
+
+The span processor takes four looks of its own, with each span: to call a function for one takes longer than the look.
 """
 
 from __future__ import annotations
@@ -59,22 +61,6 @@ def attributes_of(span: Any) -> Mapping[str, Any]:  # noqa: ANN401  # of any SDK
 def attributes_now(span: Any) -> dict[str, Any]:  # noqa: ANN401  # of any SDK
     """Return a copy of what an open ``span`` has, made in one step: other threads set more, for which the oldest give way."""
     return dict(attributes_of(span))
-
-
-def kind_of(span: Any) -> object:  # noqa: ANN401  # of any SDK
-    """Return the kind of a ``span``: the property takes twice as long as this."""
-    try:
-        return span._kind  # noqa: SLF001  # see above
-    except AttributeError:
-        return span.kind
-
-
-def scope_of(span: Any) -> Any:  # noqa: ANN401  # of any SDK
-    """Return the instrumentation scope of a ``span``, likewise."""
-    try:
-        return span._instrumentation_scope  # noqa: SLF001  # see above
-    except AttributeError:
-        return span.instrumentation_scope
 
 
 def shown_by(span: Any) -> Mapping[str, Any] | None:  # noqa: ANN401  # of any SDK
@@ -144,21 +130,6 @@ def put_open(span: Any, wanted: Mapping[str, Any], stamps: Collection[tuple[str,
     except AttributeError:
         pass
     span.set_attributes(dict(stamps))
-
-
-def is_lost(store: Any, key: str, value: object) -> bool:  # noqa: ANN401  # see `store_of`
-    """Tell whether a ``store`` has dropped anything, or has another than this very ``value`` under the ``key``."""
-    return store.dropped or store._dict.get(key) is not value  # noqa: SLF001
-
-
-def shown_with(span: Any, key: str) -> Mapping[str, Any] | None:  # noqa: ANN401  # of any SDK
-    """Return what ``span`` has, to be read at once, if the ``key`` is among it; else ``None``."""
-    try:
-        found: Mapping[str, Any] = span._attributes._dict  # noqa: SLF001  # see above
-        is_there = key in found
-    except (AttributeError, TypeError):
-        return shown_by(span)
-    return found if is_there else None
 
 
 def known_attributes_and_limit(span: ReadableSpan) -> tuple[Mapping[str, Any], int | None]:

@@ -19,13 +19,10 @@ from otel_sessions._context import lives, unguarded
 from otel_sessions._context.attribute_store import (
     attributes_now,
     discard,
-    is_lost,
-    kind_of,
     known_attributes_and_limit,
     put,
     put_open,
-    scope_of,
-    shown_with,
+    shown_by,
     store_of,
 )
 from otel_sessions._context.entry import get_current
@@ -143,7 +140,11 @@ class SessionSpanProcessor(SpanProcessor):
             trace = binding = state = None
             if parent is None:
                 note.trace = note.above = None
-                if (kind := kind_of(span)) is _SERVER or kind is _CONSUMER:
+                try:
+                    kind = span._kind  # noqa: SLF001  # see `attribute_store`
+                except AttributeError:
+                    kind = span.kind
+                if kind is _SERVER or kind is _CONSUMER:
                     note_entry(span)
             else:
                 above = getattr(parent, NOTE, None)
@@ -159,8 +160,13 @@ class SessionSpanProcessor(SpanProcessor):
                 if trace is not None:
                     binding = trace.binding
             if trace is not None and binding is None and len(context) == 1 and HELD.is_idle:
-                shown = shown_with(parent, SESSION_ID)
-                if shown is not None:  # as `state_in`, where there is nothing but a span
+                try:
+                    shown: Any = parent._attributes._dict  # noqa: SLF001  # pyright: ignore[reportOptionalMemberAccess]
+                    is_shown = SESSION_ID in shown
+                except (AttributeError, TypeError):
+                    shown = shown_by(parent)
+                    is_shown = shown is not None
+                if is_shown:  # as `state_in`, where there is nothing but a span
                     state = of_parent(parent, shown)
             elif context:
                 entry: Any = context.get(ENTRY_KEY)
@@ -210,7 +216,7 @@ class SessionSpanProcessor(SpanProcessor):
             found = type(error).__name__
             _diagnostics.warn_once(("on_start", found), "otel_sessions: stamping a span raised %s", found)
 
-    def _on_ending(self, span: Any) -> None:  # noqa: ANN401, C901  # hot
+    def _on_ending(self, span: Any) -> None:  # noqa: ANN401, C901, PLR0912  # hot
         """Mend what the span has lost since; public attributes are frozen by now (opentelemetry-python#5614)."""
         try:
             note = span._otel_sessions  # noqa: SLF001
@@ -227,7 +233,7 @@ class SessionSpanProcessor(SpanProcessor):
             store = note.store
             if store is not None:
                 session, mending = note.state.session, self._mending
-                is_mended = is_lost(store, SESSION_ID, session.id) or self._speaks
+                is_mended = store.dropped or store._dict.get(SESSION_ID) is not session.id or self._speaks  # noqa: SLF001
                 if is_mended:
                     mending.end(span, note, is_first=note.stamp is self._restamp)
                 if mending.is_last and note.stamp is self._restamp:
@@ -236,7 +242,10 @@ class SessionSpanProcessor(SpanProcessor):
                     return
             taking = self._taking
             if taking.is_on:
-                tracer = scope_of(span)
+                try:
+                    tracer = span._instrumentation_scope  # noqa: SLF001  # see `attribute_store`
+                except AttributeError:
+                    tracer = span.instrumentation_scope
                 if tracer is not taking.plain_tracer and id(tracer) not in taking.plain_tracers:
                     self._take(span, note, tracer)
         except AttributeError:

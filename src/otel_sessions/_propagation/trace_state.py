@@ -87,7 +87,9 @@ def randomness_of(session_id: str) -> str:
 
     A Collector's rule that makes ``ot=rv:`` of ``session.id`` with SHA-256 keeps the same sessions.
     """
-    return hashlib.sha256(session_id.encode("utf-8", "surrogatepass")).hexdigest()[:HEX_DIGITS]
+    digest = _SHA_256.copy()  # takes two thirds of the time of a new one
+    digest.update(session_id.encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()[:HEX_DIGITS]
 
 
 def randomness_in(trace_state: Mapping[str, str]) -> str | None:
@@ -250,6 +252,7 @@ def store() -> str | None:
     return found[0] if len(found) == 1 else None
 
 
+_SHA_256 = hashlib.sha256()
 _new = SessionTraceState.__new__
 _STORE = store()
 _BARE: Mapping[SpanKind | None, Destination] = {
