@@ -13,6 +13,7 @@ from ._session.session import Session
 
 if TYPE_CHECKING:
     from ._context.late_calls import bind_session, end_session
+    from ._context.log_lines import SessionLogFilter, add_session_ids
     from ._conversation.checks import check, check_equals, check_includes, check_json, check_regex, feedback
     from ._conversation.evaluations import Check
     from ._conversation.log import log
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from ._propagation.gateways import session_headers
 
 _WHEN_ASKED_FOR = {
+    "SessionLogFilter": "._context.log_lines",
+    "add_session_ids": "._context.log_lines",
     "bind_session": "._context.late_calls",
     "end_session": "._context.late_calls",
     "Check": "._conversation.evaluations",
@@ -59,8 +62,10 @@ _IN_SDK = frozenset(
 __all__ = [
     "Check",
     "Session",
+    "SessionLogFilter",
     "SessionScope",
     "Turn",
+    "add_session_ids",
     "bind_session",
     "check",
     "check_equals",

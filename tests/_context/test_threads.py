@@ -1,4 +1,4 @@
-"""Threads, executors and tasks: what takes a session along (README, limits), and that no worker keeps one (rule 13)."""
+"""Threads, executors and tasks: what takes a session along (the pages on sessions and limits), and that no worker keeps one (rule 13)."""
 
 from __future__ import annotations
 
@@ -181,7 +181,7 @@ can_inherit = pytest.mark.skipif(sys.version_info < (3, 14), reason="before Pyth
 
 @can_inherit
 def test_a_thread_that_inherits_has_the_session_in_which_it_was_started_and_a_pool_that_of_its_first_job():
-    """The thread of a pool serves whoever comes, so there the README asks for the instrumentor, or for an empty start."""
+    """The thread of a pool serves whoever comes, so there the documents ask for the instrumentor, or for an empty start."""
     assert said_where_threads_inherit("plain") == [
         "thread ours",
         "thread that outlives ours",
@@ -478,7 +478,7 @@ def test_a_background_job_that_outlives_its_request_keeps_its_session_and_the_ne
 @pytest.mark.usefixtures("_instrumented")
 @pytest.mark.parametrize("start_it_in", [clear_session, lambda: step("nothing to do with sessions")])
 def test_a_worker_thread_that_a_request_starts_keeps_its_session_unless_that_is_cleared(pipeline, job, start_it_in):
-    """The README's advice for what serves everybody."""
+    """The advice of the documents for what serves everybody."""
     requests = queue.SimpleQueue()
 
     def serve():
