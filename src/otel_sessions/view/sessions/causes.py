@@ -17,18 +17,19 @@ if TYPE_CHECKING:
 
 UNKNOWN = "unknown"
 
-_PROBES = re.compile(
-    r"(?:(?:GET|HEAD|OPTIONS) )?/?(?:\S*/)?(?:health|healthz|healthcheck|livez?|liveness|readyz?|readiness|ping|metrics|favicon\.ico)/?",
-    re.IGNORECASE,
-)
+_PROBE = r"/?(?:\S*/)?(?:health|healthz|healthy|healthcheck|livez?|liveness|alive|readyz?|readiness|startupz?|heartbeat|ping|metrics|prometheus|favicon\.ico)/?"
+_PROBES = re.compile(rf"(?:(?:GET|HEAD|OPTIONS) )?{_PROBE}|/?grpc\.health\.v1\.Health/(?:Check|Watch)", re.IGNORECASE)
 """Names of the spans of servers whose callers are machines."""
+
+_PROBE_PATH = re.compile(_PROBE, re.IGNORECASE)
 
 _JVM_HTTP = re.compile(
     r"io\.opentelemetry\.(?:okhttp|java-http-client|spring-web|reactor-netty)|org\.springframework|io\.micrometer"
 )
 """Scopes of HTTP clients on the JVM: there the call of a streamed answer begins in a thread that has no Context."""
 
-_INTELLIGENT = frozenset((Kind.TURN, Kind.AGENT, Kind.LLM, Kind.TOOL, Kind.RETRIEVER, Kind.CHAIN, Kind.EVALUATION))
+INTELLIGENT = frozenset((Kind.TURN, Kind.AGENT, Kind.LLM, Kind.TOOL, Kind.RETRIEVER, Kind.CHAIN, Kind.EVALUATION))
+"""Kinds of what is about a model: none of it is outside of conversations by itself."""
 
 
 def cause_of(columns: Columns) -> str:
@@ -37,7 +38,7 @@ def cause_of(columns: Columns) -> str:
     Args:
         columns: The facts of all its spans, at least one.
     """
-    if not _INTELLIGENT.isdisjoint(columns.kind):
+    if not INTELLIGENT.isdisjoint(columns.kind):
         return UNKNOWN
     roots = [i for i, parent in enumerate(columns.parent_span_id) if not parent]
     if roots and all(columns.kind[i] == Kind.HTTP_SERVER and _PROBES.fullmatch(columns.name[i]) for i in roots):
@@ -45,6 +46,11 @@ def cause_of(columns: Columns) -> str:
     if len(columns.kind) == len(roots) and len(roots) == 1 and _is_streamed_call(columns):
         return "context-lost-stream"
     return UNKNOWN
+
+
+def is_probe_path(path: str) -> bool:
+    """Tell whether a machine asks for ``path``, as that of a health check."""
+    return _PROBE_PATH.fullmatch(path) is not None
 
 
 def _is_streamed_call(columns: Columns) -> bool:
