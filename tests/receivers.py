@@ -27,16 +27,18 @@ if TYPE_CHECKING:
 
 @dataclass
 class Kept:
-    """A store: each batch is kept, or ``error`` raised, once ``may_write`` is set."""
+    """A store: each batch is kept, or ``error`` raised, once ``may_write`` is set; ``has_begun`` is set before."""
 
     batches: list[Batch] = field(default_factory=list)
     error: Exception | None = None
     may_write: threading.Event = field(default_factory=threading.Event)
+    has_begun: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
         self.may_write.set()
 
     def write(self, batch: Batch) -> None:
+        self.has_begun.set()
         assert self.may_write.wait(20)
         if self.error is not None:
             raise self.error

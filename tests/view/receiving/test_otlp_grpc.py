@@ -168,6 +168,7 @@ def test_what_waits_when_it_ends_is_unavailable():
         sending = [threading.Thread(target=lambda: codes.append(_code_of(address))) for _ in range(2)]
         for each in sending:
             each.start()
+            assert kept.has_begun.wait(20)  # what comes later is not kept with what is being written
         deadline = time.monotonic() + 20
         while intake._jobs.qsize() < 1 and time.monotonic() < deadline:
             time.sleep(0.005)

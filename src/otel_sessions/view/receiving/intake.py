@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from queue import SimpleQueue
+from contextlib import contextmanager, suppress
+from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from otel_sessions.view.wire.batch import Batch, joined
 from otel_sessions.view.wire.json_form import count_metrics_in_json, logs_from_json, traces_from_json
 from otel_sessions.view.wire.reading import count_metrics, read_logs, read_traces
 
@@ -14,9 +15,7 @@ from .answers import rejected_of
 from .unpacking import MAX_BODY_SIZE, unpacked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from otel_sessions.view.wire.batch import Batch
+    from collections.abc import Callable, Iterator, Sequence
 
     from .answers import Form, Rejected, Signal
 
@@ -24,6 +23,9 @@ if TYPE_CHECKING:
 
 # Of bodies as they came: two of the largest.
 MAX_WAITING = 2 * MAX_BODY_SIZE
+
+# Requests that wait together are kept together, up to so many bytes: a commit takes as much as some dozen spans.
+_TOGETHER = 65_536
 
 _READERS: dict[tuple[Signal, Form], Callable[[bytes], Batch]] = {
     ("traces", "protobuf"): read_traces,
@@ -56,7 +58,8 @@ class Intake:
     """What all receivers hand their requests to.
 
     Args:
-        write: Keeps a batch, and returns when it is kept.
+        write: Keeps a batch, and returns when it is kept. Small requests that wait together are one batch; where that can't
+            be kept, each is tried for itself.
         max_waiting: Bytes of requests that came and are not answered yet, at most.
     """
 
@@ -122,30 +125,70 @@ class Intake:
             self._jobs.put(_Job(signal, form, encoding, body, done))
 
     def close(self) -> None:
-        """End when the request that is being written is kept; those that still wait are not."""
+        """End when what is being written is kept; requests that still wait are not."""
         with self._lock:
             self._is_closed = True
             self._jobs.put(None)
         self._writer.join()
 
     def _work(self) -> None:
-        while job := self._jobs.get():
-            rejected: Rejected | None = None
-            error: Exception | None = None
-            try:
-                rejected = self._keep(job)
-            except Exception as raised:  # noqa: BLE001  # whatever the store raises
-                error = raised
-            job.done(rejected, error)
+        while read := self._next():
+            if len(read) > 1 and self._are_kept([batch for _, batch in read]):
+                for job, batch in read:
+                    job.done(rejected_of(batch), None)
+            else:
+                for job, batch in read:
+                    self._keep(job, batch)
 
-    def _keep(self, job: _Job) -> Rejected | None:
+    def _next(self) -> list[tuple[_Job, Batch]]:
+        """Return the next request, with what waits behind it as long as that is small; nothing at the end."""
+        read: list[tuple[_Job, Batch]] = []
+        size = 0
+        with suppress(Empty):
+            while size <= _TOGETHER:
+                job = self._jobs.get(block=not read)
+                if job is None:
+                    self._jobs.put(None)  # it comes behind these
+                    break
+                batch = self._read(job)
+                if batch is not None:
+                    read.append((job, batch))
+                    size += batch.size
+        return read
+
+    def _read(self, job: _Job) -> Batch | None:
+        """Return what is to be kept of a request, ``None`` for nothing: then it is answered."""
+        try:
+            batch = self._batch_of(job)
+        except Exception as error:  # noqa: BLE001  # one request keeps no other from being kept
+            job.done(None, error)
+            return None
+        if batch.spans or batch.logs:
+            return batch
+        job.done(rejected_of(batch), None)
+        return None
+
+    def _batch_of(self, job: _Job) -> Batch:
         if self._is_closed:
             raise ClosedError(_ENDING)
         content = unpacked(job.body, job.encoding)
         if job.signal == "metrics":
             self._metrics += count_metrics(content) if job.form == "protobuf" else count_metrics_in_json(content)
-            return None
-        batch = _READERS[job.signal, job.form](content)
-        if batch.spans or batch.logs:
+            return Batch()
+        return _READERS[job.signal, job.form](content)
+
+    def _are_kept(self, batches: Sequence[Batch]) -> bool:
+        """Keep several at once; tell whether that could be done."""
+        try:
+            self._write(joined(batches))
+        except Exception:  # noqa: BLE001  # whatever the store raises: each is tried for itself then, and told
+            return False
+        return True
+
+    def _keep(self, job: _Job, batch: Batch) -> None:
+        try:
             self._write(batch)
-        return rejected_of(batch)
+        except Exception as error:  # noqa: BLE001  # whatever the store raises
+            job.done(None, error)
+        else:
+            job.done(rejected_of(batch), None)

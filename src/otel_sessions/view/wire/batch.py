@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 Signal: TypeAlias = Literal["traces", "logs"]
 
@@ -82,3 +82,21 @@ class Batch:
     size: int = 0
     rejected: int = 0
     reasons: Sequence[str] = field(default=())
+
+
+def joined(batches: Iterable[Batch]) -> Batch:
+    """Return several batches as one: what is good in them, in their order, without what was refused."""
+    sources: dict[Source, int] = {}
+    spans: list[RawSpan] = []
+    logs: list[RawLog] = []
+    size = 0
+    for batch in batches:
+        places = [sources.setdefault(source, len(sources)) for source in batch.sources]
+        if places == [*range(len(places))]:
+            spans += batch.spans
+            logs += batch.logs
+        else:
+            spans += [span._replace(source=places[span.source]) for span in batch.spans]
+            logs += [log._replace(source=places[log.source]) for log in batch.logs]
+        size += batch.size
+    return Batch(sources=tuple(sources), spans=spans, logs=logs, size=size)
