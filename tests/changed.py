@@ -24,8 +24,16 @@ _DOCUMENTED = {
     "collector-config",
     ".ci",
 }
-# They need a server each, or frameworks; make e2e, make test-collector, make test-frameworks and make test-languages run them.
-_APART = ("tests/e2e", "tests/collector", "tests/frameworks", "tests/languages", "tests/packaging", "tests/typing")
+# They need a server or a browser each, or frameworks; make e2e, make test-collector, make test-browser, make test-frameworks and make test-languages run them.
+_APART = (
+    "tests/e2e",
+    "tests/collector",
+    "tests/frameworks",
+    "tests/languages",
+    "tests/view/browser",
+    "tests/packaging",
+    "tests/typing",
+)
 
 
 def git(*arguments: str) -> list[str]:

@@ -13,6 +13,7 @@ from urllib.parse import quote, urlencode
 from otel_sessions.view.api.application import api_routes
 from otel_sessions.view.loopback import LoopbackServer
 from otel_sessions.view.options import Options
+from otel_sessions.view.page.application import page_routes
 from otel_sessions.view.receiving.access import Tokens
 from otel_sessions.view.receiving.intake import Intake
 from otel_sessions.view.serving import application
@@ -80,7 +81,7 @@ class Client:
 def serving() -> Iterator[Client]:
     """Serve a temporary store, as the command does."""
     with closing(SQLiteStore.open(None)) as store, closing(Intake(store.write)) as intake:
-        app = application(intake, Tokens(None), api_routes(store), Options(), 0)
+        app = application(intake, Tokens(None), [*api_routes(store), *page_routes(store)], Options(), 0)
         with LoopbackServer(app) as server:
             yield Client(server.url, store)
 

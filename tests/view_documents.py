@@ -33,6 +33,8 @@ def a_span(span_id: str = "a", parent: str | None = None, start: int = 0, **more
         "model": None,
         "tokens": NO_TOKENS,
         "cost": None,
+        "input": None,
+        "output": None,
         "dropped": {"attributes": 0, "events": 0, "links": 0},
         "attributes": {},
         "cut": {},
@@ -126,10 +128,11 @@ def a_log(**more) -> dict[str, object]:
 def an_answer(spans=(), turns=(), **more) -> dict[str, object]:
     parts = {name: more.pop(name, []) for name in ("logs", "checks", "paths")}
     resources = more.pop("resources", [{"service.name": "shop"}])
-    following = more.pop("next", None)
+    following, first = more.pop("next", None), more.pop("first", 1)
     session = a_session(**{"turns": len(turns), "spans": len(spans), **more})
     return {
         "session": session,
+        "first": first,
         "turns": list(turns),
         "spans": list(spans),
         **parts,

@@ -32,13 +32,15 @@ LIST = "/api/sessions?limit=200"
 class Page:
     """What sends to a server on a socket, and reads of it."""
 
-    def __init__(self, connection: HTTPConnection) -> None:
+    def __init__(self, connection: HTTPConnection, store: SQLiteStore) -> None:
         self._connection = connection
+        self._store = store
 
     def post(self, signal: str, body: bytes, kind: str = "application/x-protobuf") -> None:
         assert self._ask("POST", f"/v1/{signal}", body, {"Content-Type": kind}) in ({}, None)
 
     def get(self, path: str) -> Any:
+        self._store.settle()  # on a machine that is busy a list is answered before that is done
         return self._ask("GET", path, None, {})
 
     def sessions(self) -> dict[str, Any]:
@@ -59,7 +61,7 @@ def serving() -> Iterator[tuple[Page, SQLiteStore]]:
     with closing(SQLiteStore.open(None)) as store, closing(Intake(store.write)) as intake:
         app = application(intake, Tokens(None), api_routes(store), Options(), 0)
         with LoopbackServer(app) as server, closing(HTTPConnection(urlsplit(server.url).netloc, timeout=60)) as client:
-            yield Page(client), store
+            yield Page(client, store), store
 
 
 @pytest.fixture

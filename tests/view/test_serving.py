@@ -17,12 +17,12 @@ from http.client import HTTPConnection
 import pytest
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.trace.export import SpanExportResult
-from starlette.responses import StreamingResponse
-from starlette.routing import Route
 
 from otel_sessions.view import serving
 from otel_sessions.view.api.application import api_routes
 from otel_sessions.view.options import Options, UsageError
+from otel_sessions.view.page.application import page_routes
+from otel_sessions.view.page.live import Live
 from otel_sessions.view.receiving.access import Tokens
 from otel_sessions.view.receiving.intake import Intake
 from otel_sessions.view.receiving.sockets import listen
@@ -32,14 +32,6 @@ from otlp_requests import span, traces
 from receivers import PAGES, Kept, receiving
 
 BODY = traces(span()).SerializeToString()
-
-
-async def _live(_request):
-    async def events():
-        yield b"data: 1\n\n"
-        await asyncio.sleep(60)
-
-    return StreamingResponse(events(), media_type="text/event-stream")
 
 
 class Run:
@@ -71,7 +63,7 @@ def run(options: Options, client, *, ends_by: signal.Signals = signal.SIGINT) ->
 
     acting = threading.Thread(target=act)
     acting.start()
-    serve(done.kept, [Route("/live", _live), *PAGES], options, sockets, done.said.append)
+    serve(done.kept, [Live(lambda: 1).route(), *PAGES], options, sockets, done.said.append)
     done.seconds_to_end = time.monotonic() - ended_at
     acting.join()
     if done.error is not None:
@@ -248,7 +240,7 @@ def test_another_address_of_this_machine_is_written_in_the_link(tmp_path):
 def test_the_browser_is_opened_where_somebody_sits(monkeypatch):
     opened = []
     monkeypatch.setattr(webbrowser, "open", opened.append)
-    monkeypatch.setattr(serving, "_has_browser", lambda: True)
+    monkeypatch.setattr(serving, "has_browser", lambda: True)
     done = run(options(browser=True), lambda port, _done: _ask(port, "/"))
     assert opened == [done.said[0].split()[1]]
     run(options(browser=False), lambda port, _done: _ask(port, "/"))
@@ -257,16 +249,22 @@ def test_the_browser_is_opened_where_somebody_sits(monkeypatch):
 
 @pytest.mark.parametrize(
     ("is_terminal", "environment", "expected"),
-    [(True, {"DISPLAY": ":0"}, True), (True, {}, False), (False, {"WAYLAND_DISPLAY": "w"}, False)],
+    [
+        (True, {"DISPLAY": ":0"}, True),
+        (True, {}, False),
+        (False, {"WAYLAND_DISPLAY": "w"}, False),
+        (True, {"DISPLAY": ":0", "NO_BROWSER": "1"}, False),
+        (True, {"DISPLAY": ":0", "NO_BROWSER": ""}, True),
+    ],
 )
 def test_somebody_sits_at_a_terminal_with_a_screen(monkeypatch, is_terminal, environment, expected):
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setattr(sys.stdout, "isatty", lambda: is_terminal)
-    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "NO_BROWSER"):
         monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    assert serving._has_browser() is expected
+    assert serving.has_browser() is expected
 
 
 @pytest.mark.parametrize("path", ["/api/nothing", "/session", "/session/", "/api/spans/x/y"])
@@ -285,5 +283,9 @@ def test_a_query_that_is_not_utf8_is_answered_as_any_other(path):
         "headers": [(b"host", b"[::1]")],
     }
     with closing(SQLiteStore.open(None)) as store, closing(Intake(store.write)) as intake:
-        asyncio.run(application(intake, Tokens(None), api_routes(store), Options(), 0)(scope, None, send))
+        asyncio.run(
+            application(intake, Tokens(None), [*api_routes(store), *page_routes(store)], Options(), 0)(
+                scope, None, send
+            )
+        )
     assert statuses[0] in {400, 404}

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from harness.memory import rss
 from otel_sessions.view.api.application import api_routes
 from otel_sessions.view.options import Options
+from otel_sessions.view.page.application import page_routes
 from otel_sessions.view.receiving.access import Tokens
 from otel_sessions.view.receiving.intake import Intake
 from otel_sessions.view.serving import application
@@ -126,7 +127,7 @@ def run(requests: int, seconds: float, seed: str) -> Tally:
     with tempfile.TemporaryDirectory() as folder, ExitStack() as ending:
         real = ending.enter_context(closing(SQLiteStore.open(Path(folder) / "view.db")))
         intake = ending.enter_context(closing(Intake(_Store(real, tally).write)))
-        routes = api_routes(real)
+        routes = [*api_routes(real), *page_routes(real)]
         apps = [application(intake, Tokens(token), routes, Options(), 4318) for token in (None, TOKEN)]
         asyncio.run(_ask_all(apps, Maker(Random(seed), real_bodies(7)), requests, seconds, tally))  # noqa: S311
         real.settle()

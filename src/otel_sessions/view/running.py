@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from .api.application import api_routes  # type: ignore[import-not-found,unused-ignore]
 from .options import UsageError
+from .page.application import page_routes
 from .serving import serve, sockets_for
 from .store.interface import StoreInUseError, UnreadableStoreError
 from .store.places import default_path  # type: ignore[import-not-found,unused-ignore]
@@ -45,7 +46,7 @@ def _run(options: Options) -> None:
         store = ending.enter_context(closing(SQLiteStore.open(path, options.max_bytes)))
         _load(store, options.load)
         _say(f"Kept in    {path}" if path else "Kept until it ends")
-        serve(store, api_routes(store), options, sockets, _say)
+        serve(store, [*api_routes(store), *page_routes(store)], options, sockets, _say)
 
 
 def _maintain(store: Store, options: Options, path: Path | None) -> None:

@@ -100,7 +100,7 @@ def serve(
         say(f"Sessions   {link}")
         say(f"OTLP       {_url(options, port)} (HTTP)" + (f", port {options.grpc_port} (gRPC)" if grpc_server else ""))
         say("To end it: Ctrl-C")
-        if options.browser and _has_browser():
+        if options.browser and has_browser():
             # Some browsers return when they are closed. The sockets listen already, so that it finds somebody.
             threading.Thread(target=webbrowser.open, args=(_link(options, port, tokens),), daemon=True).start()
         with _ended_by_signals():
@@ -176,8 +176,13 @@ def _link(options: Options, port: int, tokens: Tokens) -> str:
     return _url(options, port) + (f"/?token={tokens.ticket()}" if tokens.are_needed else "")
 
 
-def _has_browser() -> bool:
-    """Tell whether somebody sits before it: without a screen one of text would take the terminal."""
+def has_browser() -> bool:
+    """Tell whether somebody sits before it: without a screen one of text would take the terminal.
+
+    ``NO_BROWSER``, with any value, says that none is wanted.
+    """
+    if os.environ.get("NO_BROWSER"):
+        return False
     has_screen = sys.platform in {"win32", "darwin"} or bool({"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys())
     return sys.stdout.isatty() and has_screen
 

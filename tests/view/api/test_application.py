@@ -12,7 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from otel_sessions.view.api import answers
 from otel_sessions.view.api.openapi import openapi
+from otel_sessions.view.api.parameters import Paging
 from otel_sessions.view.api.schemas import SCHEMAS
 from otel_sessions.view.store.sqlite import SQLiteStore
 from otel_sessions.view.wire.json_form import traces_from_json
@@ -76,6 +78,7 @@ def test_the_openapi_document_is_one_and_has_every_route(filled):
 
 def test_the_parameters_that_it_names_are_those_that_are_taken(filled):
     values = {"limit": "5", "cursor": "", "id": "trip", "since": "2h", "until": "2h", "q": "x", "session": "none"}
+    values["turn"] = f"{2:016x}"
     flags = dict.fromkeys(("error", "failed_check", "torn"), "true")
     for path, operation in openapi()["paths"].items():
         for parameter in operation["get"]["parameters"]:
@@ -258,6 +261,76 @@ def test_the_turns_of_a_session_come_in_pages_with_their_spans(client):
     ]
 
 
+def test_a_page_begins_with_the_turn_that_is_asked_for(client):
+    client.send(*(a_turn(n, "s", f"question {n}", "a", start=n * 10) for n in range(1, 8)))
+
+    page = client.session("s", limit=2, turn=f"{4:016x}").json
+    after = client.session("s", limit=2, turn=f"{1:016x}", cursor=page["next"]).json
+
+    assert (page["first"], [turn["input"][-1] for turn in page["turns"]]) == (4, ["4", "5"])
+    assert (after["first"], [turn["input"][-1] for turn in after["turns"]]) == (6, ["6", "7"])
+    assert client.session("s", turn="f" * 16).json["first"] == 1
+    assert client.session("s", turn="x").json == {"error": "turn must be 16 hexadecimal digits."}
+
+
+def test_a_tool_says_what_it_was_given_and_gave(client):
+    said = {"session.id": "s", "input.value": "4711", "output.value": "x" * 5_000}
+    client.send(
+        a_span(1, 1, attributes={"openinference.span.kind": "TOOL"} | said),
+        a_span(1, 2, 1, attributes={"openinference.span.kind": "CHAIN"} | said),
+    )
+
+    tool, chain = client.session("s").json["spans"]
+
+    assert (tool["input"], tool["output"]) == ("4711", "x" * 4_096 + "…")
+    assert (chain["input"], chain["output"]) == (None, None)
+    assert client.get(f"/api/spans/{TRACE}/{1:016x}").json["output"] == "x" * 5_000
+
+
+def test_the_outline_of_a_session_has_all_its_turns_and_what_is_apart_from_them(client):
+    client.send(*(a_turn(n, "s", f"question {n}", "a", start=n * 10, length=5) for n in range(1, 4)))
+    client.send(a_span(9, 9, start=99, attributes={"session.id": "s"}, status={"code": 2}))
+
+    answer = answers.session_with_outline(client.store, "s", Paging(1, None))
+    turns, apart = answer.pop("outline").values()
+
+    assert answer == client.session("s", limit=1).json
+    assert [(turn["span_id"][-1], turn["duration"], turn["errors"]) for turn in turns] == [
+        ("1", 5.0, 0), ("2", 5.0, 0), ("3", 5.0, 0),
+    ]  # fmt: skip
+    assert apart == [
+        {
+            "trace_id": f"{9:032x}",
+            "start": "2026-11-30T12:00:00.099000000Z",
+            "end": "2026-11-30T12:00:00.100000000Z",
+            "duration": 1.0,
+            "errors": 1,
+        }
+    ]
+    assert answers.session_with_outline(client.store, "none", Paging(1, None)) is None
+
+
+def test_the_neighbours_of_a_session_are_those_of_its_user(client):
+    for n, user in enumerate(["ada", "ada", "bob", "ada"], 1):
+        client.send(a_turn(n, f"s{n}", "q", "a", start=n * 100, attributes={"user.id": user, "session.name": f"N{n}"}))
+    # Began first, and is under way all the time.
+    client.send(a_turn(9, "long", "q", "a", length=999, attributes={"user.id": "ada"}))
+    client.send(a_turn(10, "alone", "q", "a"))
+
+    def around(session_id):
+        found = answers.neighbours(client.store, client.session(session_id).json["session"])
+        return found["user"], *((found[which] or {}).get("id") for which in ("previous", "next"))
+
+    assert around("s2") == ("ada", "s1", "s4")
+    assert around("long") == ("ada", None, "s1")
+    assert around("s4") == ("ada", "s2", None)
+    assert around("s3") == ("bob", None, None)
+    assert around("alone") == (None, None, None)
+    found = answers.neighbours(client.store, client.session("s1").json["session"])
+    assert found["next"] == {"id": "s2", "name": "N2"}
+    assert found["previous"] == {"id": "long", "name": None}
+
+
 HOSTILE = [
     "a/b",
     "..",
@@ -327,7 +400,7 @@ def test_what_is_not_there_is_a_404_with_a_message(filled, path, message):
         ("/api/sessions?limit=many", "limit must be a number from 1 to 1000."),
         ("/api/sessions?cursor=x", "cursor must be what next was in the answer to the same question."),
         ("/api/session?id=trip&cursor=x", "cursor must be what next was in the answer to the same question."),
-        ("/api/sessions/trip?id=x", "Each parameter must be one of limit, cursor."),
+        ("/api/sessions/trip?id=x", "Each parameter must be one of turn, limit, cursor."),
         ("/api/coverage?x=1", "Each parameter must be left out here."),
         ("/api/traces?session=trip", "session must be none."),
         ("/api/traces/xyz", "trace_id must be 32 hexadecimal digits."),

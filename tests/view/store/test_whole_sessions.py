@@ -34,6 +34,11 @@ def test_a_session_page_by_page(store):
     assert ids(third) == [trace_id("t4"), trace_id("after")]
     assert (third.next, len(third.logs)) == (None, 1)
     assert store.session("A", 0).turns == first.turns[:1]
+    assert [each.first for each in (first, second, third)] == [0, 2, 4]
+    assert first.apart == [(trace_id("after"), EPOCH + 100 * SECOND, EPOCH + 101 * SECOND, 0)]
+    for turn_, starts in ((second.turns[1].span_id, 3), (b"none", 0)):
+        assert store.session("A", 2, turn=turn_).first == starts
+    assert store.session("A", 2, first.next, turn=second.turns[1].span_id).first == 2
 
 
 def test_a_page_goes_on_where_a_turn_was_that_is_none_any_more(store):

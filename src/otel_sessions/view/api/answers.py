@@ -9,7 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from otel_sessions._setup.doctor.causes import CAUSES
+from otel_sessions.view.store.interface import Filter
 
+from .parameters import moment
 from .spans import (
     Resources,
     facts_of,
@@ -23,7 +25,7 @@ from .spans import (
 from .values import duration, milliseconds, time
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from otel_sessions.view.sessions.summaries import Candidate, PathSum, SessionSummary, Uncovered
     from otel_sessions.view.store.interface import (
@@ -37,6 +39,9 @@ if TYPE_CHECKING:
 
     from .parameters import Paging, Question
     from .values import JSON
+
+_MOST_UNDER_WAY = 20
+"""Sessions of a user that began before another one and went on until it: so many are looked through for the next one."""
 
 
 def sessions(store: Store, asked: Question) -> dict[str, Any]:
@@ -75,8 +80,35 @@ def session(store: Store, session_id: str, asked: Paging) -> dict[str, Any] | No
     Raises:
         InvalidCursorError: The cursor is not one of this store.
     """
-    found = store.session(session_id, asked.limit, asked.cursor)
+    found = store.session(session_id, asked.limit, asked.cursor, turn=asked.turn)
     return None if found is None else _session(found)
+
+
+def session_with_outline(store: Store, session_id: str, asked: Paging) -> dict[str, Any] | None:
+    """Return the same, and in ``outline`` all turns and all traces apart from them in short: when they were.
+
+    Raises:
+        InvalidCursorError: The cursor is not one of this store.
+    """
+    found = store.session(session_id, asked.limit, asked.cursor, turn=asked.turn)
+    return None if found is None else {**_session(found), "outline": _outline(found)}
+
+
+def neighbours(store: Store, of: Mapping[str, Any]) -> dict[str, Any]:
+    """Return of the first user of a session the session before it and the one after it, by their start.
+
+    Args:
+        store: Where to look.
+        of: The ``session`` of an answer.
+    """
+    users, start = of["users"], moment(of["start"] or "", 0)
+    if not users or start is None:
+        return {"user": None, "previous": None, "next": None}
+    before = store.sessions(Filter(user=users[0], until=start), "-start", 1).rows
+    # One that began before may have gone on until then, so that the next one is not the first that is found.
+    later = store.sessions(Filter(user=users[0], since=start), "start", _MOST_UNDER_WAY).rows
+    after = [row for row in later if row.start > start]
+    return {"user": users[0], "previous": _named(before), "next": _named(after)}
 
 
 def trace(store: Store, trace_id: bytes) -> dict[str, Any] | None:
@@ -106,13 +138,32 @@ def coverage(store: Store) -> dict[str, Any]:
     }
 
 
+def _named(rows: Sequence[SessionRow]) -> dict[str, JSON] | None:
+    return {"id": rows[0].id, "name": rows[0].name or None} if rows else None
+
+
+def _outline(found: StoredSession) -> dict[str, list[dict[str, JSON]]]:
+    return {
+        "turns": [
+            {"span_id": turn.span_id.hex(), **_when(turn.trace_id, turn.start, turn.end), "errors": turn.errors}
+            for turn in found.summary.turns
+        ],
+        "apart": [{**_when(each.trace_id, each.start, each.end), "errors": each.errors} for each in found.apart],
+    }
+
+
+def _when(trace_id: bytes, start: int, end: int) -> dict[str, JSON]:
+    return {"trace_id": trace_id.hex(), "start": time(start), "end": time(end), "duration": duration(start, end)}
+
+
 def _session(found: StoredSession) -> dict[str, Any]:
     outside = log_facts_of(found.logs)
     content = _content(found.traces)
     content["logs"] += log_documents(found.logs, outside)
-    content["checks"] += judgement_documents(b"", outside)
+    content["checks"] += _untold(judgement_documents(b"", (), outside), content["checks"])
     return {
         "session": _session_summary(found.summary),
+        "first": found.first + 1,
         "turns": [_turn(turn) for turn in found.turns],
         **content,
         "paths": [_path(branch) for branch in found.summary.paths],
@@ -120,17 +171,32 @@ def _session(found: StoredSession) -> dict[str, Any]:
     }
 
 
-def _content(traces: Sequence[StoredTrace]) -> dict[str, list[JSON]]:
+def _untold(outside: Sequence[dict[str, JSON]], told: Sequence[dict[str, JSON]]) -> list[dict[str, JSON]]:
+    """Return checks outside of traces, but for those about the session that a trace has told, too."""
+    known = [_known_by(check) for check in told if check["of_session"]]
+    found: list[dict[str, JSON]] = []
+    for check in outside:
+        if check["of_session"] and _known_by(check) in known:
+            known.remove(_known_by(check))
+        else:
+            found.append(check)
+    return found
+
+
+def _known_by(check: dict[str, JSON]) -> list[JSON]:
+    return [check[name] for name in ("name", "score", "label", "explanation", "feedback")]
+
+
+def _content(traces: Sequence[StoredTrace]) -> dict[str, Any]:
     """Return what is in ``traces``: spans and records by their time, trace after trace."""
     resources = Resources()
-    content: dict[str, list[JSON]] = {"spans": [], "logs": [], "checks": []}
+    content: dict[str, list[dict[str, JSON]]] = {"spans": [], "logs": [], "checks": []}
     for each in traces:
         facts, log_facts = facts_of(each), log_facts_of(each.logs)
         content["spans"] += span_documents(each, facts, resources)
         content["logs"] += log_documents(each.logs, log_facts)
-        content["checks"] += judgement_documents(each.trace_id, (*facts, *log_facts))
-    content["resources"] = resources.documents()
-    return content
+        content["checks"] += judgement_documents(each.trace_id, facts, log_facts)
+    return {**content, "resources": resources.documents()}
 
 
 def _path(branch: PathSum) -> dict[str, JSON]:
@@ -162,6 +228,7 @@ def _session_row(row: SessionRow) -> dict[str, JSON]:
         "p95": milliseconds(row.p95),
         "start": time(row.start),
         "end": time(row.end),
+        "recent": [{"duration": took, "failed": has_failed} for took, has_failed in row.recent],
     }
 
 

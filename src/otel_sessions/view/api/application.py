@@ -1,26 +1,21 @@
-"""The routes of the API and the plain pages: requests to questions, answers of the store to responses."""
+"""The routes of the API: requests to questions, answers of the store to responses."""
 
 from __future__ import annotations
 
 import json
 import time
-from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from starlette.responses import HTMLResponse, Response, StreamingResponse
-from starlette.routing import Route
+from starlette.responses import Response, StreamingResponse
 
-from otel_sessions.view.store.interface import InvalidCursorError
-
-from . import answers, pages
-from .html_text import STYLE, STYLE_PATH
+from . import answers
 from .openapi import openapi
 from .parameters import (
     LIST,
-    PAGING,
+    OF_SESSION,
     SESSION_SORTS,
     TRACE_SORTS,
     USER_SORTS,
-    InvalidParameterError,
     identifier,
     paging,
     parameters,
@@ -28,20 +23,19 @@ from .parameters import (
     refuse,
     without_session,
 )
+from .routing import missing, route
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from starlette.requests import Request
+    from starlette.routing import Route
 
     from otel_sessions.view.store.interface import Store
 
     from .parameters import Question
 
     Document: TypeAlias = Mapping[str, Any]
-    Handler: TypeAlias = Callable[[Request], Response]
-
-_BAD_CURSOR = "cursor must be what next was in the answer to the same question."
 
 
 class JSONAnswer(Response):
@@ -59,32 +53,25 @@ class JSONAnswer(Response):
 
 
 def api_routes(store: Store) -> list[Route]:
-    """Return the routes of ``/api/…`` and of the plain pages, which read from ``store``.
+    """Return the routes of ``/api/…``, which read from ``store``.
 
     Who may ask, and what a browser may do with the answers, is the matter of who serves them.
     """
     api = _API(store)
-    return [
-        _route("/api/sessions", api.sessions),
-        _route("/api/sessions/{id:path}", api.session),
-        _route("/api/session", api.session),
-        _route("/api/export", api.export),
-        _route("/api/traces", api.traces),
-        _route("/api/traces/{trace_id}", api.trace),
-        _route("/api/spans/{trace_id}/{span_id}", api.span),
-        _route("/api/users", api.users),
-        _route("/api/coverage", api.coverage),
-        _route("/api/openapi.json", api.openapi),
-        _route("/api/{rest:path}", api.nothing),
-        _route("/", api.sessions_page),
-        _route(STYLE_PATH, api.style),
-        _route("/sessions/{id:path}", api.session_page),
-        _route("/session", api.session_page),
-    ]
-
-
-class _NotFoundError(Exception):
-    """There is no such thing; the text says what."""
+    handlers = {
+        "/api/sessions": api.sessions,
+        "/api/sessions/{id:path}": api.session,
+        "/api/session": api.session,
+        "/api/export": api.export,
+        "/api/traces": api.traces,
+        "/api/traces/{trace_id}": api.trace,
+        "/api/spans/{trace_id}/{span_id}": api.span,
+        "/api/users": api.users,
+        "/api/coverage": api.coverage,
+        "/api/openapi.json": api.openapi,
+        "/api/{rest:path}": api.nothing,
+    }
+    return [route(path, handler, _refusal) for path, handler in handlers.items()]
 
 
 class _API:
@@ -106,7 +93,7 @@ class _API:
         given = parameters(request.query_params.multi_items(), ("id",))
         lines = self._store.export(given.get("id", ""))
         if lines is None:
-            _missing("session with this id")
+            missing("session with this id")
         headers = {"content-disposition": 'attachment; filename="session.jsonl"'}
         return StreamingResponse(lines, 200, headers, "application/x-ndjson")
 
@@ -121,7 +108,7 @@ class _API:
         parameters(request.query_params.multi_items(), ())
         found = answers.trace(self._store, _trace_id(request))
         if found is None:
-            _missing("such trace")
+            missing("such trace")
         return JSONAnswer(found)
 
     def span(self, request: Request) -> Response:
@@ -132,7 +119,7 @@ class _API:
             refuse("span_id", "16 hexadecimal digits")
         found = answers.span(self._store, _trace_id(request), span_id)
         if found is None:
-            _missing("such span")
+            missing("such span")
         return JSONAnswer(found)
 
     def users(self, request: Request) -> Response:
@@ -150,53 +137,20 @@ class _API:
 
     def nothing(self, _: Request) -> Response:
         """Say where to look."""
-        _missing("such thing", "; /api/openapi.json tells what there is")
-
-    def sessions_page(self, request: Request) -> Response:
-        """Answer the list of sessions as a page."""
-        return _page(pages.sessions_page(answers.sessions(self._store, _question(request, SESSION_SORTS, "-end"))))
-
-    def style(self, _: Request) -> Response:
-        """Answer how the pages look."""
-        return Response(STYLE, media_type="text/css", headers={"cache-control": "no-cache"})
-
-    def session_page(self, request: Request) -> Response:
-        """Answer one session as a page."""
-        return _page(pages.session_page(self._session(request)))
+        missing("such thing", "; /api/openapi.json tells what there is")
 
     def _session(self, request: Request) -> Document:
         in_path = "id" in request.path_params
-        given = parameters(request.query_params.multi_items(), PAGING if in_path else ("id", *PAGING))
+        given = parameters(request.query_params.multi_items(), OF_SESSION if in_path else ("id", *OF_SESSION))
         session_id = request.path_params["id"] if in_path else given.get("id", "")
         found = answers.session(self._store, session_id, paging(given)) if session_id else None
         if found is None:
-            _missing("session with this id")
+            missing("session with this id")
         return found
 
 
-def _route(path: str, handler: Handler) -> Route:
-    def answer(request: Request) -> Response:
-        try:
-            return handler(request)
-        except InvalidParameterError as error:
-            return _refusal(request, str(error), 400)
-        except InvalidCursorError:
-            return _refusal(request, _BAD_CURSOR, 400)
-        except _NotFoundError as error:
-            return _refusal(request, str(error), 404)
-
-    return Route(path, answer, methods=["GET"])
-
-
-def _refusal(request: Request, message: str, status: int) -> Response:
-    # Not of `request.url`, which raises for a query that is not UTF-8.
-    if request.scope["path"].startswith("/api/"):
-        return JSONAnswer({"error": message}, status)
-    return _page(pages.message_page(message), status)
-
-
-def _page(html: str, status: int = 200) -> Response:
-    return HTMLResponse(html, status)
+def _refusal(message: str, status: int) -> Response:
+    return JSONAnswer({"error": message}, status)
 
 
 def _question(request: Request, sorts: tuple[str, ...], default: str) -> Question:
@@ -208,8 +162,3 @@ def _trace_id(request: Request) -> bytes:
     if found is None:
         refuse("trace_id", "32 hexadecimal digits")
     return found
-
-
-def _missing(what: str, hint: str = "") -> NoReturn:
-    message = f"There is no {what}{hint}."
-    raise _NotFoundError(message)

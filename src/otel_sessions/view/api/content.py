@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_OF_TURN = ("input", "output")
+_SAID = ("input", "output")
 _OF_CHECK = ("explanation",)
 
 
 def without_content(answer: Mapping[str, Any]) -> dict[str, Any]:
     """Return the answer for a session or a trace without words and attributes."""
     bare = dict(answer)
-    bare["turns"] = [_without(turn, _OF_TURN) for turn in answer.get("turns", ())]
+    bare["turns"] = [_without(turn, _SAID) for turn in answer.get("turns", ())]
     bare["spans"] = [_bare_span(span) for span in answer["spans"]]
     bare["logs"] = [_bare(_without(log, ("body",))) for log in answer["logs"]]
     bare["checks"] = [_without(check, _OF_CHECK) for check in answer["checks"]]
@@ -26,7 +26,7 @@ def without_content(answer: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _bare_span(span: Mapping[str, Any]) -> dict[str, Any]:
-    bare = _bare(span)
+    bare = _bare(_without(span, _SAID))
     bare["error"] = "error" if span["error"] else None
     bare["events"] = [_bare(event) for event in span["events"]]
     bare["links"] = [_bare(link) for link in span["links"]]

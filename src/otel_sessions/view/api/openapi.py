@@ -35,8 +35,8 @@ def _operations() -> dict[str, dict[str, Any]]:
     one_session = "One session with a page of its turns, in order"
     return {
         "/api/sessions": _operation("Sessions", "Sessions", [*_FILTERS, _sort(SESSION_SORTS), *_PAGING]),
-        "/api/sessions/{id}": _operation(one_session, "OneSession", [_in_path("id", _TEXT), *_PAGING]),
-        "/api/session": _operation(f"{one_session}, by any id", "OneSession", [_ID, *_PAGING]),
+        "/api/sessions/{id}": _operation(one_session, "OneSession", [_in_path("id", _TEXT), *_OF_SESSION]),
+        "/api/session": _operation(f"{one_session}, by any id", "OneSession", [_ID, *_OF_SESSION]),
         "/api/export": _lines("One session as OTLP JSON lines, as it came", [_ID]),
         "/api/traces": _operation("Traces", "Traces", [_NO_SESSION, *_FILTERS, _sort(TRACE_SORTS), *_PAGING]),
         "/api/traces/{trace_id}": _operation("One trace", "OneTrace", [_in_path("trace_id", _hex(32))]),
@@ -93,6 +93,10 @@ _PAGING = (
         "limit", {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}, "Rows of a page."
     ),
     _in_query("cursor", _TEXT, "What next was in the answer to the same question."),
+)
+_OF_SESSION = (
+    _in_query("turn", _hex(16), "The page begins with the turn of this span id, where there is no cursor."),
+    *_PAGING,
 )
 _FILTERS = (
     *(_in_query(name, _TEXT, f"That have this {name}, exactly.") for name in ("user", "name", "service", "model")),

@@ -19,6 +19,9 @@ DEFAULT_LIMIT = 50
 
 FILTERS = ("user", "name", "service", "model", "since", "until", "error", "failed_check", "torn", "q")
 PAGING = ("limit", "cursor")
+OF_SESSION = ("turn", *PAGING)
+"""What one session is asked by."""
+
 LIST = (*FILTERS, "sort", *PAGING)
 """What a list is asked by."""
 
@@ -67,10 +70,11 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Paging:
-    """Which page."""
+    """Which page; with ``turn``, and without a cursor, the one that begins with the turn of this span id."""
 
     limit: int
     cursor: str | None
+    turn: bytes | None = None
 
 
 def parameters(pairs: Iterable[tuple[str, str]], allowed: Collection[str]) -> dict[str, str]:
@@ -125,14 +129,19 @@ def filter_of(given: Mapping[str, str], now: int) -> Filter:
     )
 
 
-def paging(given: Mapping[str, str]) -> Paging:
+def paging(given: Mapping[str, str], default: int = DEFAULT_LIMIT) -> Paging:
     """Return which page is asked for.
 
+    Args:
+        given: The `parameters`.
+        default: The limit where none is given.
+
     Raises:
-        InvalidParameterError: ``limit`` can't be used.
+        InvalidParameterError: ``limit`` or ``turn`` can't be used.
     """
     limit = _of(given, "limit", _limit, f"a number from 1 to {MAX_LIMIT}")
-    return Paging(DEFAULT_LIMIT if limit is None else limit, given.get("cursor"))
+    turn = _of(given, "turn", lambda text: identifier(text, 16), "16 hexadecimal digits")
+    return Paging(default if limit is None else limit, given.get("cursor"), turn)
 
 
 def without_session(given: Mapping[str, str]) -> bool:

@@ -82,6 +82,11 @@ _SESSION = _SESSION_IN_LIST | {
     "llm_spans": _COUNT,
     "previous_id": _TEXT,
 }
+_RECENT: Schema = {
+    "type": "array",
+    "items": _document({"duration": _DURATION, "failed": _FLAG}),
+    "description": "The last turns, at most 16, the oldest first: whole milliseconds, and whether something has failed.",
+}
 _TURN: dict[str, Schema] = {
     "trace_id": _TRACE_ID,
     "span_id": _SPAN_ID,
@@ -125,6 +130,8 @@ _SAID: dict[str, Schema] = {
     "model": _TEXT,
     "tokens": reference("Tokens"),
     "cost": _USD,
+    "input": {"type": ["string", "null"], "description": "Of a tool what it was given, up to 4,096 characters."},
+    "output": {"type": ["string", "null"], "description": "Of a tool what it gave, likewise."},
     "dropped": _document(dict.fromkeys(("attributes", "events", "links"), _COUNT), "By the limits of its SDK."),
 }  # fmt: skip
 _INSIDE: dict[str, Schema] = {
@@ -224,7 +231,7 @@ _COVERAGE: dict[str, Schema] = {
 
 SCHEMAS: dict[str, Schema] = {
     "Tokens": _TOKENS,
-    "SessionInList": _document(_SESSION_IN_LIST),
+    "SessionInList": _document(_SESSION_IN_LIST | {"recent": _RECENT}),
     "Session": _document(_SESSION),
     "Turn": _document(_TURN),
     "Span": _document(_SPAN),
@@ -241,6 +248,7 @@ SCHEMAS: dict[str, Schema] = {
     "OneSession": _document(
         {
             "session": reference("Session"),
+            "first": {"type": "integer", "minimum": 1, "description": "The number of the first turn of this page."},
             "turns": array_of("Turn"),
             **_CONTENT,
             "paths": array_of("Path"),

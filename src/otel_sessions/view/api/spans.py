@@ -6,14 +6,17 @@ from typing import TYPE_CHECKING
 
 from otel_sessions.view.sessions.columns import columns_of
 from otel_sessions.view.sessions.forest import forest_of
+from otel_sessions.view.sessions.judged import judgements_of
 from otel_sessions.view.sessions.session_of_span import sessions_of
+from otel_sessions.view.shapes.facts import NO_WORDS, Kind
 from otel_sessions.view.shapes.reading import facts_of_logs, facts_of_spans
+from otel_sessions.view.shapes.words import words_of
 from otel_sessions.view.wire.whole import whole_log, whole_resource, whole_scope, whole_span
 
-from .values import cut, duration, exact, known, time, whole
+from .values import MAX_VALUE, cut, duration, exact, known, shortened, time, whole
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from otel_sessions.view.shapes.facts import Facts, Judgement, LogFacts, Tokens
     from otel_sessions.view.store.interface import StoredTrace
@@ -59,7 +62,7 @@ def log_facts_of(logs: Sequence[tuple[RawLog, Source]]) -> list[LogFacts]:
 def span_documents(trace: StoredTrace, facts: Sequence[Facts], resources: Resources) -> list[dict[str, JSON]]:
     """Return the spans of ``trace`` by their start, with attributes cut."""
     documents = [
-        _span_document(whole_span(raw.raw), of_span, session) | {"resource": resources.place(source.resource)}
+        _span_document(raw, of_span, session) | {"resource": resources.place(source.resource)}
         for (raw, source), of_span, session in zip(trace.spans, facts, _sessions(facts), strict=True)
     ]
     order = sorted(range(len(facts)), key=lambda place: (facts[place].start, facts[place].span_id))
@@ -82,12 +85,21 @@ def log_documents(logs: Sequence[tuple[RawLog, Source]], facts: Sequence[LogFact
     return [documents[place] for place in order]
 
 
-def judgement_documents(trace_id: bytes, facts: Iterable[Facts | LogFacts]) -> list[dict[str, JSON]]:
-    """Return checks, evaluations and feedback that spans or records of one trace have."""
+def judgement_documents(trace_id: bytes, facts: Sequence[Facts], logs: Sequence[LogFacts]) -> list[dict[str, JSON]]:
+    """Return checks, evaluations and feedback of one trace, each once, though a span and a record tell of it.
+
+    Each has the id of the span that is judged.
+    """
+    if not any(said.judgements for said in facts) and not any(said.judgements for said in logs):
+        return []
+    columns = columns_of(facts)
     return [
-        _judgement(judgement) | {"trace_id": trace_id.hex() or None, "span_id": said.span_id.hex() or None}
-        for said in facts
-        for judgement in said.judgements
+        _judgement(judgement)
+        | {
+            "trace_id": trace_id.hex() or None,
+            "span_id": (facts[span] if span >= 0 else logs[log]).span_id.hex() or None,
+        }
+        for span, log, judgement in judgements_of(columns, logs, forest_of(columns))
     ]
 
 
@@ -102,28 +114,37 @@ def _sessions(facts: Sequence[Facts]) -> list[str | None]:
     return sessions_of(columns, forest_of(columns))
 
 
-def _span_document(span: WholeSpan, facts: Facts, session: str | None) -> dict[str, JSON]:
+def _span_document(raw: RawSpan, facts: Facts, session: str | None) -> dict[str, JSON]:
+    span = whole_span(raw.raw)
     attributes, lengths = cut(span.attributes)
-    return _said_of(span, facts, session) | {
-        "attributes": attributes,
-        "cut": dict(lengths),
-        "events": [_event(event, cut(event.attributes)[0]) for event in span.events],
-        "links": [_link(link, cut(link.attributes)[0]) for link in span.links],
-        "scope": facts.scope,
-    }
+    return (
+        _said_of(span, facts, session)
+        | _words_of_tool(raw, facts, MAX_VALUE)
+        | {
+            "attributes": attributes,
+            "cut": dict(lengths),
+            "events": [_event(event, cut(event.attributes)[0]) for event in span.events],
+            "links": [_link(link, cut(link.attributes)[0]) for link in span.links],
+            "scope": facts.scope,
+        }
+    )
 
 
 def _whole_document(raw: RawSpan, source: Source, facts: Facts, session: str | None) -> dict[str, JSON]:
     span = whole_span(raw.raw)
     name, version, attributes = whole_scope(source.scope)
-    return _said_of(span, facts, session) | {
-        "attributes": whole(span.attributes),
-        "events": [_event(event, whole(event.attributes)) for event in span.events],
-        "links": [_link(link, whole(link.attributes)) for link in span.links],
-        "trace_state": span.trace_state,
-        "resource": whole(whole_resource(source.resource)),
-        "scope": {"name": name, "version": version, "attributes": whole(attributes)},
-    }
+    return (
+        _said_of(span, facts, session)
+        | _words_of_tool(raw, facts, None)
+        | {
+            "attributes": whole(span.attributes),
+            "events": [_event(event, whole(event.attributes)) for event in span.events],
+            "links": [_link(link, whole(link.attributes)) for link in span.links],
+            "trace_state": span.trace_state,
+            "resource": whole(whole_resource(source.resource)),
+            "scope": {"name": name, "version": version, "attributes": whole(attributes)},
+        }
+    )
 
 
 def _said_of(span: WholeSpan, facts: Facts, session: str | None) -> dict[str, JSON]:
@@ -155,6 +176,12 @@ def _said_of(span: WholeSpan, facts: Facts, session: str | None) -> dict[str, JS
             "links": span.dropped_links,
         },
     }
+
+
+def _words_of_tool(raw: RawSpan, facts: Facts, most: int | None) -> dict[str, JSON]:
+    """Return what a tool was given and gave; what was said in other spans is on the turn, or in their attributes."""
+    words = words_of(raw.raw) if facts.kind is Kind.TOOL else NO_WORDS
+    return {"input": shortened(words.input, most) or None, "output": shortened(words.output, most) or None}
 
 
 def _event(event: WholeEvent, attributes: dict[str, JSON]) -> dict[str, JSON]:

@@ -72,9 +72,14 @@ def cut(values: Mapping[str, Value]) -> tuple[dict[str, JSON], dict[str, int]]:
         if text is None or len(text) <= MAX_VALUE:
             kept[key] = exact(value)
         else:
-            kept[key] = text[:MAX_VALUE] + "…"
+            kept[key] = shortened(text, MAX_VALUE)
             lengths[key] = len(text)
     return kept, lengths
+
+
+def shortened(text: str, most: int | None) -> str:
+    """Return the beginning of what is longer than ``most`` characters, with a sign; ``None`` is any length."""
+    return text if most is None or len(text) <= most else text[:most] + "…"
 
 
 def whole(values: Mapping[str, Value]) -> dict[str, JSON]:

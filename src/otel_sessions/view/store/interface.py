@@ -62,7 +62,11 @@ class Page(Generic[T]):
 
 
 class SessionRow(NamedTuple):
-    """A session in a list; ``p95`` in ns."""
+    """A session in a list; ``p95`` in ns.
+
+    Attributes:
+        recent: Its last turns, the oldest first: how many ms each took, and whether something in it has failed.
+    """
 
     id: str
     name: str
@@ -82,6 +86,7 @@ class SessionRow(NamedTuple):
     p95: int | None
     start: int
     end: int
+    recent: tuple[tuple[int, bool], ...] = ()
 
 
 class UserRow(NamedTuple):
@@ -142,20 +147,33 @@ class StoredTrace(NamedTuple):
     logs: Sequence[tuple[RawLog, Source]]
 
 
+class Stretch(NamedTuple):
+    """When a trace was under way, in ns, and how many errors it has in the session."""
+
+    trace_id: bytes
+    start: int
+    end: int
+    errors: int
+
+
 class StoredSession(NamedTuple):
     """One session with some of its turns.
 
     Attributes:
         summary: All of it.
+        first: Where the turns of this page begin in those of the summary.
         turns: Those of this page.
         traces: The traces of these turns, and, on the last page, those that have no turn.
         logs: Records that are in the session and outside of any trace.
+        apart: All traces of it that have no turn, by start.
     """
 
     summary: SessionSummary
+    first: int
     turns: Sequence[Candidate]
     traces: Sequence[StoredTrace]
     logs: Sequence[tuple[RawLog, Source]]
+    apart: Sequence[Stretch]
     next: str | None
 
 
@@ -181,8 +199,13 @@ class Store(Protocol):
         """Return sessions, by a field of `SessionRow`, ``-`` before it for the largest first; ties by id."""
 
     @abstractmethod
-    def session(self, session_id: str, limit: int = 50, cursor: str | None = None) -> StoredSession | None:
-        """Return one session; ``limit`` is that of its turns."""
+    def session(
+        self, session_id: str, limit: int = 50, cursor: str | None = None, *, turn: bytes | None = None
+    ) -> StoredSession | None:
+        """Return one session; ``limit`` is that of its turns.
+
+        With ``turn``, and without a cursor, the page begins with the turn of this span id, if there is one.
+        """
 
     @abstractmethod
     def users(self, which: Filter, sort: str = "-last", limit: int = 50, cursor: str | None = None) -> Page[UserRow]:

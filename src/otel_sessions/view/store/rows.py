@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 _BETWEEN = "\x1f"
 _ESCAPE = "\x1e"
 _ESCAPED = str.maketrans({_BETWEEN: "\x1e1", _ESCAPE: "\x1e0"})
+# So many turns of a session are in its row, to be drawn.
+_RECENT = 16
+_FAILED = "!"
 # What a column of SQLite holds.
 _LARGEST = 2**63 - 1
 
@@ -108,6 +111,11 @@ def kept_part(key: int, trace: int, body: bytes) -> KeptPart:
     return KeptPart(key, trace, trace_id, torn, Part._make((*first, *rest)), uncovered)
 
 
+def uncovered_in(body: bytes) -> list[Uncovered]:
+    """Return what is in no session, of the body of a part that is in none."""
+    return list(map(Uncovered._make, json.loads(body.decode("utf-8", "surrogatepass"))[-1]))
+
+
 def _candidate(trace_id: bytes, fields: list[Any]) -> Candidate:
     fields[0] = bytes.fromhex(fields[0])
     fields[-3] = Tokens(*fields[-3])
@@ -157,6 +165,7 @@ def session_columns(key: int, one: SessionSummary, next_part: int) -> tuple[Any,
         _column(one.start),
         _column(one.end),
         *_sum_columns(one.tokens),
+        _recent(one.turns),
         next_part,
     )
 
@@ -164,7 +173,7 @@ def session_columns(key: int, one: SessionSummary, next_part: int) -> tuple[Any,
 # Order and names as in the tables.
 SESSION_COLUMNS = (
     "key, id, id_key, name, users, services, models, turns, traces, spans, errors, failed_checks, feedback, torn, cost,"
-    ' cost_complete, p95, start, "end", tokens, input, output, cache_read, cache_write, reasoning, total, next_part'
+    ' cost_complete, p95, start, "end", tokens, input, output, cache_read, cache_write, reasoning, total, recent, next_part'
 )
 TRACE_COLUMNS = (
     'key, trace_id, name, users, services, models, sessions, spans, loose, errors, failed_checks, torn, start, "end",'
@@ -179,7 +188,7 @@ USER_COLUMNS = (
 def session_row(columns: Sequence[Any]) -> SessionRow:
     """Return a row of the list, of `SESSION_COLUMNS`."""
     (_, id_, _, name, users, services, models, turns, traces, spans, errors, failed, feedback, torn) = columns[:14]
-    cost, complete, p95, start, end, _, *tokens, _ = columns[14:]
+    cost, complete, p95, start, end, _, *tokens, recent, _ = columns[14:]
     return SessionRow(
         id=id_,
         name=name,
@@ -199,6 +208,14 @@ def session_row(columns: Sequence[Any]) -> SessionRow:
         p95=p95,
         start=start,
         end=end,
+        recent=tuple((int(turn.rstrip(_FAILED)), turn.endswith(_FAILED)) for turn in recent.split()),
+    )
+
+
+def _recent(turns: Sequence[Candidate]) -> str:
+    """Return the last turns as one text: the ms of each, with a sign for one in which something has failed."""
+    return " ".join(
+        [f"{max(turn.end - turn.start, 0) // 1_000_000}{_FAILED if turn.errors else ''}" for turn in turns[-_RECENT:]]
     )
 
 

@@ -60,9 +60,10 @@ CREATE TABLE sessions(
   cost REAL, cost_complete INTEGER NOT NULL, p95 INTEGER, start INTEGER NOT NULL, "end" INTEGER NOT NULL,
   tokens INTEGER NOT NULL,
   input INTEGER, output INTEGER, cache_read INTEGER, cache_write INTEGER, reasoning INTEGER, total INTEGER,
-  next_part INTEGER NOT NULL
+  recent TEXT NOT NULL, next_part INTEGER NOT NULL
 );
 CREATE INDEX sessions_end ON sessions("end");
+CREATE INDEX sessions_other_keys ON sessions(id_key) WHERE id_key != 'session.id';
 CREATE TABLE stale(session INTEGER PRIMARY KEY);
 CREATE TABLE session_users(user TEXT NOT NULL, session INTEGER NOT NULL, PRIMARY KEY(user, session)) WITHOUT ROWID;
 CREATE TABLE users(

@@ -15,6 +15,7 @@ from otel_sessions.view.store import bound, exchange, lists, whole
 from otel_sessions.view.store.background import Background
 from otel_sessions.view.store.interface import StoreInUseError, UnreadableStoreError
 from otel_sessions.view.store.loose import loose_id
+from otel_sessions.view.store.losses import Causes
 from otel_sessions.view.store.opening import Ownership, connect_to_read, open_to_write, readable
 from otel_sessions.view.store.segments import Sources
 from otel_sessions.view.store.writing import Writer
@@ -54,6 +55,7 @@ class SQLiteStore:
         self._writer = writer
         self._readers: list[tuple[sqlite3.Connection, Sources]] = []
         self._readers_lock = threading.Lock()
+        self._causes = Causes()
         self._ownership: Ownership | None = None
         self._folder: Path | None = None
         self._background = Background(writer) if writer is not None else None
@@ -122,10 +124,12 @@ class SQLiteStore:
         with self._reading() as (connection, _):
             return lists.sessions(connection, which, sort, limit, cursor)
 
-    def session(self, session_id: str, limit: int = 50, cursor: str | None = None) -> StoredSession | None:
+    def session(
+        self, session_id: str, limit: int = 50, cursor: str | None = None, *, turn: bytes | None = None
+    ) -> StoredSession | None:
         """See `Store`."""
         with self._reading(session_id) as (connection, sources):
-            return whole.stored_session(connection, sources, session_id, limit, cursor)
+            return whole.stored_session(connection, sources, session_id, whole.Asked(limit, cursor, turn))
 
     def users(self, which: Filter, sort: str = "-last", limit: int = 50, cursor: str | None = None) -> Page[UserRow]:
         """See `Store`."""
@@ -152,8 +156,8 @@ class SQLiteStore:
 
     def coverage(self) -> Coverage:
         """See `Store`."""
-        with self._reading() as (connection, _):
-            return whole.coverage(connection)
+        with self._reading() as (connection, sources):
+            return self._causes.coverage(connection, sources)
 
     def dropped(self) -> Dropped:
         """See `Store`."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from otel_sessions.view.sessions.sessions import session_of
 from otel_sessions.view.sessions.summaries import Uncovered
 from otel_sessions.view.store.cursors import cursor_of, place_of
 from otel_sessions.view.store.growing import rank
-from otel_sessions.view.store.interface import Coverage, StoredSession, StoredTrace
+from otel_sessions.view.store.interface import Coverage, StoredSession, StoredTrace, Stretch
 from otel_sessions.view.store.loose import is_loose, loose_id
 from otel_sessions.view.store.rows import split, storable
 from otel_sessions.view.store.segments import Sources, batch_of, segments_of_trace
@@ -18,7 +18,7 @@ from otel_sessions.view.store.tallies import TOTALS
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from otel_sessions.view.sessions.summaries import Candidate, SessionSummary
     from otel_sessions.view.store.rows import KeptPart
@@ -66,66 +66,63 @@ def _part_order(kept: KeptPart) -> tuple[int, bytes]:
     return kept.part.start, kept.trace_id
 
 
+class Asked(NamedTuple):
+    """Which turns of a session; see `Store.session`."""
+
+    limit: int
+    cursor: str | None
+    turn: bytes | None
+
+
 def stored_session(
-    connection: sqlite3.Connection,
-    sources: Sources,
-    session_id: str,
-    limit: int,
-    cursor: str | None,
+    connection: sqlite3.Connection, sources: Sources, session_id: str, asked: Asked
 ) -> StoredSession | None:
     """Return one session with some of its turns."""
     parts = session_parts(connection, session_id)
     if not parts:
         return None
     summary = session_of(session_id, [(each.trace_id, each.part, each.torn) for each in parts])
-    turns = _turns(connection, summary, max(1, min(limit, _MOST_TURNS)), cursor)
-    question = "session", summary.id
+    first = _first(connection, summary, asked)
+    turns = summary.turns[first : first + max(1, min(asked.limit, _MOST_TURNS))]
     is_last = not turns or turns[-1] is summary.turns[-1]
-    after = None if is_last else cursor_of(connection, question, _turn_place(turns[-1]))
-    ids = _traces_of(summary, turns, parts, is_last=is_last)
+    after = None if is_last else cursor_of(connection, ("session", summary.id), _turn_place(turns[-1]))
+    in_traces = [each for each in parts if not is_loose(each.trace_id)]
+    owners = _owners(summary.turns, in_traces)
+    shown = {*turns, *((None,) if is_last else ())}
+    ids = [each.trace_id for each, owner in zip(in_traces, owners, strict=True) if owner in shown]
     traces = [found for each in ids if (found := stored_trace(connection, sources, each)) is not None]
     outside = stored_trace(connection, sources, loose_id(session_id)) if is_last else None
     logs = [(log._replace(trace_id=b""), source) for log, source in outside.logs] if outside else ()
-    return StoredSession(summary, turns, traces, logs, after)
+    apart = [_stretch(each) for each, owner in zip(in_traces, owners, strict=True) if owner is None]
+    return StoredSession(summary, first, turns, traces, logs, apart, after)
 
 
 def _turn_place(turn: Candidate) -> tuple[int, bytes, bytes]:
     return turn.start, turn.trace_id, turn.span_id
 
 
-def _turns(
-    connection: sqlite3.Connection, summary: SessionSummary, limit: int, cursor: str | None
-) -> Sequence[Candidate]:
-    if cursor is None:
-        return summary.turns[:limit]
-    last = tuple(place_of(connection, ("session", summary.id), cursor))
+def _first(connection: sqlite3.Connection, summary: SessionSummary, asked: Asked) -> int:
+    """Return where the turns begin that are asked for."""
+    if asked.cursor is None:
+        return next((at for at, turn in enumerate(summary.turns) if turn.span_id == asked.turn), 0)
+    last = tuple(place_of(connection, ("session", summary.id), asked.cursor))
     places = [_turn_place(turn) for turn in summary.turns]
     # A turn that came to be part of another one meanwhile is none any more: then what starts later is next.
-    at = places.index(last) + 1 if last in places else bisect_right(places, last)
-    return summary.turns[at : at + limit]
+    return places.index(last) + 1 if last in places else bisect_right(places, last)
 
 
-def _traces_of(
-    summary: SessionSummary, turns: Sequence[Candidate], parts: Iterable[KeptPart], *, is_last: bool
-) -> list[bytes]:
-    """Return the traces of these turns, also those that began while one was under way; on the last page all others."""
-    shown = set(turns)
-    return [
-        each.trace_id
-        for each in parts
-        if not is_loose(each.trace_id) and ((owner := _owner(summary.turns, each)) in shown or (is_last and not owner))
-    ]
+def _stretch(kept: KeptPart) -> Stretch:
+    return Stretch(kept.trace_id, kept.part.start, kept.part.end, kept.part.errors)
 
 
-def _owner(turns: Sequence[Candidate], kept: KeptPart) -> Candidate | None:
-    """Return the turn with which a trace is shown: its own first one, else the last one that was under way."""
-    under_way = None
-    for turn in turns:
-        if turn.trace_id == kept.trace_id:
-            return turn
-        if turn.start <= kept.part.start <= turn.end:
-            under_way = turn
-    return under_way
+def _owners(turns: Sequence[Candidate], parts: Sequence[KeptPart]) -> list[Candidate | None]:
+    """Return the turn with which each trace is shown: its own first one, else the last one that was under way."""
+    own = {turn.trace_id: turn for turn in reversed(turns)}
+    return [own.get(each.trace_id) or _under_way(turns, each.part.start) for each in parts]
+
+
+def _under_way(turns: Sequence[Candidate], moment: int) -> Candidate | None:
+    return next((turn for turn in reversed(turns) if turn.start <= moment <= turn.end), None)
 
 
 def coverage(connection: sqlite3.Connection) -> Coverage:

@@ -15,7 +15,6 @@ import click
 from rich.console import Console
 
 from otel_sessions.view.api.content import without_content
-from otel_sessions.view.api.export import session_html
 from otel_sessions.view.api.parameters import DEFAULT_LIMIT, InvalidParameterError
 from otel_sessions.view.options import Options, UsageError
 from otel_sessions.view.store.interface import UnreadableStoreError
@@ -112,6 +111,9 @@ def show_session(shown: Shown) -> int:
 def _put_out(answer: Mapping[str, Any], shown: Shown) -> int:
     answer = without_content(answer) if shown.without_content else answer
     if shown.html is not None:
+        # What the other forms do without takes longer to load than they take.
+        from otel_sessions.view.page.export import session_html  # noqa: PLC0415
+
         return _write(shown.html, [session_html(answer, has_content=not shown.without_content).encode()])
     if shown.as_json:
         _write_json(answer)

@@ -1,4 +1,4 @@
-"""The API of real stores."""
+"""The pages and the API of real stores."""
 
 from __future__ import annotations
 
