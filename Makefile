@@ -11,11 +11,11 @@ CORE := src/otel_sessions/_*.py,src/otel_sessions/_*/**,src/otel_sessions/sdk.py
 CORE_FILES := 160
 WORKERS ?= 4
 
-.PHONY: demo test lint types imports docs package e2e collector test-collector test-frameworks record-view test-languages bench bench-all bench-quick bench-fleet bench-fleet-quick bench-view bench-view-quick view-trials view-trials-quick behaviour behaviour-quick soak soak-quick fuzz fuzz-quick constraints clean \
+.PHONY: demo test lint types imports docs package e2e test-browser collector test-collector test-frameworks record-view test-languages bench bench-all bench-quick bench-fleet bench-fleet-quick bench-view bench-view-quick view-trials view-trials-quick behaviour behaviour-quick soak soak-quick fuzz fuzz-quick constraints clean \
   check test-changed test-interpreter test-all FORCE
 
-demo: $(VENV)/.demo  ## A multi-turn chat, exported by OTLP and shown by session
-	@$(BIN)/otel-sessions demo
+demo: $(VENV)/.demo  ## A multi-turn chat, exported by OTLP and shown by session, in the terminal and on the page; NO_BROWSER=1 for the terminal alone
+	@$(BIN)/otel-sessions demo --page
 
 # All tests run in as many processes as there are cores. With ARGS it is one, for `--pdb` and `-s`; `-n 2` is an argument, too.
 # The tests start some hundred programs: without bytecode each of them would compile the whole package.
@@ -48,7 +48,7 @@ test-interpreter: $(VENV)/.test  ## The tests of what touches the interpreter
 # Each takes its time, one after the other: an hour and more.
 test-all: export HYPOTHESIS_PROFILE := thorough
 test-all: export THOROUGH := 1
-test-all: lint types imports test docs demo package soak fuzz collector test-collector test-frameworks test-languages bench-fleet-quick bench-quick behaviour-quick e2e  ## Everything, thoroughly
+test-all: lint types imports test docs demo package soak fuzz collector test-collector test-frameworks test-languages test-browser bench-fleet-quick bench-quick behaviour-quick e2e  ## Everything, thoroughly
 
 lint: $(VENV)/.lint
 	$(BIN)/ruff check
@@ -68,7 +68,7 @@ docs: $(VENV)/.docs  ## The documentation site, in build/site; a warning is an e
 # Private: what is installed before there is a dist need not look for one, and pip warns of it for each package.
 package: private export PIP_CONSTRAINT := constraints/newest.txt
 package: private export PIP_FIND_LINKS := dist
-package: $(VENV)/.package $(VENV)/.test  ## Builds the wheel, and tries it in an environment of its own: alone, then as the README says
+package: $(VENV)/.package $(VENV)/.test  ## Builds the wheel, and tries it in an environment of its own: alone, then as the documents say; then a clone, as the README says
 	rm -rf dist $(VENV)-wheel
 	$(BIN)/python -m build --outdir dist .
 	$(BIN)/twine check --strict dist/*
@@ -79,6 +79,10 @@ package: $(VENV)/.package $(VENV)/.test  ## Builds the wheel, and tries it in an
 	$(VENV)-wheel/bin/python -c 'import otel_sessions.sdk'
 	$(VENV)-wheel/bin/pip --disable-pip-version-check -q install 'otel-sessions[demo]'
 	$(VENV)-wheel/bin/otel-sessions demo
+	rm -rf $(VENV)-clone
+	$(PYTHON) -m venv $(VENV)-clone
+	$(BIN)/python tests/packaging/pip_commands.py --clone | PATH="$(abspath $(VENV)-clone/bin):$$PATH" sh -ex
+	$(VENV)-clone/bin/python tests/packaging/newcomer.py
 
 # What one process compiles the next one has, whatever the environment says: many are started, of packages that are large.
 e2e test-collector test-frameworks: export PYTHONDONTWRITEBYTECODE :=
@@ -88,6 +92,10 @@ e2e: export E2E_MLFLOW_COMMAND := $(abspath .venv-mlflow/bin/mlflow)
 e2e:  ## One run in real Phoenix and real MLflow; writes docs/images/, where there is a Chromium
 	@$(MAKE) --no-print-directory -j3 $(VENV)/.e2e .venv-phoenix/.server .venv-mlflow/.server
 	$(BIN)/python tests/alone.py $(BIN)/python -m pytest tests/e2e --timeout=400 --session-timeout=900 $(ARGS)
+
+test-browser: export PYTHONDONTWRITEBYTECODE :=
+test-browser: $(VENV)/.browser  ## The local page in the Chromium of the machine: what it shows, how soon, whether all can read it, hostile words; writes the pictures of docs/images/view-*.png
+	$(BIN)/python -m pytest tests/view/browser $(ARGS)
 
 collector:  ## The Collector that the configurations are tried on: yours, or one that is built, once, in about 4 minutes
 	@collector-config/build
@@ -186,7 +194,7 @@ view-trials-quick: $(VENV)/.test  ## The same in seconds, with dice that fall th
 
 constraints:  ## Pins the newest and the lowest supported versions; needs uv
 	uv pip compile -q --universal --python-version 3.10 --no-header --no-annotate --no-emit-index-url --upgrade \
-	  --all-extras --group lint --group package --group docs --group e2e --group collector --group languages pyproject.toml -o constraints/newest.txt
+	  --all-extras --group lint --group package --group docs --group e2e --group browser --group collector --group languages pyproject.toml -o constraints/newest.txt
 	uv pip compile -q --universal --python-version 3.10 --no-header --no-annotate --no-emit-index-url --upgrade \
 	  --all-extras --group bench pyproject.toml -o constraints/bench.txt
 	uv pip compile -q --universal --python-version 3.10 --no-header --no-annotate --no-emit-index-url --upgrade \
@@ -213,7 +221,7 @@ $(VENV)/.demo: $(BIN)/python pyproject.toml $(CONSTRAINTS)
 	$(INSTALL) -c $(CONSTRAINTS) -e '.[demo]'
 	@touch $@
 
-$(VENV)/.test $(VENV)/.lint $(VENV)/.docs $(VENV)/.package $(VENV)/.e2e $(VENV)/.collector $(VENV)/.languages $(VENV)/.bench $(VENV)/.behaviour: $(VENV)/.%: $(BIN)/python pyproject.toml $(CONSTRAINTS)
+$(VENV)/.test $(VENV)/.lint $(VENV)/.docs $(VENV)/.package $(VENV)/.e2e $(VENV)/.browser $(VENV)/.collector $(VENV)/.languages $(VENV)/.bench $(VENV)/.behaviour: $(VENV)/.%: $(BIN)/python pyproject.toml $(CONSTRAINTS)
 	$(INSTALL) -c $(CONSTRAINTS) -e '.[demo]' --group $* $(and $(filter test,$*),$(if $(findstring lowest,$(CONSTRAINTS)),,--group newest))
 	@touch $@
 

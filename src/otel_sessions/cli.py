@@ -11,7 +11,7 @@ _REMEDY = "otel-sessions: this command needs more packages: pip install 'otel-se
 _USAGE_ERROR = 2
 _COMMAND = "otel_sessions.command"  # what the doctor runs
 
-_VIEW_NEEDS = ("grpc", "httptools", "opentelemetry.proto", "rich", "starlette", "uvicorn")
+_VIEW_NEEDS = ("grpc", "httptools", "jinja2", "opentelemetry.proto", "rich", "starlette", "uvicorn")
 _DEMO_NEEDS = (
     "openai",
     "openinference.instrumentation.openai",
@@ -49,7 +49,8 @@ if TYPE_CHECKING or _is_installed("click"):
         """Sessions for every OpenTelemetry pipeline."""
 
     @main.command()
-    def demo() -> None:
+    @click.option("--page", is_flag=True, help="Then open the page with it, where there is a browser; Ctrl-C ends it.")
+    def demo(page: bool) -> None:
         """Run a chat with several users and sessions, and show its spans.
 
         The real openai client, instrumented by OpenInference, runs in two processes: two users, three
@@ -63,6 +64,7 @@ if TYPE_CHECKING or _is_installed("click"):
           OPENAI_BASE_URL              another API of that kind (with OPENAI_API_KEY)
           OTEL_SESSIONS_DEMO_MODEL     the model to ask for (default: gpt-4o-mini)
           OTEL_EXPORTER_OTLP_ENDPOINT  send the spans there (http/protobuf) instead
+          NO_BROWSER                   with --page: open none
 
         Exits with status 1 if anything fails, or if a span arrives without session.id or user.id.
         """  # noqa: D301  # \b is click's sign for lines to keep as they are
@@ -70,7 +72,7 @@ if TYPE_CHECKING or _is_installed("click"):
             _refuse("demo")
         from .demo import run  # noqa: PLC0415
 
-        raise SystemExit(run())
+        raise SystemExit(run(opens_page=page))
 
     @main.command()
     def config() -> None:

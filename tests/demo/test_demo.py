@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import re
+import shlex
 import subprocess
 import sys
 from contextlib import closing
@@ -178,7 +179,7 @@ def test_what_was_shown_is_kept_and_read_by_the_commands(tmp_path):
     shown = run_cli("show", session_id, XDG_STATE_HOME=str(tmp_path))
     listed = run_cli("sessions", XDG_STATE_HOME=str(tmp_path))
 
-    assert "\nOn a page: otel-sessions view\n" in demo.stdout
+    assert re.search(r"^On a page: \S*otel-sessions view$", demo.stdout, re.MULTILINE)
     assert shown.stdout.rstrip().partition("\nOrder support")[2] in demo.stdout
     assert again.stdout.count("session.id ") == demo.stdout.count("session.id ")  # its own sessions alone
     assert (shown.returncode, listed.returncode, listed.stdout.count("session.id ")) == (0, 0, 6)
@@ -190,8 +191,38 @@ def test_a_store_that_is_in_use_is_left_alone(tmp_path):
 
         assert done.returncode == 0, done.stdout + done.stderr
         assert "17 spans received, 17 with session.id and user.id (100 %)" in done.stdout
-        assert "OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318 otel-sessions demo" in done.stdout
+        assert re.search(
+            r"OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318 \S*otel-sessions demo$", done.stdout, re.MULTILINE
+        )
         assert store.coverage().spans == 0
+
+
+def test_the_command_that_it_names_is_there(demo):
+    command = shlex.split(re.search(r"^On a page: (.+) view$", demo.stdout, re.MULTILINE)[1])
+    said = subprocess.run([*command, "--version"], capture_output=True, text=True, timeout=60, check=True)
+    assert said.stdout.startswith("otel-sessions")
+
+
+@pytest.mark.parametrize(
+    ("script", "path", "shown"),
+    [
+        ("here/.venv/bin/otel-sessions", "nowhere", ".venv/bin/otel-sessions"),
+        ("elsewhere/bin/otel-sessions", "nowhere", "{tmp}/elsewhere/bin/otel-sessions"),
+        ("a clone/bin/otel-sessions", "nowhere", "'{tmp}/a clone/bin/otel-sessions'"),
+        ("here/.venv/bin/otel-sessions", "here/.venv/bin", "otel-sessions"),
+        ("here/other", "nowhere", "otel-sessions"),
+    ],
+    ids=["below this folder", "elsewhere", "with a space", "on the path", "not there"],
+)
+def test_it_is_named_as_a_shell_finds_it(tmp_path, monkeypatch, script, path, shown):
+    made, here = tmp_path / script, tmp_path / "here"
+    made.parent.mkdir(parents=True)
+    made.touch(mode=0o700)
+    here.mkdir(exist_ok=True)
+    monkeypatch.setattr(sys, "executable", str(made.parent / "python"))
+    monkeypatch.setenv("PATH", str(tmp_path / path))
+    monkeypatch.chdir(here)
+    assert _run.command() == shown.format(tmp=tmp_path)
 
 
 def test_a_span_without_an_id_is_shown_and_is_a_failure(tmp_path, monkeypatch):

@@ -10,12 +10,16 @@ if TYPE_CHECKING:
 __all__ = ["StandIn", "run"]
 
 
-def run() -> int:
-    """Run the demo, print what was received, and return an exit status: 0 if every span has both ids."""
+def run(*, opens_page: bool = False) -> int:
+    """Run the demo, print what was received, and return an exit status: 0 if every span has both ids.
+
+    Args:
+        opens_page: Whether the page is served and opened then, until Ctrl-C, where there is a browser.
+    """
     # Imported here: the processes of the chat import this package too, and need neither servers nor a view.
     from ._run import run as _run  # noqa: PLC0415
 
-    return _run()
+    return _run(opens_page=opens_page)
 
 
 def __getattr__(name: str) -> object:

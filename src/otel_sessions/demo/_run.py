@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import shlex
+import shutil
+import sys
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
@@ -17,6 +21,7 @@ from otel_sessions.view.terminal.text import counted, one_line, share, size
 from . import _environment
 from ._arrival import arriving
 from ._launch import ProcessError, launch
+from ._page import serve_page
 from ._standin import StandIn
 
 if TYPE_CHECKING:
@@ -30,10 +35,10 @@ if TYPE_CHECKING:
 _TITLE = "otel-sessions demo: 2 users, 3 sessions, one resumed by a second process"
 _STAND_IN = "local stand-in for the OpenAI API; set OPENAI_API_KEY for the real one"
 
-_PAGE = "On a page: otel-sessions view"
+_PAGE = "On a page: {command} view"
 _PAGE_OF_OTHERS = (
     "Not kept, since the file for it is in use or can't be used. For the page of an otel-sessions view that is running: "
-    "OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318 otel-sessions demo"
+    "OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318 {command} demo"
 )
 
 _STAND_IN_SECONDS = 60.0
@@ -54,12 +59,15 @@ class _Setting:
         return launch(name, given, self.environment, limit)
 
 
-def run(console: Console | None = None, environment: Mapping[str, str] | None = None) -> int:
+def run(
+    console: Console | None = None, environment: Mapping[str, str] | None = None, *, opens_page: bool = False
+) -> int:
     """Run the demo and print the result.
 
     Args:
         console: Where to print; ``None`` is the standard output.
         environment: What the user has set; ``None`` is that of this process.
+        opens_page: Whether the page is served and opened then, until Ctrl-C, where there is a browser.
 
     Returns:
         0, or 1 if a process failed or a span lacks one of the ids.
@@ -77,7 +85,8 @@ def run(console: Console | None = None, environment: Mapping[str, str] | None = 
         arrival = setting.arrival
         status = _show_sent(console, first, second) if arrival is None else _show(console, arrival)
     console.print(Text(f"{time.monotonic() - started:.1f} s in all", "dim"))
-    return status
+    is_kept = arrival is not None and arrival.path is not None
+    return serve_page() if opens_page and is_kept and not status else status
 
 
 def _prepare(stack: ExitStack, environment: Mapping[str, str]) -> _Setting:
@@ -133,8 +142,18 @@ def _show(console: Console, arrival: Arrival) -> int:
     for trace in outside:
         print_trace(trace, console)
     status = _print_summary(console, _spans_of([*sessions, *outside]))
-    console.print(Text(_PAGE if arrival.path else _PAGE_OF_OTHERS), soft_wrap=True)
+    following = _PAGE if arrival.path else _PAGE_OF_OTHERS
+    console.print(Text(following.format(command=command())), soft_wrap=True)
     return status
+
+
+def command() -> str:
+    """Return how this command is called from a shell in this folder: the environment of a clone is not on the PATH."""
+    name = "otel-sessions"
+    beside, here = Path(sys.executable).parent / name, Path.cwd()
+    if shutil.which(name) or not beside.exists():
+        return name
+    return shlex.quote(str(beside.relative_to(here) if beside.is_relative_to(here) else beside))
 
 
 def _spans_of(found: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
