@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import runpy
@@ -57,12 +58,15 @@ DOCUMENTS = [
 ]
 
 RUN_ELSEWHERE = {
-    "pip install ": "make package installs the wheel, alone and with its extras",
+    "pip install ": "make package installs the wheel, alone and with its extras, and the clone as the README says",
     "make ": ".ci/run runs each of them, or a short form of it",
     "phoenix serve": "make e2e starts Phoenix, which is not for the tests' environment: 620 MB",
     "mlflow server": "make e2e starts MLflow, which is not for the tests' environment: 620 MB",
 }
 """Commands of the documents that are not run here, and why not."""
+
+SERVES = "otel-sessions view"
+"""What does not end by itself: tests/packaging/newcomer.py starts it, beside the program of the README."""
 
 PHOENIX = "http://127.0.0.1:6006"
 """Where the documents have it; here `PhoenixLike` is in its place."""
@@ -123,7 +127,7 @@ def lines_of(code: str) -> list[str]:
 
 
 def is_run_here(command: str) -> bool:
-    return not any(other in command for other in RUN_ELSEWHERE)
+    return command != SERVES and not any(other in command for other in RUN_ELSEWHERE)
 
 
 def script_of(name: str) -> str:
@@ -179,21 +183,37 @@ def environment(phoenix) -> dict[str, str]:
     }
 
 
-def test_the_python_of_the_readme_runs_from_top_to_bottom():
+LISBON = [
+    "Day one: Alfama and the castle. Day two: Belém, its tower and its tarts. Day three: a train to Sintra.",
+    "Day two: in Belém there is a riverside to run along, and the tarts come warm from the oven.",
+]
+"""What the stand-in answers, which knows a chat by its questions."""
+
+README_PYTHON = [block for block in blocks("README.md") if block.language == "python"]
+
+
+@pytest.mark.parametrize("block", README_PYTHON, ids=[block.title for block in README_PYTHON])
+def test_each_python_block_of_the_readme_is_a_program_that_runs_alone(block, environment, tmp_path):
+    """As it is pasted: with nothing before it, and without a warning."""
     with OTLPReceiver() as receiver:
-        program = SET_UP + "\n".join(code_of("README.md", "python"))
-        environment = os.environ | {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": receiver.endpoint, "NO_PROXY": "127.0.0.1"}
-        command = [sys.executable, "-W", "error", "-c", program]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-c", block.code],
+            env=environment | {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": receiver.endpoint},
+            cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
         assert (done.returncode, done.stderr) == (0, "")
-        spans = {(span.name, *map(span.attributes.get, ("session.id", "user.id"))) for span in spans_of(receiver)}
-    of_both = ("reply", "check json", "check polite", "check helpful", "POST /chat")
-    assert spans == {
-        *((name, "conv-42", "ada") for name in of_both),
-        ("answer", "conv-42", None),
-        ("reply", None, None),
-    }
-    assert re.fullmatch(r"to be resumed by [0-9a-f-]{36}\n", done.stdout)
+        spans = [(span.name, *map(span.attributes.get, ("session.id", "user.id"))) for span in spans_of(receiver)]
+    assert sorted(spans) == [("ChatCompletion", "conv-42", "ada")] * 2 + [("chat", "conv-42", "ada")] * 2
+
+
+def test_the_readme_leads_a_newcomer_to_a_session_on_the_page():
+    """What is pasted, and both commands, in their order; `make package` does the same with what the README installs."""
+    newcomer = [sys.executable, ROOT / "tests/packaging/newcomer.py"]
+    done = subprocess.run(newcomer, capture_output=True, text=True, timeout=200, check=False)
+    assert done.returncode == 0, done.stderr
+    found = [(each["id"], each["users"], each["turns"], each["spans"]) for each in json.loads(done.stdout)]
+    assert found == [("conv-42", ["ada"], 2, 4)]
+    assert done.stderr.splitlines() == LISBON
 
 
 @pytest.mark.parametrize("name", [name for name in PAGES if code_of(name, "python")])
@@ -383,8 +403,25 @@ def test_the_reference_has_every_public_name(page, names):
     ) == sorted(names)
 
 
-def test_the_example_of_the_first_screen_is_at_most_ten_lines():
-    assert len(code_of("README.md", "python")[0].splitlines()) <= 10
+def test_the_readme_is_short():
+    text = (ROOT / "README.md").read_text()
+    assert len(text.split()) <= 900
+    assert [len(block.code.splitlines()) for block in README_PYTHON] <= [30]
+
+
+def is_prose(line: str) -> bool:
+    """Tell whether a line of a document may be broken: a row of a table may not, nor what a picture shows."""
+    return not line.lstrip().startswith(("|", "!["))
+
+
+@pytest.mark.parametrize("name", ["README.md", *PAGES])
+def test_no_line_of_a_document_is_longer_than_120_characters(name):
+    """But for what can't be broken."""
+    lines = (ROOT / name).read_text().splitlines()
+    for token in MarkdownIt().parse("\n".join(lines)):
+        if token.type == "fence" and token.map:
+            lines[slice(*token.map)] = [""] * (token.map[1] - token.map[0])
+    assert [line for line in lines if is_prose(line) and len(line) > 120] == []
 
 
 def two_turns(*, with_session: bool) -> list[str]:

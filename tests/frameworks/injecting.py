@@ -209,7 +209,7 @@ async def _with_sdk(transport, **options):
 
 
 async def _with_recipe(transport):
-    """As the README has it: the application gives the request what it is to carry."""
+    """As the documents have it: the application gives the request what it is to carry."""
     from mcp import ClientSession
 
     async with transport as streams, ClientSession(*streams[:2]) as session:
