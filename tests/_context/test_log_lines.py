@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import io
 import json
 import logging
@@ -92,7 +93,7 @@ def test_each_task_writes_its_own():
 def test_a_thread_without_the_context_is_in_no_session():
     out = configured()
     with set_session("conv-42"):
-        in_a_thread(lambda: logger.info("elsewhere"))
+        in_a_thread(lambda: contextvars.Context().run(logger.info, "elsewhere"))  # a thread may inherit the context
         with ThreadPoolExecutor(1) as pool:
             pool.submit(set_session("of-pool").__call__(lambda: logger.info("decorated"))).result()
     assert out.getvalue() == "elsewhere [|]\ndecorated [of-pool|]\n"
