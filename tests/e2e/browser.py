@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from playwright.sync_api import Locator, Page, expect, sync_playwright
 
+from chromium import CHROMIUM, OPTIONS
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-_OPTIONS = [
-    "--no-sandbox",  # it would need rights that a container does not have
-    "--disable-gpu",
-    "--disable-quic",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
 _WIDTH, _HEIGHT = 1280, 800
 _MARGIN = 20
 _MLFLOW_WIDER = 60
@@ -48,7 +39,7 @@ def opened(profile: Path) -> Iterator[Page]:
         browser = playwright.chromium.launch_persistent_context(
             profile,
             executable_path=CHROMIUM,
-            args=_OPTIONS,
+            args=OPTIONS,
             viewport={"width": _WIDTH, "height": _HEIGHT},
             timeout=_MILLISECONDS,
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import sync_playwright
 
+from chromium import CHROMIUM, OPTIONS
 from sample_sessions import fill
 from view_api import serving
 
@@ -21,16 +21,6 @@ if TYPE_CHECKING:
 
     from view_api import Client
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-_OPTIONS = [
-    "--no-sandbox",  # it would need rights that a container does not have
-    "--disable-gpu",
-    "--disable-quic",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
 MANY = 120
 
 
@@ -63,7 +53,7 @@ def chromium() -> Iterator[Browser]:
     if CHROMIUM is None:
         pytest.skip("there is no chromium on this machine")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=_OPTIONS)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
         yield browser
         browser.close()
 

@@ -84,22 +84,22 @@ def call(tracer, name: str = "chat", seconds: float = 0.01, **more) -> None:
         time.sleep(seconds)
 
 
-def thread(kind):
-    with app(kind, ThreadNames()) as tracer:
+def in_threads(kind, *processors) -> None:
+    """Call a model in a thread of its own in each turn."""
+    with app(kind, *processors) as tracer:
         for session_id in conversations(kind):
             with set_session(session_id), turn("reply"):
                 work = threading.Thread(target=call, args=(tracer,))
                 work.start()
                 work.join()
+
+
+def thread(kind):
+    in_threads(kind, ThreadNames())
 
 
 def thread_without_names(kind):
-    with app(kind) as tracer:
-        for session_id in conversations(kind):
-            with set_session(session_id), turn("reply"):
-                work = threading.Thread(target=call, args=(tracer,))
-                work.start()
-                work.join()
+    in_threads(kind)
 
 
 def executor(kind):
