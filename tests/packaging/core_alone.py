@@ -3,6 +3,7 @@
 import importlib.metadata
 import importlib.util
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -29,6 +30,10 @@ assert found.stdout == "SessionPropagator\n", found
 assert (Path(otel_sessions.__file__).parent / "py.typed").is_file()
 required = [name for name in importlib.metadata.requires("otel-sessions") or [] if "extra ==" not in name]
 assert [name.partition(">")[0].partition("<")[0] for name in required] == ["opentelemetry-api"], required
+
+description = importlib.metadata.metadata("otel-sessions")["Description"] or ""
+assert "## Try it" in description
+assert [target for target in re.findall(r"\]\(([^)]*)\)", description) if "://" not in target] == []
 
 command = Path(sys.executable).with_name("otel-sessions")
 answer = subprocess.run([command, "demo"], capture_output=True, text=True, check=False)
