@@ -99,3 +99,11 @@ class EqualLogs(SDKLoggerProvider):
 
 def itself(provider):
     return provider
+
+
+class Replacing(SDKTracerProvider):
+    """As Phoenix's and Arize's: the processor of its exporter is its default, which goes when another one is added."""
+
+    def add_span_processor(self, span_processor):
+        self._active_span_processor._span_processors = ()
+        super().add_span_processor(span_processor)

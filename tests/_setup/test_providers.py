@@ -16,6 +16,7 @@ from providers import (
     Equal,
     EqualLogs,
     Nested,
+    Replacing,
     Slotted,
     SlottedLogs,
     Unhashable,
@@ -69,6 +70,7 @@ KINDS = [
     pytest.param(Delegating, TracerProvider, id="wrapper that delegates"),
     pytest.param(Nested, TracerProvider, id="wrapper of a wrapper"),
     pytest.param(itself, Equal, id="unhashable provider of the SDK"),
+    pytest.param(itself, Replacing, id="provider that replaces its exporter's processor"),
 ]
 LOG_KINDS = [
     pytest.param(UnhashableLogs, LoggerProvider, id="unhashable wrapper"),

@@ -25,7 +25,7 @@ from otel_sessions._settings.settings import Settings
 
 from .following import unwatch_providers, watch_providers
 from .log_pipeline import put_first
-from .pipelines import ByPipeline, pipeline_of, recording
+from .pipelines import ByPipeline, adder_of, pipeline_of, recording
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -248,7 +248,7 @@ def _install_spans(provider: Any, asked: Asked) -> None:  # noqa: ANN401  # of a
     if processor is not None:
         processor.apply(asked.settings)
         return
-    add_span_processor = getattr(provider, "add_span_processor", None)
+    add_span_processor = adder_of(provider)
     if add_span_processor is None:
         _diagnostics.warn_once(("no provider", *asked.place), _NO_PROVIDER, type(provider).__name__, *asked.place)
         return

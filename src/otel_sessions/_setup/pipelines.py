@@ -7,6 +7,7 @@ what is installed is kept by the pipeline that it was added to, and by its ident
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
 from types import MemberDescriptorType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -19,6 +20,8 @@ from otel_sessions._context.providers import reference_to
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from opentelemetry.sdk.trace import SpanProcessor
 
 _T = TypeVar("_T")
 
@@ -46,6 +49,17 @@ def pipeline_of(provider: object) -> object:
     """Return what stands for the pipeline that ``provider`` feeds, the same for whatever feeds it."""
     found = recording(provider)
     return next((each for name in _PROCESSORS if (each := getattr(found, name, None)) is not None), found)
+
+
+def adder_of(provider: Any) -> Callable[[SpanProcessor], None] | None:  # noqa: ANN401  # of any make
+    """Return what adds a span processor beside those of ``provider``; ``None`` where it takes none.
+
+    It is the SDK's own where there is one: those of Phoenix's and Arize's ``register()`` take their exporter's processor
+    away when another one is added.
+    """
+    if isinstance(provider, SDKTracerProvider):
+        return partial(SDKTracerProvider.add_span_processor, provider)
+    return getattr(provider, "add_span_processor", None)
 
 
 def _held_by(provider: object) -> Iterator[object]:
