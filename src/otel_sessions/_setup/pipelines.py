@@ -54,8 +54,8 @@ def pipeline_of(provider: object) -> object:
 def adder_of(provider: Any) -> Callable[[SpanProcessor], None] | None:  # noqa: ANN401  # of any make
     """Return what adds a span processor beside those of ``provider``; ``None`` where it takes none.
 
-    It is the SDK's own where there is one: those of Phoenix's and Arize's ``register()`` take their exporter's processor
-    away when another one is added.
+    It is the SDK's own where there is one: what Phoenix's ``register()`` returns takes the processor of its exporter away
+    when another one is added, and so does Arize's ``TracerProvider``.
     """
     if isinstance(provider, SDKTracerProvider):
         return partial(SDKTracerProvider.add_span_processor, provider)
