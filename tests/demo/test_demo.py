@@ -20,7 +20,7 @@ from local_receiver import OTLPReceiver
 from otel_sessions.demo import StandIn, _run
 from otel_sessions.demo._arrival import arriving
 from otel_sessions.demo._environment import backend, for_processes, without_secrets
-from otel_sessions.demo._launch import ProcessError, launch
+from otel_sessions.demo._launch import ProcessError, launched
 from otel_sessions.view.loopback import LoopbackServer
 from otel_sessions.view.store.sqlite import SQLiteStore
 from otel_sessions.view.wire.reading import read_traces
@@ -329,8 +329,11 @@ def test_the_module_refuses_arguments_that_it_does_not_know(arguments):
 
 
 def test_a_process_that_hangs_is_ended_with_a_reason():
-    with pytest.raises(ProcessError, match="The first process of the chat took more than 0 s"):
-        launch("first", None, os.environ, seconds=0.01)
+    with (
+        launched("first", os.environ) as process,
+        pytest.raises(ProcessError, match="The first process of the chat took more than 0 s"),
+    ):
+        process.finish(None, seconds=0.01)
 
 
 # The environment of the processes

@@ -20,7 +20,7 @@ from otel_sessions.view.terminal.text import counted, one_line, share, size
 
 from . import _environment
 from ._arrival import arriving
-from ._launch import ProcessError, launch
+from ._launch import ProcessError, launched
 from ._page import serve_page
 from ._standin import StandIn
 
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from ._arrival import Arrival
-    from ._launch import Finished
 
 _TITLE = "otel-sessions demo: 2 users, 3 sessions, one resumed by a second process"
 _STAND_IN = "local stand-in for the OpenAI API; set OPENAI_API_KEY for the real one"
@@ -53,10 +52,10 @@ class _Setting:
     stand_in: StandIn | None
     environment: Mapping[str, str]
 
-    def process(self, name: str, given: object = None) -> Finished:
-        """Run one process of the chat."""
-        limit = _REAL_API_SECONDS if self.stand_in is None else _STAND_IN_SECONDS
-        return launch(name, given, self.environment, limit)
+    @property
+    def limit(self) -> float:
+        """How many seconds a process of the chat may take."""
+        return _REAL_API_SECONDS if self.stand_in is None else _STAND_IN_SECONDS
 
 
 def run(
@@ -101,10 +100,12 @@ def _prepare(stack: ExitStack, environment: Mapping[str, str]) -> _Setting:
 
 
 def _chat(console: Console, setting: _Setting) -> tuple[dict[str, Any], dict[str, Any]]:
-    with console.status("first process: three conversations"):
-        first = setting.process("first")
-    with console.status("second process: one of them goes on"):
-        second = setting.process("second", first.result["stored"])
+    # Both import at once, which takes longer than what is said: the second reads where to go on when the first has ended.
+    with launched("first", setting.environment) as starting, launched("second", setting.environment) as waiting:
+        with console.status("first process: three conversations"):
+            first = starting.finish(None, setting.limit)
+        with console.status("second process: one of them goes on"):
+            second = waiting.finish(first.result["stored"], setting.limit)
     _print_lines(console, first.complaints + second.complaints, "yellow")
     return first.result, second.result
 
