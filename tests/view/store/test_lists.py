@@ -293,11 +293,26 @@ def test_an_order_that_is_none_is_said(filled, sort):
 
 def test_the_first_rows_in_the_order_of_an_index_are_found_without_looking_at_all(monkeypatch, filled):
     for near in (0, 2, 5, 10):
-        monkeypatch.setattr("otel_sessions.view.store.lists._NEAR", near)
+        monkeypatch.setattr("otel_sessions.view.store.pages._NEAR", near)
         for which, fits in FILTERS:
             fitting = [row for row in filled.sessions(Filter(), limit=1000).rows if fits(row)]
             for sort in ("end", "-end"):
                 assert paged(filled.sessions, which, sort) == in_order(fitting, sort, "id")
+
+
+def test_the_first_users_are_found_without_looking_at_all_sessions(monkeypatch, filled):
+    every = filled.users(Filter(), limit=1000).rows
+    for near in (0, 4, 5):
+        monkeypatch.setattr("otel_sessions.view.store.pages._NEAR_USERS", near)
+        for which, fits in USER_FILTERS:
+            fitting = [row for row in every if fits(row, sessions_of(filled, row))]
+            for sort in ("last", "-sessions", "-id"):
+                assert paged(filled.users, which, sort) == in_order(fitting, sort, "id")
+
+
+def test_a_blank_text_asks_for_nothing(filled):
+    assert filled.users(Filter(text=" ")).rows == filled.users(Filter()).rows
+    assert filled.sessions(Filter(text=" ")).rows == filled.sessions(Filter()).rows
 
 
 def test_limits_are_kept_in_bounds(filled):

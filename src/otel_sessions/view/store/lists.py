@@ -1,11 +1,11 @@
-"""Pages of sessions, users and traces: filters and orders to SQL, and cursors that go on exactly where a page ended."""
+"""Lists of sessions, users and traces: filters and orders to SQL."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from otel_sessions.view.store.cursors import cursor_of, place_of
 from otel_sessions.view.store.interface import Filter, Page
+from otel_sessions.view.store.pages import Query, page_of
 from otel_sessions.view.store.rows import (
     SESSION_COLUMNS,
     TRACE_COLUMNS,
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 
     from otel_sessions.view.store.interface import SessionRow, TraceRow, UserRow
 
-MOST_ROWS = 1000
-# So many rows are looked at in the order of an index before all are looked at.
-_NEAR = 2000
 _LARGEST = 2**63 - 1
 
 # What a list is sorted by: a field of a row, and the expression for it, which is never NULL.
@@ -48,28 +45,14 @@ TRACE_ORDERS: Mapping[str, str] = {
 }
 
 
-class _Query(NamedTuple):
-    """A list to be read: conditions and their values, beside the order."""
-
-    table: str
-    columns: str
-    orders: Mapping[str, str]
-    key: str
-    tie: str
-    indexed: str
-    conditions: list[str]
-    values: list[Any]
-    is_selective: bool
-
-
 def sessions(
     connection: sqlite3.Connection, which: Filter, sort: str, limit: int, cursor: str | None
 ) -> Page[SessionRow]:
     """Return sessions."""
     conditions, values = _session_conditions(which)
     few = len(conditions) > (which.since is not None) + (which.until is not None)
-    query = _Query("sessions", SESSION_COLUMNS, SESSION_ORDERS, "key", "id", "end", conditions, values, few)
-    rows, after = _page(connection, query, which, sort, limit, cursor)
+    query = Query("sessions", SESSION_COLUMNS, SESSION_ORDERS, "key", "id", "end", conditions, values, few)
+    rows, after = page_of(connection, query, which, sort, limit, cursor)
     return Page([session_row(row) for row in rows], after)
 
 
@@ -145,8 +128,8 @@ def traces(  # noqa: PLR0913, PLR0917 as the interface
     conditions.append("spans > 0")
     if without_session:
         conditions.append("sessions = ''")
-    query = _Query("traces", TRACE_COLUMNS, TRACE_ORDERS, "key", "trace_id", "start", conditions, values, few)
-    rows, after = _page(connection, query, (which, without_session), sort, limit, cursor)
+    query = Query("traces", TRACE_COLUMNS, TRACE_ORDERS, "key", "trace_id", "start", conditions, values, few)
+    rows, after = page_of(connection, query, (which, without_session), sort, limit, cursor)
     return Page([trace_row(row) for row in rows], after)
 
 
@@ -164,16 +147,10 @@ def users(connection: sqlite3.Connection, which: Filter, sort: str, limit: int, 
         for each in (which.name, which.service, which.model, which.error, which.failed_check, which.torn, which.text)
     )
     counted = _counted_condition(which)
-    if counted is not None:
-        conditions.append(counted)
-    elif few:
-        conditions.append(
-            "id IN (SELECT user FROM session_users WHERE session IN"
-            f" (SELECT key FROM sessions WHERE {' AND '.join(of_sessions)}))"
-        )
-        values += more
-    query = _Query("users", USER_COLUMNS, USER_ORDERS, "id", "id", "", conditions, values, few)
-    rows, after = _page(connection, query, which, sort, limit, cursor)
+    conditions += [counted] if counted is not None else []
+    asked = " AND ".join(of_sessions) if few and counted is None else ""
+    query = Query("users", USER_COLUMNS, USER_ORDERS, "id", "id", "", conditions, values, few, (asked, more))
+    rows, after = page_of(connection, query, which, sort, limit, cursor)
     return Page([user_row(row) for row in rows], after)
 
 
@@ -186,75 +163,3 @@ def _counted_condition(which: Filter) -> str | None:
         if wanted is not None and which == alone:
             return f"{column} > 0" if wanted else f"{column} < sessions"
     return None
-
-
-def _page(  # noqa: PLR0913, PLR0917
-    connection: sqlite3.Connection,
-    query: _Query,
-    which: object,
-    sort: str,
-    limit: int,
-    cursor: str | None,
-) -> tuple[list[Any], str | None]:
-    """Return the rows of a page, and the cursor of the next one."""
-    limit = max(1, min(limit, MOST_ROWS))
-    falls, field = sort.startswith("-"), sort.removeprefix("-")
-    if field not in query.orders:
-        message = f"{query.table} can't be sorted by {field!r}, but by {', '.join(sorted(query.orders))}."
-        raise ValueError(message)
-    question = query.table, which, sort
-    place = None if cursor is None else place_of(connection, question, cursor)
-    order = _Order(query.orders[field], falls, field == query.indexed)
-    rows = _read(connection, query, order, place, limit + 1)
-    after = cursor_of(connection, question, rows[limit - 1][:2]) if len(rows) > limit else None
-    return [row[2:] for row in rows[:limit]], after
-
-
-class _Order(NamedTuple):
-    """By what, whether the largest is first, and whether there is an index of it."""
-
-    by: str
-    falls: bool
-    is_indexed: bool
-
-
-def _read(
-    connection: sqlite3.Connection, query: _Query, order: _Order, place: list[Any] | None, limit: int
-) -> list[tuple[Any, ...]]:
-    by, falls, is_indexed = order
-    conditions, values = list(query.conditions), list(query.values)
-    if place is not None:
-        conditions.append(f"({by} {'<' if falls else '>'} ? OR {by} = ? AND {query.tie} > ?)")
-        conditions.append(f"{by} {'<=' if falls else '>='} ?")
-        values += (place[0], *place, place[0])
-    if is_indexed and query.is_selective:
-        # Most filters let many through: then the page is full before the index was walked far.
-        edge = _edge(connection, query.table, order, place)
-        near = [*conditions, f"{by} {'>' if falls else '<'} ?"]
-        rows = _ordered(connection, query, order, near, [*values, edge, limit]) if edge is not None else []
-        if len(rows) == limit:
-            return rows
-    # All of the table is read in its own order where few rows are wanted: to walk an index takes five times as long.
-    plain = order if not query.is_selective else order._replace(by=f"+{by}")
-    return _ordered(connection, query, plain, conditions, [*values, limit])
-
-
-def _edge(connection: sqlite3.Connection, table: str, order: _Order, place: list[Any] | None) -> int | None:
-    """Return what the order has some thousand rows on; ``None`` for less."""
-    by, falls, _ = order
-    where, values = ("", ()) if place is None else (f" WHERE {by} {'<=' if falls else '>='} ?", place[:1])
-    text = f"SELECT {by} FROM {table}{where} ORDER BY {by}{' DESC' if falls else ''} LIMIT 1 OFFSET {_NEAR}"
-    row = connection.execute(text, values).fetchone()
-    return None if row is None else row[0]
-
-
-def _ordered(
-    connection: sqlite3.Connection, query: _Query, order: _Order, conditions: list[str], values: list[Any]
-) -> list[tuple[Any, ...]]:
-    """Return rows: first their keys are put in order, which is quick, then those of the page are read whole."""
-    by = order.by
-    way = f"ORDER BY {by}{' DESC' if order.falls else ''}, {query.tie}"
-    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-    keys = f"SELECT {query.key} FROM {query.table}{where} {way} LIMIT ?"
-    text = f"SELECT {by}, {query.tie}, {query.columns} FROM {query.table} WHERE {query.key} IN ({keys}) {way}"
-    return connection.execute(text, values).fetchall()
