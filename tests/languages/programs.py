@@ -24,7 +24,11 @@ _BUILT_WITHIN = 900
 """Seconds: with caches that are empty, on a machine that others use, too."""
 _ANSWERS_WITHIN = 60
 
-_JARS = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
+JARS = (
+    "mvn", "-B", "-q", "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies",
+    "-DincludeScope=runtime", "-DoutputDirectory=jars",
+)  # fmt: skip
+"""Puts what a `pom.xml` names into the folder `jars`."""
 
 
 def _cargo_target() -> Path:
@@ -49,7 +53,7 @@ JAVA = Language(
     "Ids.java",
     ("java", "javac", "mvn"),
     (
-        ("mvn", "-B", "-q", _JARS, "-DincludeScope=runtime", "-DoutputDirectory=jars"),
+        JARS,
         ("javac", "-nowarn", "-cp", "jars/*", "-d", ".", "Echo.java", "Ids.java"),
     ),
     ("java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", f".{os.pathsep}jars/*", "Echo"),

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Start(NamedTuple):
-    """What to write for one language or program: in a shell, then in the program."""
+    """What to write for one language or program: in a shell, then in a file, and in the shell again."""
 
     name: str
     blocks: tuple[str, ...]
@@ -19,6 +19,7 @@ pip install 'otel-sessions[otlp]'
 export OTEL_EXPORTER_OTLP_ENDPOINT={address}
 """,
     """\
+# chat.py
 from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.trace import TracerProvider
@@ -35,6 +36,7 @@ with set_session(session_id="conv-42", user_id="ada"):
     with turn("reply", input="What is a span?") as t:
         t.output = "A piece of work with a beginning and an end."
 """,
+    "python chat.py",
 )
 _NODE = (
     """\
@@ -44,32 +46,74 @@ export OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf
 export NODE_OPTIONS="--require @opentelemetry/auto-instrumentations-node/register"
 """,
     """\
+// chat.mjs
 import {{ trace }} from '@opentelemetry/api';
-trace.getActiveSpan()?.setAttribute('session.id', conversationId);
+
+trace.getTracer('chat').startActiveSpan('turn', (span) => {{
+  span.setAttributes({{ 'session.id': 'conv-42', 'input.value': 'What is a span?' }});
+  span.setAttribute('output.value', 'A piece of work with a beginning and an end.');
+  span.end();
+}});
 """,
+    "node chat.mjs",
 )
 _GO = (
     """\
+go mod init chat
+go get go.opentelemetry.io/otel/sdk go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp
 export OTEL_EXPORTER_OTLP_ENDPOINT={address}
 """,
     """\
-exporter, err := otlptracehttp.New(ctx)
-provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter))
-otel.SetTracerProvider(provider)
-defer provider.Shutdown(ctx)
+// chat.go
+package main
 
-span.SetAttributes(attribute.String("session.id", conversationID))
+import (
+	"context"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
+	"go.opentelemetry.io/otel/sdk/trace"
+)
+
+func main() {{
+	ctx := context.Background()
+	exporter, err := otlptracehttp.New(ctx)
+	if err != nil {{
+		panic(err)
+	}}
+	provider := trace.NewTracerProvider(trace.WithBatcher(exporter))
+	defer provider.Shutdown(ctx)
+
+	_, span := provider.Tracer("chat").Start(ctx, "turn")
+	span.SetAttributes(attribute.String("session.id", "conv-42"), attribute.String("input.value", "What is a span?"))
+	span.SetAttributes(attribute.String("output.value", "A piece of work with a beginning and an end."))
+	span.End()
+}}
 """,
+    "go run chat.go",
 )
 _JAVA = (
     """\
+mvn dependency:copy -DoutputDirectory=. -Dmdep.stripVersion=true \\
+  -Dartifact=io.opentelemetry.javaagent:opentelemetry-javaagent:LATEST
 export OTEL_EXPORTER_OTLP_ENDPOINT={address}
 export OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf
 export JAVA_TOOL_OPTIONS="-javaagent:opentelemetry-javaagent.jar"
 """,
     """\
-Span.current().setAttribute("session.id", conversationId);
+// Chat.java
+import io.opentelemetry.api.GlobalOpenTelemetry;
+
+class Chat {{
+  public static void main(String[] arguments) {{
+    var span = GlobalOpenTelemetry.getTracer("chat").spanBuilder("turn").startSpan();
+    span.setAttribute("session.id", "conv-42").setAttribute("input.value", "What is a span?");
+    span.setAttribute("output.value", "A piece of work with a beginning and an end.");
+    span.end();
+  }}
+}}
 """,
+    "javac Chat.java\njava Chat",
 )
 _CLAUDE_CODE = (
     """\
@@ -89,9 +133,13 @@ _STARTS = (
         "Python", _PYTHON, "Any other instrumentation of the process goes on as it is: its spans get the session, too."
     ),
     Start("Claude Code", _CLAUDE_CODE, "It names the session itself."),
-    Start("Node", _NODE),
-    Start("Go", _GO),
-    Start("Java", _JAVA),
+    Start("Node", _NODE, "On a span that is open already: trace.getActiveSpan()?.setAttribute(…)."),
+    Start("Go", _GO, "What is instrumented with this provider comes here, too; each span says its session."),
+    Start(
+        "Java",
+        _JAVA,
+        "The program needs io.opentelemetry:opentelemetry-api, in its CLASSPATH or among its dependencies.",
+    ),
 )
 
 
