@@ -77,4 +77,4 @@ def test_the_session_of_the_program_is_on_the_page(language, url, tmp_path):
         sessions = client.get("/api/sessions").json()["sessions"]
         assert [(each["id"], each["turns"]) for each in sessions] == [("conv-42", 1)], json.dumps(sessions)
         [turn] = client.get("/api/sessions/conv-42").json()["turns"]
-    assert (turn["input"], turn["output"]) == ("What is a span?", "A piece of work with a beginning and an end.")
+    assert (turn["input"], turn["output"]) == ("What is a span?", "A piece of work.")

@@ -246,7 +246,7 @@ def test_a_trace_shows_its_spans_in_their_order_with_all_that_they_say(filled):
     for words in ("In session trip", "llm", "m-1", "1,152,921,504,606,846,976", "it rains", "3 spans"):
         assert words.replace(",", "") in page.text.replace(",", "")
     bars = page.all("rect")
-    assert [(each["x"], each["width"]) for each in bars] == [("0", "1000"), ("7", "600"), ("13", "7")]
+    assert [(each["x"], each["width"]) for each in bars] == [("0.0", "100.0"), ("7", "600"), ("13", "7")]
 
 
 def test_a_trace_in_two_sessions_and_one_in_none_say_so(filled):
@@ -271,7 +271,8 @@ def test_a_span_without_times_has_a_bar_at_the_beginning():
 
     rows = trace_values({"trace_id": "a" * 32, "spans": spans, "logs": []})["rows"]
 
-    assert {row.span["span_id"]: (row.left, row.width) for row in rows} == {"1": (0, 48), "2": (952, 48), "3": (0, 4)}
+    bars = {row.span["span_id"]: (row.x, row.width) for row in rows}
+    assert bars == {"1": (0, 4.76), "2": (95.24, 4.76), "3": (0, 0)}
 
 
 def test_what_was_dropped_at_the_bound_is_said():

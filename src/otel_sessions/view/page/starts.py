@@ -50,8 +50,9 @@ export NODE_OPTIONS="--require @opentelemetry/auto-instrumentations-node/registe
 import {{ trace }} from '@opentelemetry/api';
 
 trace.getTracer('chat').startActiveSpan('turn', (span) => {{
-  span.setAttributes({{ 'session.id': 'conv-42', 'input.value': 'What is a span?' }});
-  span.setAttribute('output.value', 'A piece of work with a beginning and an end.');
+  span.setAttribute('session.id', 'conv-42');
+  span.setAttribute('input.value', 'What is a span?');
+  span.setAttribute('output.value', 'A piece of work.');
   span.end();
 }});
 """,
@@ -60,7 +61,8 @@ trace.getTracer('chat').startActiveSpan('turn', (span) => {{
 _GO = (
     """\
 go mod init chat
-go get go.opentelemetry.io/otel/sdk go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp
+go get go.opentelemetry.io/otel/sdk
+go get go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp
 export OTEL_EXPORTER_OTLP_ENDPOINT={address}
 """,
     """\
@@ -85,8 +87,11 @@ func main() {{
 	defer provider.Shutdown(ctx)
 
 	_, span := provider.Tracer("chat").Start(ctx, "turn")
-	span.SetAttributes(attribute.String("session.id", "conv-42"), attribute.String("input.value", "What is a span?"))
-	span.SetAttributes(attribute.String("output.value", "A piece of work with a beginning and an end."))
+	span.SetAttributes(
+		attribute.String("session.id", "conv-42"),
+		attribute.String("input.value", "What is a span?"),
+		attribute.String("output.value", "A piece of work."),
+	)
 	span.End()
 }}
 """,
@@ -94,7 +99,8 @@ func main() {{
 )
 _JAVA = (
     """\
-mvn dependency:copy -DoutputDirectory=. -Dmdep.stripVersion=true \\
+mvn dependency:copy -DoutputDirectory=. \\
+  -Dmdep.stripVersion=true \\
   -Dartifact=io.opentelemetry.javaagent:opentelemetry-javaagent:LATEST
 export OTEL_EXPORTER_OTLP_ENDPOINT={address}
 export OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf
@@ -106,9 +112,11 @@ import io.opentelemetry.api.GlobalOpenTelemetry;
 
 class Chat {{
   public static void main(String[] arguments) {{
-    var span = GlobalOpenTelemetry.getTracer("chat").spanBuilder("turn").startSpan();
-    span.setAttribute("session.id", "conv-42").setAttribute("input.value", "What is a span?");
-    span.setAttribute("output.value", "A piece of work with a beginning and an end.");
+    var tracer = GlobalOpenTelemetry.getTracer("chat");
+    var span = tracer.spanBuilder("turn").startSpan();
+    span.setAttribute("session.id", "conv-42");
+    span.setAttribute("input.value", "What is a span?");
+    span.setAttribute("output.value", "A piece of work.");
     span.end();
   }}
 }}
