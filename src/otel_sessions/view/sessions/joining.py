@@ -56,6 +56,8 @@ class _Turn:
 
     def shown(self) -> Candidate:
         """Return it as one candidate."""
+        if len(self.members) == 1 and not self.traces:
+            return self.head
         joined = tuple(sorted({*self.traces, *(each.trace_id for each in self.members)} - {self.head.trace_id}))
         if len(self.members) == 1:
             return self.head._replace(joined=joined) if joined else self.head

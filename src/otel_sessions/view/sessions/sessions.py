@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .joining import turns_of
 from .judged import failed, known_by
 from .paths import paths_of
-from .summaries import SessionSummary
+from .summaries import Part, SessionSummary
 from .sums import dollars, p95, pico_dollars, sum_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from otel_sessions.view.shapes.facts import Judgement
-
-    from .summaries import Part
 
 
 def session_of(session_id: str, parts: Sequence[tuple[bytes, Part, bool]]) -> SessionSummary:
@@ -28,34 +26,42 @@ def session_of(session_id: str, parts: Sequence[tuple[bytes, Part, bool]]) -> Se
     """
     every = sorted(parts, key=lambda each: (each[1].start, each[0]))
     found = [part for _, part, _ in every]
-    turns = turns_of((trace_id, part) for trace_id, part, _ in every if part.spans)
-    judgements = _each_once(found)
+    of: Any = Part._make(
+        zip(*found, strict=True)
+    )  # each field has those of all parts: sooner asked for than one by one
+    turns = turns_of([(trace_id, part) for trace_id, part, _ in every if part.spans])
+    judgements = _each_once(found) if any(of.judgements) else ()
     return SessionSummary(
         session_id,
-        min((part.session_key for part in found), key=lambda key: (key != "session.id", key)),
-        max(((part.end, trace_id, part.names[0]) for trace_id, part, _ in every if part.names), default=(0, b"", ""))[
-            2
-        ],
-        _union(part.users for part in found),
-        _union(part.services for part in found),
-        _union(part.models for part in found),
+        _BEST_KEY if _BEST_KEY in of.session_key else min(of.session_key),
+        _last_name(every) if any(of.names) else "",
+        _union(of.users),
+        _union(of.services),
+        _union(of.models),
         turns,
-        sum(part.spans > 0 for part in found),
-        sum(part.spans for part in found),
-        sum(part.llm_spans for part in found),
-        sum(part.errors for part in found),
+        len(found) - of.spans.count(0),
+        sum(of.spans),
+        sum(of.llm_spans),
+        sum(of.errors),
         sum(map(failed, judgements)),
         sum(each.is_feedback for each in judgements),
-        dollars(pico_dollars(part.cost) for part in found if part.cost is not None),
-        all(part.cost_complete for part in found),
+        dollars([pico_dollars(cost) for cost in of.cost if cost is not None]),
+        all(of.cost_complete),
         p95([turn.end - turn.start for turn in turns]),
         any(torn for _, _, torn in every),
-        min(part.start for part in found),
-        max(part.end for part in found),
-        next((part.previous_id for part in found if part.previous_id), ""),
-        sum_of(part.tokens for part in found),
-        paths_of(found),
+        min(of.start),
+        max(of.end),
+        next(filter(None, of.previous_id), ""),
+        sum_of(of.tokens),
+        paths_of(found) if any(of.paths) else (),
     )
+
+
+_BEST_KEY = "session.id"
+
+
+def _last_name(parts: Sequence[tuple[bytes, Part, bool]]) -> str:
+    return max((part.end, trace_id, part.names[0]) for trace_id, part, _ in parts if part.names)[2]
 
 
 def _each_once(parts: Sequence[Part]) -> list[Judgement]:
@@ -70,5 +76,7 @@ def _each_once(parts: Sequence[Part]) -> list[Judgement]:
     return found
 
 
-def _union(texts: Iterable[Iterable[str]]) -> tuple[str, ...]:
-    return tuple(sorted({text for each in texts for text in each}))
+def _union(texts: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    """Return the texts of all parts in the order of the alphabet, each once; mostly each part has the same ones."""
+    first = texts[0]
+    return first if texts.count(first) == len(texts) else tuple(sorted({text for each in texts for text in each}))

@@ -144,13 +144,13 @@ def sum_of(tokens: Iterable[Tokens]) -> Tokens:
     every = [*tokens]
     if len(every) < 2:  # noqa: PLR2004
         return every[0] if every else NO_TOKENS
-    whole: Tokens = _new(Tokens, [sum(of) if None not in of else _sum_of_known(of) for of in zip(*every, strict=True)])
+    count = len(every)
+    sums = [
+        sum(of) if None not in of else None if of.count(None) == count else sum(filter(None, of))
+        for of in zip(*every, strict=True)
+    ]
+    whole: Tokens = _new(Tokens, sums)
     return whole
-
-
-def _sum_of_known(counts: Sequence[int | None]) -> int | None:
-    known = [each for each in counts if each is not None]
-    return sum(known) if known else None
 
 
 def plus(one: Tokens, other: Tokens) -> Tokens:

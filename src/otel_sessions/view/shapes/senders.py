@@ -59,7 +59,7 @@ class Group:
         kind: What they are of by their name.
         span_kind: ``SpanKind`` of OTLP.
         endings: What was read of each.
-        layout: How many attributes the last span had, where each key ends, what each begins with, and the outline of that.
+        layout: How many attributes the last span had, what each begins with, and the outline of that.
         repeats: Whether endings are kept.
         sayings: What was read of attributes that many of them share.
         hits: How many endings were known.
@@ -74,7 +74,7 @@ class Group:
         self.kind = kind
         self.span_kind = span_kind
         self.endings: dict[bytes, Ending] = {}
-        self.layout: tuple[int, list[slice], list[bytes], Outline] = (0, [], [], NO_OUTLINE)
+        self.layout: tuple[int, list[bytes], Outline] = (0, [], NO_OUTLINE)
         self.repeats = True
         self.sayings: dict[tuple[object, tuple[bytes, ...]], Sayings] = {}
         self.hits = 0
