@@ -22,7 +22,7 @@
 #
 # For users of sessions: a connection to a server over stdio is opened once and used for all. What the callback asks the model, which is what
 #           costs, is in the session of one user, for everybody, or in none; tests in process are right.
-# Here:     docs/how-to/children.md, "MCP": open the connection in `with clear_session():`, and the callback has no session rather than somebody
+# Here:     docs/how-to/sessions.md, below the table with MCP: open the connection in `with clear_session():`, and the callback has no session rather than somebody
 #           else's; or a connection for each conversation, opened inside of its session.
 set -euo pipefail
 unset PYTHONPATH "${!OTEL_@}" "${!MCP_@}"
