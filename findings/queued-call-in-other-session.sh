@@ -33,7 +33,7 @@ cd "$folder"
 npm install --loglevel=error --no-package-lock --no-audit --no-fund \
     @langchain/openai@1.6.0 @langchain/core@1.4.0 openai@7.59.0 p-queue@9.3.5 bottleneck@2.19.5 p-limit@7.3.3 \
     @opentelemetry/api@1.9.1 @opentelemetry/sdk-trace-node@2.12.1 @opentelemetry/instrumentation@0.223.0 \
-    @opentelemetry/instrumentation-undici@0.33.0 @opentelemetry/baggage-span-processor@0.5.0
+    @opentelemetry/instrumentation-undici@0.33.0 @opentelemetry/baggage-span-processor@0.5.0 >/dev/null
 
 cat >ask.mjs <<'JAVASCRIPT'
 import { createServer } from 'node:http';
