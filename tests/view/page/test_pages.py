@@ -246,7 +246,7 @@ def test_a_trace_shows_its_spans_in_their_order_with_all_that_they_say(filled):
     for words in ("In session trip", "llm", "m-1", "1,152,921,504,606,846,976", "it rains", "3 spans"):
         assert words.replace(",", "") in page.text.replace(",", "")
     bars = page.all("rect")
-    assert [(each["x"], each["width"]) for each in bars] == [("0.0", "100.0"), ("7", "600"), ("13", "7")]
+    assert [(each["x"], each["width"]) for each in bars] == [("0.0", "100.0"), ("0.67", "60.0"), ("1.33", "0.67")]
 
 
 def test_a_trace_in_two_sessions_and_one_in_none_say_so(filled):
