@@ -41,6 +41,10 @@ def of_a_choice():
     set_session("conv-42") if another_name else clear_session()
 
 
+def several_at_once():
+    set_session("conv-42"), turn("reply")  # the mistake
+
+
 def if_there_is_one():
     another_name and set_session("conv-42")
 
@@ -59,6 +63,7 @@ def in_a_generator():
     [
         pytest.param(in_two_lines, "set_session", id="two lines, of the package"),
         pytest.param(by_another_name, "set_session", id="another name"),
+        pytest.param(several_at_once, "turn", id="several at once"),
         pytest.param(of_a_choice, "set_session", id="choice"),
         pytest.param(if_there_is_one, "set_session", id="and"),
         pytest.param(lambda: asyncio.run(in_a_handler()), "set_session", id="coroutine"),
@@ -88,7 +93,10 @@ def test_a_scope_as_a_statement_is_told_with_its_line(warnings, mistake, call):
     ],
 )
 def test_each_public_call_is_told_by_its_name(warnings, statement):
-    exec(compile(statement, "<application>", "exec"), vars(otel_sessions).copy())  # noqa: S102  # a statement of a module
+    names = {
+        name: getattr(otel_sessions, name) for name in otel_sessions.__all__
+    }  # some are loaded when they are asked for
+    exec(compile(statement, "<application>", "exec"), names)  # noqa: S102  # a statement of a module
     (said,) = warnings()
     call = statement.partition("(")[0]
     assert said.startswith(f"otel_sessions: {call}() is a statement here")

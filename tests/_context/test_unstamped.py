@@ -596,6 +596,32 @@ def test_nothing_is_watched_once_it_was_looked_often_enough():
         assert type(context.get_current()) is context.Context
 
 
+@pytest.mark.parametrize("way", [current, not_current])
+def test_a_task_that_starts_its_span_when_the_block_is_over_is_noticed(way, tracer, warnings):
+    async def later():
+        way(tracer)
+
+    async def main():
+        with set_session("conv-42"):
+            task = asyncio.create_task(later())
+        await task
+
+    asyncio.run(main())
+    (said,) = of_this(warnings())
+    assert "spans of app start inside a session" in said
+
+
+def test_the_same_of_a_task_is_right_where_a_processor_of_ours_is_there(tracer, provider, warnings):
+    async def main():
+        with set_session("conv-42"):
+            task = asyncio.create_task(asyncio.to_thread(current, tracer))
+        await task
+
+    instrument(provider)
+    asyncio.run(main())
+    assert of_this(warnings()) == []
+
+
 def test_a_name_that_may_be_somebodys_is_not_shown(provider, warnings):
     with set_session("conv-42"):
         provider.get_tracer("of ada@example.com").start_span("work").end()

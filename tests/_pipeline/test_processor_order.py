@@ -70,6 +70,16 @@ class Emptying(SpanProcessor):
         span._attributes = None
 
 
+class Converting(SpanProcessor):
+    """Makes other attributes of those that it knows, as OpenInference's processor for OpenLLMetry does."""
+
+    def __init__(self, **others):
+        self.attributes = {key.replace("__", "."): value for key, value in others.items()}
+
+    def on_end(self, span):
+        span._attributes = {"openinference.span.kind": "CHAIN", **self.attributes}
+
+
 WINNERS = {"scope": ("ours", "theirs"), "span": ("theirs", "ours")}
 
 
@@ -181,6 +191,73 @@ def test_what_was_taken_off_altogether_stays_so():
     with set_session("ours"):
         provider.get_tracer("t").start_span("span").end()
     assert not exporter.get_finished_spans()[0].attributes
+
+
+@pytest.mark.warned_of("propagators")
+def test_what_a_conversion_of_the_whole_span_has_left_out_is_put_back():
+    processor = SessionSpanProcessor(dialects="langfuse")
+    attributes = attributes_of(*pipeline_of(processor, Converting(input__value="q"), "exporter"))
+    kept = {"session.id": "ours", "user.id": "ada", "langfuse.session.id": "ours", "langfuse.user.id": "ada"}
+    assert attributes == {"openinference.span.kind": "CHAIN", "input.value": "q", **kept}
+    assert processor.stats().overwritten == 0
+
+
+@pytest.mark.warned_of("propagators")
+def test_so_is_what_was_displaced_before():
+    provider, exporter = pipeline_of(SessionSpanProcessor(), Converting(), "exporter")
+    with set_session("ours", user_id="ada"):
+        provider.get_tracer("t").start_span("span", attributes={"session.id": "theirs"}).end()
+    assert dict(exporter.get_finished_spans()[0].attributes) == {"openinference.span.kind": "CHAIN", **OURS}
+
+
+@pytest.mark.warned_of("propagators")
+@pytest.mark.parametrize(
+    ("started_with", "becomes"),
+    [
+        pytest.param({"openinference.span.kind": "LLM"}, {}, id="of that kind before"),
+        pytest.param({}, {"user.id": "ada"}, id="one of ours is left"),
+    ],
+)
+def test_where_it_may_have_been_taken_off_on_purpose_it_stays_so(started_with, becomes):
+    converting = Converting()
+    converting.attributes = becomes
+    provider, exporter = pipeline_of(SessionSpanProcessor(), converting, "exporter")
+    with set_session("ours", user_id="ada"):
+        provider.get_tracer("t").start_span("span", attributes=started_with).end()
+    assert dict(exporter.get_finished_spans()[0].attributes) == {"openinference.span.kind": "CHAIN", **becomes}
+
+
+@pytest.mark.warned_of("propagators")
+def test_an_id_that_was_deleted_before_the_conversion_stays_so():
+    class Deleting(SpanProcessor):
+        def _on_ending(self, span):
+            attribute_store.change(span._attributes, {}, ("session.id",))
+
+    attributes = attributes_of(*pipeline_of(SessionSpanProcessor(), Deleting(), Converting(), "exporter"))
+    assert attributes == {"openinference.span.kind": "CHAIN"}
+
+
+@pytest.mark.parametrize("processor", ["ours first", "theirs first"])
+def test_a_conversion_behind_an_exporter_is_counted_and_said_once(processor, warnings):
+    ours = SessionSpanProcessor()
+    order = (ours, "exporter", Converting()) if processor == "ours first" else ("exporter", Converting(), ours)
+    provider, exporter = pipeline_of(*order)
+    for _ in range(2):
+        attributes_of(provider, exporter)
+    assert ours.stats().out_of_reach == 2
+    assert len([said for said in warnings() if "Converting has given a span another session, or none" in said]) == 1
+
+
+@pytest.mark.warned_of("propagators")
+def test_the_loser_is_kept_where_two_write_all_attributes_anew():
+    class Fresh(SpanProcessor):
+        def on_end(self, span):
+            span._attributes = {"session.id": "theirs"}
+
+    processor = SessionSpanProcessor()
+    attributes = attributes_of(*pipeline_of(Fresh(), processor, Fresh(), "exporter"))
+    assert attributes == {"session.id": "ours", "session.displaced_id": "theirs"}
+    assert processor.stats().overwritten == 1
 
 
 @pytest.mark.warned_of("propagators")

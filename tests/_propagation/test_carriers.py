@@ -9,8 +9,10 @@ import logging
 import os
 import threading
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
+from typing import NamedTuple
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -260,6 +262,48 @@ class Message:
 
     def headers(self):
         return self._headers
+
+
+class Record(NamedTuple):
+    """What kafka-python hands out."""
+
+    topic: str
+    headers: list
+
+
+@dataclass
+class OtherRecord:
+    """What aiokafka hands out."""
+
+    headers: list
+
+
+class Iterable:
+    """What can be iterated, as the messages of aio-pika, and has headers of its own making."""
+
+    @property
+    def headers(self):
+        raise AssertionError
+
+    def __iter__(self):
+        raise AssertionError
+
+
+@pytest.mark.parametrize(
+    ("message", "call"),
+    [
+        (Message(), "record.headers()"),
+        (Record("questions", [("baggage", b"session.id=ours")]), "record.headers"),
+        (OtherRecord([("baggage", b"session.id=ours")]), "record.headers"),
+        (Iterable(), "record.headers"),
+    ],
+)
+def test_of_a_whole_message_it_is_said_that_its_headers_are_the_carrier(message, call, warnings):
+    with from_carrier(message):
+        assert get_session() is None
+    (said,) = warnings()
+    assert f"got {type(message).__name__}, which has them for its headers, so there is no session; pass those" in said
+    assert f"as in from_carrier({call}) (" in said
 
 
 class _Callable:

@@ -31,6 +31,7 @@ from clients import (
     secrets_in,
     w3c,
 )
+from libraries import imported
 from otel_sessions import bind_session, to_carrier
 from otel_sessions._propagation import client_calls
 from otel_sessions.sdk import SessionPropagator, SessionSpanProcessor
@@ -211,3 +212,22 @@ def test_what_the_application_injects_below_a_tracer_of_its_own_that_is_off_gets
 
 def test_for_what_is_no_known_client_there_is_no_host():
     assert client_calls.hosts_of(sys._getframe()) == []
+
+
+TORNADO = """
+from opentelemetry import propagate
+
+def fetch_async(request):
+    propagate.inject(request.headers)
+"""
+
+
+@pytest.mark.parametrize(("host", "header"), [(ALLOWED, SENT), (REFUSED, None)])
+def test_the_request_of_tornado_tells_its_host(monkeypatch, tmp_path, guard, host, header):  # noqa: ARG001
+    """Its instrumentation has it under that name; with the real one: ``tests/frameworks/test_tornado_client.py``."""
+    module = imported(monkeypatch, tmp_path / "site-packages", "opentelemetry.instrumentation.tornado.client", TORNADO)
+    request = SimpleNamespace(url=f"http://{host}/chat", headers={})
+    with in_session():
+        module.fetch_async(request)
+    sent = request.headers.get("baggage")
+    assert sent == (FOREIGN_HEADER if header is None else f"{header},{FOREIGN_HEADER}")

@@ -157,6 +157,16 @@ ROWS = {
     "test_chainlit": Row("openllmetry", ("chainlit>=2.12", "opentelemetry-instrumentation-fastapi>=0.66b0")),
     "test_langgraph_openllmetry": Row("openllmetry", (*LANGGRAPH, "opentelemetry-instrumentation-langchain>=0.62.4")),
     "test_page_openllmetry": Row("openllmetry", ()),
+    # With an older release of them, as OpenInference's processor wants.
+    "test_langgraph_openllmetry_openinference": Row(
+        "openllmetry-openinference",
+        (
+            *LANGGRAPH,
+            "openinference-instrumentation-openllmetry>=0.1.23",
+            "opentelemetry-instrumentation-langchain>=0.50",
+            "wrapt<2",
+        ),
+    ),
     # Queues, with the workers that each of them has.
     "test_page_queues": Row("queues", QUEUES),
     "test_queues_otherwise": Row("queues", QUEUES),
@@ -179,6 +189,7 @@ ROWS = {
             "websockets>=16",
         ),
     ),
+    "test_tornado_client": Row("web", ("opentelemetry-instrumentation-tornado>=0.66b0", "tornado>=6.5")),
 }
 
 # The same, where the framework alone is told whose turns they are.

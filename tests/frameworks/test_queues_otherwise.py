@@ -80,7 +80,26 @@ ASYNC_AGAIN = AGAIN | {"await outcome_later(t.input)": ASKS_AGAIN.replace("else 
 FLAKY = {"outcome(t.input)": "flaky(t.input)"}
 NEVER_FAILS = {"outcome(t.input)": "t.input"}
 
+NO_SPANS = "tracer_provider=NoOpTracerProvider()"
+IMPORTS_NO_SPANS = {"import pipeline": "import pipeline\nfrom opentelemetry.trace import NoOpTracerProvider"}
+
 OTHERWISE = {
+    # An instrumentation whose tracer is switched off.
+    "Celery, its tracer off": Case(
+        CELERY, IMPORTS_NO_SPANS | {"Instrumentor().instrument()": f"Instrumentor().instrument({NO_SPANS})"}
+    ),
+    "Kafka, its tracer off": Case(
+        KAFKA_WORKER,
+        {
+            "import pipeline": "import pipeline\nfrom opentelemetry.trace import NoOpTracerProvider\n"
+            "from opentelemetry.instrumentation.confluent_kafka import ConfluentKafkaInstrumentor\n"
+            f"ConfluentKafkaInstrumentor().instrument({NO_SPANS})",
+            ", headers=to_carrier()": "",
+        },
+    ),
+    "taskiq, its tracer off": Case(
+        TASKIQ, IMPORTS_NO_SPANS | {"(OpenTelemetryMiddleware()": f"(OpenTelemetryMiddleware({NO_SPANS})"}
+    ),
     # Other ways to carry the session.
     "Celery by headers": Case(
         CELERY,

@@ -94,7 +94,7 @@ def _line_of_statement(call: str, frame: FrameType) -> int | None:
         return None
     instructions = list(dis.get_instructions(frame.f_code))
     before = [each for each in instructions if each.offset < frame.f_lasti]
-    if not before or not before[-1].opname.startswith("CALL"):
+    if not before or not before[-1].opname.startswith(("CALL", "BUILD_TUPLE")):  # `with` was forgotten before several
         return None
     line = _line_at(frame.f_code, before[-1].offset)
     return line if line is not None and _is_named(call, _on_line(line, instructions, frame.f_code), frame) else None

@@ -199,10 +199,13 @@ def _unwatch(context: Any) -> None:  # noqa: ANN401  # and now it is not any mor
 
 
 def closed(context: Context | None) -> None:
-    """Say what was found, when ``context`` is left."""
+    """Say what was found, when ``context`` is left; what a task was started in is watched until a span is started."""
     if type(context) is _Watched:
         with suppress(Exception):  # spans of any make
-            _settle(context)
+            if context.start is None:
+                context.lasts = True
+            else:
+                _settle(context)
 
 
 def look(context: Context) -> None:

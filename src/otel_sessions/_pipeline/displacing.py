@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from otel_sessions._context.framework_ids import gives_way
 from otel_sessions._session import user_ids
-from otel_sessions._session.dialects import CONVERSATION_ID
+from otel_sessions._session.dialects import CONVERSATION_ID, SPAN_KIND
 from otel_sessions._session.other_ids import is_another
 from otel_sessions._session.session import DISPLACED, DISPLACED_CONVERSATION_ID, DISPLACED_ID, SESSION_ID, USER_ID
 from otel_sessions._settings.settings import in_process
@@ -162,7 +162,24 @@ def later(rule: Rule, note: Note, attributes: Mapping[str, object], limit: int |
         stays = {key for key in stamps if key in DISPLACED or rule.is_of_user(key)}
         return _yielded(stamps, disputed, attributes, displaced, stays)
     won = dict.fromkeys(disputed, ours)
-    return Change({**same, **won, **displaced}, (), (*displaced.items(), *{**stamps, **won}.items()), displaced)
+    # What was kept before is gone where all attributes are written anew once more.
+    again = {key: stamps[key] for key in DISPLACED if key in stamps and key not in attributes}
+    return Change(
+        {**same, **won, **again, **displaced}, (), (*displaced.items(), *{**stamps, **won}.items()), displaced
+    )
+
+
+def converted(note: Note, before: Mapping[str, object], attributes: Mapping[str, object]) -> Change | None:
+    """Return what to put back on an ended span whose attributes ``before`` somebody has made those of OpenInference.
+
+    Its processor for OpenLLMetry makes new ones of what it knows, and leaves all else out. Who takes an id off a span means that,
+    and makes no span of another kind of it: ``None``.
+    """
+    stamps = dict(note.stamps)
+    if SPAN_KIND not in attributes or SPAN_KIND in before or not attributes.keys().isdisjoint(stamps):
+        return None
+    lost = {key: value for key, value in stamps.items() if before.get(key) == value}
+    return Change(lost, (), note.stamps, {}) if SESSION_ID in lost else None
 
 
 def _yielded(

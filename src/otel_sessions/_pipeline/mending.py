@@ -8,7 +8,7 @@ from otel_sessions import _diagnostics
 from otel_sessions._context.attribute_store import attributes_in, attributes_of, change, restore, rewrite
 from otel_sessions._session.session import DISPLACED_CONVERSATION_ID, DISPLACED_ID, SESSION_ID
 
-from .displacing import later
+from .displacing import converted, later
 from .restamping import settle
 
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     Value = str | tuple[str, ...]
 
 _OUT_OF_REACH = (
-    "otel_sessions: %s has given a span another session when that had been handed to an exporter, so that it can't be "
-    "put right; add that processor to the TracerProvider before the one that exports"
+    "otel_sessions: %s has given a span another session, or none, when that had been handed to an exporter, so that it "
+    "can't be put right; add that processor to the TracerProvider before the one that exports"
 )
 
 
@@ -86,8 +86,10 @@ class Mending:
             by: The name of that processor.
             is_handed: An exporter has it already, so that it must not be changed.
         """
-        limit = None if note.store is None else note.store.max_value_len
-        found = later(self.wording.rule, note, attributes_of(span), limit)
+        store, attributes = note.store, attributes_of(span)
+        found = later(self.wording.rule, note, attributes, None if store is None else store.max_value_len)
+        if found is None and store is not None:
+            found = converted(note, attributes_in(store), attributes)
         if found is None:
             return
         if is_handed:

@@ -8,7 +8,7 @@ is not trusted: it is bounded and validated here and in `baggage`, and never rai
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from inspect import isroutine
+from inspect import getattr_static, isroutine
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -50,6 +50,9 @@ _TRACEPARENT, _BAGGAGE = "traceparent", "baggage"
 _FIELDS = (_TRACEPARENT, "tracestate", _BAGGAGE)
 _MAX_ITEMS = 4096
 """Most names of a carrier that are looked at; an environment may have many."""
+
+_PLAIN = frozenset({dict, list, tuple})
+"""Types of carriers, of which no more has to be asked."""
 
 _LONGEST_NAME = 60
 """Longest name of a method that is said, in characters."""
@@ -248,19 +251,41 @@ def _take(pair: Any, found: dict[str, list[str]], complain: Complain) -> None:  
 def _pairs_of(carrier: Carrier) -> Iterable[tuple[Any, Any]]:
     if carrier is None:
         return ()
-    if isinstance(carrier, (str, bytes)) or not isinstance(carrier, Iterable):
+    if not _is_carrier(carrier):
         _warn_of_no_carrier(carrier)
         return ()
     items: Any = getattr(carrier, "items", None)  # of a mapping, and of what is like one, such as an HTTP message
     return items() if callable(items) else carrier  # pyright: ignore[reportReturnType]
 
 
+def _is_carrier(given: object) -> bool:
+    """Tell whether it is a mapping or pairs; a message that can be iterated, as a named tuple of kafka-python, is neither."""
+    if type(given) in _PLAIN:
+        return True
+    if isinstance(given, (str, bytes)) or not isinstance(given, Iterable):
+        return False
+    return hasattr(given, "items") or _headers_of(given) is None
+
+
+def _headers_of(given: object) -> object:
+    """Return what ``given`` has under that name, without running code of its own; ``None`` for nothing."""
+    return getattr_static(given, "headers", None)
+
+
 def _warn_of_no_carrier(given: object) -> None:
-    """Say what was ``given``; of a method, as ``headers`` of confluent-kafka's messages, also that it is to be called.
+    """Say what was ``given``; of a message, and of a method, as ``headers`` of confluent-kafka's, also what to pass.
 
     To call what was not made to be called by us could do anything.
     """
     found = type(given).__name__
+    headers = None if callable(given) else _headers_of(given)
+    if headers is not None:
+        message = (
+            "from_carrier: expected a mapping or pairs and got %s, which has them for its headers, so there is no session; "
+            "pass those, as in from_carrier(record.headers%s)"
+        )
+        _diagnostics.warn_caller(f"carrier {found}", message, found, "()" if isroutine(headers) else "")
+        return
     if not callable(given):
         message = "from_carrier: expected a mapping or pairs and got %s, so there is no session"
         _diagnostics.warn_caller(f"carrier {found}", message, found)

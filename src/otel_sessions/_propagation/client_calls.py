@@ -89,6 +89,10 @@ def _of_urllib3(names: Names) -> list[str | None]:
     return [host_of_url(url), *([] if pool.proxy else [host_of_authority(pool.host)])]
 
 
+def _of_tornado(names: Names) -> list[str | None]:
+    return _of_url(names["request"].url)
+
+
 _OF = "opentelemetry.instrumentation."
 CLIENTS: dict[str, Callable[[Names], list[str | None]]] = {
     f"{_OF}httpx": _of_httpx,
@@ -96,5 +100,6 @@ CLIENTS: dict[str, Callable[[Names], list[str | None]]] = {
     f"{_OF}urllib": _of_urllib,
     f"{_OF}urllib3": _of_urllib3,
     f"{_OF}aiohttp_client": _of_aiohttp,
+    f"{_OF}tornado.client": _of_tornado,
 }
 """How to read the frames of the instrumentations that are known, by module."""

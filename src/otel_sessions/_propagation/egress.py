@@ -23,7 +23,7 @@ from otel_sessions._context.guard import guards_in
 from otel_sessions._context.local_trace import SPAN_KEY
 from otel_sessions._settings.destinations import ALL, NONE
 
-from . import callers, client_calls, mcp_target, redirects
+from . import callers, client_calls, mcp_target, message_calls, redirects
 from .destinations import host_of_authority, host_of_url
 from .trace_state import HOST_ATTRIBUTES, destination_of
 from .withholding import items_of
@@ -98,7 +98,7 @@ def judged(context: Context, carrier: Any, destinations: Destinations) -> Verdic
     if not hosts or (hosts[0] in _UNTOLD and _TARGET_KEY not in context):
         return _judged_by_caller(hosts[0] if hosts else OWN, carrier, destinations)
     if hosts[0] == OWN:
-        return Verdict(UNKNOWN, is_refused=True, is_message=True) if destinations == NONE else _ANYWHERE
+        return _judged_message(destinations)
     refused = _refused_of(hosts, destinations)
     if refused is None:
         return Verdict(hosts[0], is_refused=False)
@@ -229,11 +229,17 @@ def _judged_by_caller(host: str, carrier: Any, destinations: Destinations) -> Ve
         return Verdict(refused or hosts[0], is_refused=refused is not None, is_of_request=True)
     if TOLD_LATER and module.startswith(tuple(TOLD_LATER)):
         return Verdict(LATER, is_refused=True)
-    if host != OWN:
+    is_message = host in {OWN, OFF} and message_calls.is_message(frame)
+    if host != OWN and not is_message:
         is_of_library = host == OFF and callers.is_installed(frame)
         return Verdict(host, is_refused=True, library=_library_of(module) if is_of_library else "")
-    if callers.is_installed(frame) or not callers.is_plain(carrier):
+    if (callers.is_installed(frame) and not is_message) or not callers.is_plain(carrier):
         return Verdict(UNKNOWN, is_refused=True, library=_library_of(module))
+    return _judged_message(destinations)
+
+
+def _judged_message(destinations: Destinations) -> Verdict:
+    """Judge a message, or an ``inject`` of the application's own."""
     return Verdict(UNKNOWN, is_refused=True, is_message=True) if destinations == NONE else _ANYWHERE
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _GENAI_PREFIX = "gen_ai."
 CONVERSATION_ID = "gen_ai.conversation.id"
-_SPAN_KIND = "openinference.span.kind"
+SPAN_KIND = "openinference.span.kind"
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +181,7 @@ def is_genai(attributes: Mapping[str, object]) -> bool:
     ``gen_ai.conversation.id`` alone counts for nothing: it may be ours. Nor do ``traceloop.*`` and ``llm.*``,
     which are no reason for PostHog or Langfuse to make an AI span of one that has no ``gen_ai.*``.
     """
-    kind = attributes.get(_SPAN_KIND)
+    kind = attributes.get(SPAN_KIND)
     if isinstance(kind, str) and kind and kind.upper() != "UNKNOWN":
         return True
     for key in attributes:  # noqa: SIM110  # half the time of any(), and asked for each span
