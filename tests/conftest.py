@@ -15,10 +15,6 @@ from openai import OpenAI
 from openinference.instrumentation import TraceConfig
 from openinference.instrumentation.openai import OpenAIInstrumentor
 from opentelemetry.propagate import get_global_textmap, set_global_textmap
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from local_receiver import OTLPReceiver
 from otel_sessions import get_session
@@ -26,18 +22,16 @@ from otel_sessions._context.events import EVENTS
 from otel_sessions._context.process_session import follow
 from otel_sessions._context.providers import PROVIDERS
 from otel_sessions._pipeline.rooting import follow_origin
-from otel_sessions._pipeline.span_processor import guarded
 from otel_sessions._propagation.environment import taken_up
 from otel_sessions._settings.settings import use_in_process
 from otel_sessions._setup.installation import forget
 from otel_sessions.demo import StandIn
-from otel_sessions.sdk import SessionSpanProcessor
 from otel_sessions.testing import clean_slate
+from recording import Pipeline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from opentelemetry.trace import Tracer
 
 pytest_plugins = ["figures", "pytester"]
 
@@ -56,33 +50,6 @@ def pytest_collection_finish() -> None:
     """Spare the collector of garbage all that the imports have made, which takes it a second each time."""
     gc.collect()
     gc.freeze()
-
-
-def _is_ours(processor) -> bool:
-    return isinstance(processor, SessionSpanProcessor)
-
-
-RESOURCE = Resource.create()  # by threads that the SDK starts for each provider that has none
-
-
-class Pipeline:
-    """A provider with a `SessionSpanProcessor` and an exporter that keeps what it is given."""
-
-    def __init__(self, *processors, **provider_options) -> None:
-        self.exporter = InMemorySpanExporter()
-        self.provider = TracerProvider(shutdown_on_exit=False, **{"resource": RESOURCE} | provider_options)
-        for processor in processors or (SessionSpanProcessor(),):
-            self.provider.add_span_processor(guarded(processor) if _is_ours(processor) else processor)
-        self.provider.add_span_processor(SimpleSpanProcessor(self.exporter))
-        self.tracer: Tracer = self.provider.get_tracer("tests")
-
-    def spans(self) -> dict[str, ReadableSpan]:
-        """Return the exported spans by name."""
-        return {span.name: span for span in self.exporter.get_finished_spans()}
-
-    def attributes(self, name: str) -> dict[str, object]:
-        """Return the attributes of the exported span of that name."""
-        return dict(self.spans()[name].attributes)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -20,11 +20,11 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from opentelemetry.trace import SpanKind, set_span_in_context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from conftest import Pipeline
 from otel_sessions import Session, bind_session, clear_session, get_session, set_session, turn
 from otel_sessions._context import entry_spans, resolution
 from otel_sessions._context.baggage import CONTEXT_KEY
 from otel_sessions.sdk import SessionSpanProcessor
+from recording import Pipeline
 
 TRACE = "5" * 32
 

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from opentelemetry import context
 from opentelemetry.trace import set_span_in_context
 
-from conftest import Pipeline
 from otel_sessions import bind_session, get_session
 from otel_sessions._context import lives, local_trace
+from recording import Pipeline
 
 MINUTES = 60.0
 

@@ -11,12 +11,12 @@ from opentelemetry import baggage, context
 from opentelemetry.sdk.trace import SpanLimits, SpanProcessor, TracerProvider
 from opentelemetry.trace import set_span_in_context
 
-from conftest import Pipeline
 from otel_sessions import bind_session, clear_session, set_session, step
 from otel_sessions._context import attribute_store
 from otel_sessions._session.ids import digest
 from otel_sessions.sdk import SessionSpanProcessor
 from otel_sessions.testing import InMemoryPipeline
+from recording import Pipeline
 
 REMOTE = baggage.set_baggage("user.id", "mallory", baggage.set_baggage("session.id", "remote", context.Context()))
 
