@@ -127,7 +127,7 @@ def test_threads_that_answer_at_once_mix_no_words(pipeline):
         for _ in range(50):
             with turn(input=f"q{number}") as t:
                 t.output = f"a{number}"
-                found = dict(root.attributes)
+                found = root.attributes.copy()  # in one step: dict() asks for one value after the other
                 seen.add((found.get("input.value"), found.get("output.value")))
 
     seen = set()
