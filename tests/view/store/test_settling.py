@@ -271,6 +271,33 @@ def test_a_session_that_is_dear_is_summed_up_after_a_crash(path, monkeypatch):
     second.close()
 
 
+@pytest.mark.parametrize("forgotten", ["by a crash", "to make room"])
+def test_parts_that_come_while_their_session_is_dear_keep_their_places_when_it_is_forgotten(
+    path, monkeypatch, forgotten
+):
+    store = SQLiteStore.open(path)
+    store._background.stop()
+    store.write(batch(turn("t1", "A", said="one", at=10)))
+    store.settle()
+    monkeypatch.setattr("otel_sessions.view.store.settling.is_too_soon", lambda *_: False)
+    monkeypatch.setattr("otel_sessions.view.store.session_rows.is_too_soon", lambda *_: True)
+    if forgotten == "to make room":
+        monkeypatch.setattr("otel_sessions.view.store.session_rows._KEPT_BYTES", 1)
+    store.write(batch(turn("t2", "A", said="two", at=20)))
+    store._writer.settle()
+    if forgotten == "by a crash":
+        store.close()
+        store = SQLiteStore.open(path)
+        store._background.stop()
+    store.write(batch(turn("t3", "A", said="three", at=30)))
+    store._writer.settle()
+    monkeypatch.undo()
+    store.settle()
+    assert only_session(store).traces == 3
+    assert [each.input for each in store.session("A").summary.turns] == ["one", "two", "three"]
+    store.close()
+
+
 def test_what_does_not_fit_in_memory_is_read_from_the_file(path, monkeypatch):
     monkeypatch.setattr(settling, "_WAITING_BYTES", 1500)
     monkeypatch.setattr(settling, "_KEPT_BYTES", 1)

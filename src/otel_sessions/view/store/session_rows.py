@@ -34,6 +34,8 @@ _IDS_AT_ONCE = 500
 
 _PLACES = ", ".join("?" * (SESSION_COLUMNS.count(",") + 1))
 _PUT_SESSION = f"INSERT OR REPLACE INTO sessions({SESSION_COLUMNS}) VALUES ({_PLACES})"
+# A session that is summed up later has parts by now: whoever reads its row in between is to give the next one another key.
+_PUT_NEXT_PART = "UPDATE sessions SET next_part = ? WHERE key = ?"
 _PARTS = "SELECT key, trace, body FROM parts WHERE key BETWEEN ? AND ?"
 
 
@@ -169,6 +171,7 @@ class SessionRows:
         now = time.monotonic()
         late = {id_ for id_, each in changed.items() if not everything and is_too_soon(each.cost, each.settled_at, now)}
         self._keep_stale(late)
+        self._connection.executemany(_PUT_NEXT_PART, [(changed[id_].next_part, changed[id_].key) for id_ in late])
         rows = [row for id_, each in changed.items() if id_ not in late and (row := self._summed_up(each)) is not None]
         self._connection.executemany(_PUT_SESSION, rows)
         self._changed = {}
