@@ -53,7 +53,7 @@ Floors are what the least code takes that could be called by the same name; they
 
 {runs}
 
-`make bench-view` measures the local page, and writes a page of its own.
+`make bench-view` measures the local page, and writes [a page of its own](view.md).
 
 `make bench-all` writes all of this in a quarter of an hour, on a machine that does nothing else; `make bench PYTHON=python3.13
 VENV=.venv-bench-13` runs one Python and leaves the others as they are; `python -m benchmarks --only scopes spans` measures
