@@ -11,6 +11,7 @@ from contextlib import closing
 from types import SimpleNamespace
 
 import pytest
+import requests
 from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
@@ -145,6 +146,22 @@ def test_nobody_there(send):
         port = server.getsockname()[1]
     found, _ = send(f"http://127.0.0.1:{port}")
     assert set(found) == {"send-no-answer"}
+
+
+def test_a_try_whose_time_was_over_while_it_waited_hides_nothing(send, monkeypatch):
+    """A busy machine wakes the exporter late: it tries again with no time left, which its library refuses as a value."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as server:
+        port = server.getsockname()[1]
+    tries = iter((0.4, 0.0))
+
+    def late(session, request, **kwargs):
+        return send_in(session, request, **kwargs | {"timeout": next(tries, 0.0)})
+
+    send_in = requests.Session.send
+    monkeypatch.setattr(requests.Session, "send", late)
+    found, (fact,) = send(f"http://127.0.0.1:{port}", OTEL_EXPORTER_OTLP_TIMEOUT="4")
+    assert set(found) == {"send-no-answer"}
+    assert "ValueError" not in repr((found, fact))
 
 
 def test_one_that_speaks_no_tls_is_told_apart(send):

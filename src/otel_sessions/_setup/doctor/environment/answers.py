@@ -222,6 +222,8 @@ _REMEDIES = {
     405: _PATH,
     415: "export OTEL_EXPORTER_OTLP_PROTOCOL=grpc",
 }
+_TIMEOUTS = {"ReadTimeout", "ConnectTimeout"}
+_TELLING = _TIMEOUTS | {"SSLError", "ConnectionError"}
 _OF_RECEIVER = "Look into the log of the receiver: it has the reason."
 
 
@@ -241,7 +243,7 @@ def _of_grpc(code: str, exporter: Exporter) -> Finding:
 
 
 def _of_error(errors: list[BaseException], exporter: Exporter) -> Finding:
-    names = {kind.__name__ for error in errors[-1:] for kind in type(error).__mro__}
+    names = _names_of(_telling(errors))
     if "SSLError" in names:
         return Finding(
             code="send-certificate",
@@ -251,7 +253,7 @@ def _of_error(errors: list[BaseException], exporter: Exporter) -> Finding:
             why="No span arrives.",
             remedy="export OTEL_EXPORTER_OTLP_CERTIFICATE=/etc/ssl/certs/our-authority.pem",
         )
-    if names & {"ReadTimeout", "ConnectTimeout"}:
+    if names & _TIMEOUTS:
         return _late(exporter)
     if "ConnectionError" in names:
         return _no_answer(exporter, _name_of(errors))
@@ -265,8 +267,18 @@ def _of_error(errors: list[BaseException], exporter: Exporter) -> Finding:
     )
 
 
+def _telling(errors: list[BaseException]) -> BaseException | None:
+    """Return the first error that says what is wrong, or the last: the first try has all the time, a later one what is left."""
+    return next((error for error in errors if _names_of(error) & _TELLING), errors[-1] if errors else None)
+
+
+def _names_of(error: BaseException | None) -> set[str]:
+    return {kind.__name__ for kind in type(error).__mro__}
+
+
 def _name_of(errors: list[BaseException]) -> str:
-    return type(errors[-1]).__name__ if errors else ""
+    error = _telling(errors)
+    return "" if error is None else type(error).__name__
 
 
 def _no_answer(exporter: Exporter, said: str) -> Finding:
