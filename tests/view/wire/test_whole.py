@@ -133,6 +133,23 @@ def test_what_is_none_is_said(read):
         read(b"\x0a\xff")
 
 
+@pytest.mark.parametrize(
+    "number", [pytest.param(9, id="attribute"), pytest.param(11, id="event"), pytest.param(13, id="link")]
+)
+def test_what_can_not_be_read_within_a_span_is_said(number):
+    with pytest.raises(InvalidOTLPError, match="of OTLP"):
+        whole_span(field(number, b"\x0a\xff"))
+
+
+@pytest.mark.parametrize("value", [pytest.param("v", id="short"), pytest.param("v" * 5_000, id="long")])
+def test_an_attribute_that_several_spans_have_is_read_in_each(value):
+    ones = [span(name=name, attributes=[text("k", value), text("name", name)]) for name in ("a", "b")]
+    assert [whole_span(each.SerializeToString()).attributes for each in ones] == [
+        {"k": value, "name": "a"},
+        {"k": value, "name": "b"},
+    ]
+
+
 @given(st.binary(max_size=200))
 def test_random_bytes_raise_nothing_else(raw):
     for read in (whole_span, whole_log, whole_resource, whole_scope):

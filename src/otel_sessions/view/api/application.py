@@ -38,6 +38,10 @@ if TYPE_CHECKING:
     Document: TypeAlias = Mapping[str, Any]
 
 
+# A document holds no part of it that holds itself.
+_encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular=False).encode
+
+
 class JSONAnswer(Response):
     """A JSON document; what is no UTF-8 in it is escaped."""
 
@@ -49,7 +53,7 @@ class JSONAnswer(Response):
 
     def render(self, content: object) -> bytes:
         """Return the document as ASCII, on one line."""
-        return json.dumps(content, separators=(",", ":"), allow_nan=False).encode("ascii")
+        return _encode(content).encode("ascii")
 
 
 def api_routes(store: Store) -> list[Route]:

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from otel_sessions.view.wire.whole import Value
 
@@ -21,15 +21,14 @@ MAX_VALUE = 4_096
 
 # What a number of JavaScript can hold without loss (ECMA-262, Number.MAX_SAFE_INTEGER).
 _SAFE = 2**53 - 1
-_SECOND = 10**9
 
 
 def time(nanoseconds: int) -> str | None:
     """Return a unix time in ns as RFC 3339 in UTC, ``None`` for one that is not known."""
     if nanoseconds <= 0:
         return None
-    seconds, rest = divmod(nanoseconds, _SECOND)
-    return f"{_second(seconds)}.{rest:09}Z"
+    digits = str(nanoseconds).zfill(10)
+    return f"{_second(digits[:-9])}.{digits[-9:]}Z"
 
 
 def duration(start: int, end: int) -> float | None:
@@ -60,14 +59,17 @@ def exact(value: Value) -> JSON:
     return [exact(item) for item in value]
 
 
-def cut(values: Mapping[str, Value]) -> tuple[dict[str, JSON], dict[str, int]]:
+def cut(values: Mapping[str, Value]) -> tuple[dict[str, JSON], dict[str, JSON]]:
     """Return attributes as JSON, and the whole length of each that was too long and is cut.
 
     A list or a map that is too long becomes the beginning of its JSON text. Lengths are in characters.
     """
     kept: dict[str, JSON] = {}
-    lengths: dict[str, int] = {}
+    lengths: dict[str, JSON] = {}
     for key, value in values.items():
+        if isinstance(value, str) and len(value) <= MAX_VALUE:  # as nearly all are
+            kept[key] = value
+            continue
         text = value if isinstance(value, str) else _text_of_long(value)
         if text is None or len(text) <= MAX_VALUE:
             kept[key] = exact(value)
@@ -87,14 +89,9 @@ def whole(values: Mapping[str, Value]) -> dict[str, JSON]:
     return {key: exact(value) for key, value in values.items()}
 
 
-def known(texts: Iterable[str]) -> list[str]:
-    """Return those that are not empty, each once, in their order."""
-    return list(dict.fromkeys(filter(None, texts)))
-
-
 @lru_cache(1_000)  # the spans of a session are of few seconds
-def _second(seconds: int) -> str:
-    return f"{datetime.fromtimestamp(seconds, timezone.utc):%Y-%m-%dT%H:%M:%S}"
+def _second(seconds: str) -> str:
+    return f"{datetime.fromtimestamp(int(seconds), timezone.utc):%Y-%m-%dT%H:%M:%S}"
 
 
 def _odd_number(value: float) -> str:

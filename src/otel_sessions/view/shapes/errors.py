@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from otel_sessions.view.wire.memos import Memo
+
 from . import names
 from . import raw as wire
 from .ids import encodable
-from .memos import Memo
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

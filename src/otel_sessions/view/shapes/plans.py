@@ -11,10 +11,10 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from otel_sessions._session import check_names
+from otel_sessions.view.wire.memos import Memo
 
 from . import content_names, names
 from .facts import Kind
-from .memos import Memo
 from .raw import is_usual, prefix_of
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 """Raw spans and log records to facts: fast, since each one that comes is read.
 
 By the keys of a span its plan is known (see `plans`), and what an attribute says is mostly known from another span of the
-same source (see `memos`), so that little is decoded.
+same source (see `wire.memos`), so that little is decoded.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from otel_sessions._session import check_names
+from otel_sessions.view.wire.memos import Memo
 
 from . import content_names, names
 from . import raw as wire
@@ -16,7 +17,6 @@ from .errors import error_of_state, error_of_status, is_failed_call
 from .facts import NO_TOKENS, NO_WORDS, Facts, Judgement, Kind, LogFacts, Named, Tokens
 from .ids import encodable, id_in
 from .judgements import MOST, judgement_of_event, judgements_of
-from .memos import Memo
 from .plans import CODES, NOTHINGS, ODD, OUTLINES, Outline, Plan
 from .senders import LONGEST, MAX_NAME, NAME_OF, Group, sender_of
 from .sources import SourceFacts, facts_of_source, named_in, rank_of, visit_of

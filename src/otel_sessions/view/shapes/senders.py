@@ -9,10 +9,11 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
+from otel_sessions.view.wire.memos import Memo
+
 from . import names
 from . import raw as wire
 from .facts import Kind
-from .memos import Memo
 from .plans import NO_OUTLINE, Outline
 from .sources import facts_of_source
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from otel_sessions.view.wire.memos import Memo
+
 from . import content_names
 from . import raw as wire
 from .content_names import INPUT, OUTPUT
@@ -12,7 +14,6 @@ from .facts import NO_WORDS, Message, Words
 from .final_answers import without_call
 from .ids import encodable
 from .json_texts import OF_JSON, loaded
-from .memos import Memo
 from .messages import ASSISTANT, SYSTEM, TOOL, USER, last_text, messages_in, role_of, text_in
 from .names import EVENT_NAME
 from .workflow_events import holds_events, is_event

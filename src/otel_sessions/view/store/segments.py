@@ -159,14 +159,11 @@ def unpacked(form: int, body: bytes) -> Iterator[Stored]:
     while at < len(body):
         span_id, parent, start, end, source, size = _HEADER.unpack_from(body, at)
         at += _HEADER.size + size
-        yield Stored(
-            b"" if span_id == _NO_ID else span_id,
-            b"" if parent == _NO_ID else parent,
-            start,
-            end,
-            source,
-            body[at - size : at],
-        )
+        span_id = b"" if span_id == _NO_ID else span_id
+        parent = b"" if parent == _NO_ID else parent
+        # As `Stored(...)`, in half the time.
+        stored: Stored = tuple.__new__(Stored, (span_id, parent, start, end, source, body[at - size : at]))
+        yield stored
 
 
 def segments_of_trace(connection: sqlite3.Connection, trace_id: bytes, before: int = _NO_END) -> list[Segment]:
@@ -192,6 +189,7 @@ def batch_of(segments: Sequence[Segment], sources: Sources) -> Batch:
             if segment.form & LOGS:
                 logs.append(RawLog(segment.trace_id, span_id, start, place, raw))
             else:
-                spans.append(RawSpan(segment.trace_id, span_id, parent, start, end, place, raw))
+                # As `RawSpan(...)`, in half the time.
+                spans.append(tuple.__new__(RawSpan, (segment.trace_id, span_id, parent, start, end, place, raw)))
     size = sum(len(segment.body) for segment in segments)
     return Batch(sources=[sources.source(key) for key in places], spans=spans, logs=logs, size=size)

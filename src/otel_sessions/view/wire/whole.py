@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from google.protobuf import descriptor_pb2  # type: ignore[import-untyped]
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
-from .messages import whole
+from .memos import Memo
+from .messages import made, whole
 from .reading import InvalidOTLPError
 
 if TYPE_CHECKING:
@@ -19,7 +21,38 @@ if TYPE_CHECKING:
 
 Value: TypeAlias = "str | bool | int | float | bytes | list[Value] | dict[str, Value] | None"
 
-_Span = whole("trace.v1.Span")
+_Field = descriptor_pb2.FieldDescriptorProto
+_BYTES, _ENUM, _COUNT = _Field.TYPE_BYTES, _Field.TYPE_INT32, _Field.TYPE_UINT32
+_TIME, _FLAGS = _Field.TYPE_FIXED64, _Field.TYPE_FIXED32
+
+# A span whose attributes stay bytes: most of them are those of another span, too, and are read once. Few have the rest.
+_Span = made(
+    "otel_sessions.apart",
+    {
+        "Status": (("message", 2, _BYTES, False), ("code", 3, _ENUM, False)),
+        "Span": (
+            ("trace_id", 1, _BYTES, False),
+            ("span_id", 2, _BYTES, False),
+            ("trace_state", 3, _BYTES, False),
+            ("parent_span_id", 4, _BYTES, False),
+            ("name", 5, _BYTES, False),
+            ("kind", 6, _ENUM, False),
+            ("start_time_unix_nano", 7, _TIME, False),
+            ("end_time_unix_nano", 8, _TIME, False),
+            ("attributes", 9, _BYTES, True),
+            ("dropped_attributes_count", 10, _COUNT, False),
+            ("events", 11, _BYTES, True),
+            ("dropped_events_count", 12, _COUNT, False),
+            ("links", 13, _BYTES, True),
+            ("dropped_links_count", 14, _COUNT, False),
+            ("status", 15, "Status", False),
+            ("flags", 16, _FLAGS, False),
+        ),
+    },
+)["Span"]
+_Event = whole("trace.v1.Span.Event")
+_Link = whole("trace.v1.Span.Link")
+_KeyValue = whole("common.v1.KeyValue")
 _LogRecord = whole("logs.v1.LogRecord")
 _Resource = whole("resource.v1.Resource")
 _Scope = whole("common.v1.InstrumentationScope")
@@ -48,6 +81,7 @@ class WholeSpan(NamedTuple):
     """All of a span. Times are unix time in ns; kind and status code have the numbers of OTLP.
 
     Attributes:
+        attributes: Lists and maps in it are those of other spans, too, and not to be changed.
         span_kind: 1 internal, 2 server, 3 client, 4 producer, 5 consumer; 0 is not said.
         status_code: 1 ok, 2 error; 0 is not said.
     """
@@ -94,24 +128,25 @@ def whole_span(raw: bytes) -> WholeSpan:
         InvalidOTLPError: ``raw`` is no ``opentelemetry.proto.trace.v1.Span``.
     """
     span = _parsed(_Span, raw)
-    return WholeSpan(
-        trace_id=span.trace_id,
-        span_id=span.span_id,
-        parent_span_id=span.parent_span_id,
-        name=_text(span.name),
-        span_kind=span.kind,
-        start=span.start_time_unix_nano,
-        end=span.end_time_unix_nano,
-        status_code=span.status.code,
-        status_message=_text(span.status.message),
-        attributes=_mapping(span.attributes),
-        events=[_event(event) for event in span.events],
-        links=[_link(link) for link in span.links],
-        trace_state=_text(span.trace_state),
-        flags=span.flags,
-        dropped_attributes=span.dropped_attributes_count,
-        dropped_events=span.dropped_events_count,
-        dropped_links=span.dropped_links_count,
+    status = span.status
+    return WholeSpan(  # by their places, which takes less than their names
+        span.trace_id,
+        span.span_id,
+        span.parent_span_id,
+        span.name.decode("utf-8", "replace"),
+        span.kind,
+        span.start_time_unix_nano,
+        span.end_time_unix_nano,
+        status.code,
+        status.message.decode("utf-8", "replace"),
+        dict(map(_PAIR_OF.__getitem__, span.attributes)),
+        [_event(_parsed(_Event, raw)) for raw in span.events],
+        [_link(_parsed(_Link, raw)) for raw in span.links],
+        span.trace_state.decode("utf-8", "replace"),
+        span.flags,
+        span.dropped_attributes_count,
+        span.dropped_events_count,
+        span.dropped_links_count,
     )
 
 
@@ -177,6 +212,14 @@ def _link(link: Message) -> WholeLink:
 
 def _text(text: bytes) -> str:
     return text.decode("utf-8", "replace")
+
+
+def _attribute(raw: bytes) -> tuple[str, Value]:
+    pair = _parsed(_KeyValue, raw)
+    return _text(pair.key), _value(pair.value)
+
+
+_PAIR_OF: Memo[bytes, tuple[str, Value]] = Memo(_attribute)
 
 
 def _mapping(attributes: Iterable[Message]) -> dict[str, Value]:
