@@ -223,10 +223,19 @@ def test_large_traces_are_compressed_piece_by_piece(path, monkeypatch):
     store.close()
 
 
+def test_a_span_that_came_twice_in_one_request_counts_once_when_that_is_compressed(store):
+    store.write(batch(turn("t1", "A") * 2))
+    store.settle()
+    answers = snapshot(store)
+    tidied(store)
+    assert store.session("A").summary.spans == len(store.trace(trace_id("t1")).spans) == 3
+    assert snapshot(store) == answers
+
+
 def test_tidying_that_fails_changes_nothing(store, monkeypatch):
     store.write(batch(turn("t1", "A")))
     store.settle()
-    monkeypatch.setattr("otel_sessions.view.store.tidying.packed", _fail)
+    monkeypatch.setattr("otel_sessions.view.store.tidying.compressed", _fail)
     with pytest.raises(sqlite3.OperationalError):
         store._writer.tidy()
     monkeypatch.undo()

@@ -148,7 +148,12 @@ def segments_of(batch: Batch, keys: Sequence[int], seq: int) -> list[tuple[int, 
 def packed(items: Iterable[Stored], form: int) -> tuple[int, bytes]:
     """Return form and body of a compressed segment."""
     pieces = [piece for each in items for piece in (_HEADER.pack(*each[:5], len(each.raw)), each.raw)]
-    return form | COMPRESSED, zlib.compress(b"".join(pieces), 1)
+    return compressed(form, b"".join(pieces))
+
+
+def compressed(form: int, body: bytes) -> tuple[int, bytes]:
+    """Return form and body of a segment that is not compressed yet, compressed."""
+    return form | COMPRESSED, zlib.compress(body, 1)
 
 
 def unpacked(form: int, body: bytes) -> Iterator[Stored]:

@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from otel_sessions.view.store.loose import OF_NONE, PUT_SEGMENT
-from otel_sessions.view.store.segments import COMPRESSED, LOGS, SPANS, Segment, packed, segments_of_trace, unpacked
+from otel_sessions.view.store.segments import (
+    COMPRESSED,
+    LOGS,
+    SPANS,
+    Segment,
+    compressed,
+    packed,
+    segments_of_trace,
+    unpacked,
+)
 
 if TYPE_CHECKING:
     import sqlite3
@@ -34,8 +43,10 @@ def compress_some(connection: sqlite3.Connection) -> bool:
     gone: list[tuple[int]] = []
     new: list[tuple[int, bytes, int, bytes]] = []
     for trace_id in dict.fromkeys(trace_id for _, trace_id in segments):
-        numbers = {seq for seq, each in segments if each == trace_id}
-        of_trace = segments_of_trace(connection, trace_id) if trace_id != OF_NONE else _segments(connection, numbers)
+        if trace_id == OF_NONE:
+            of_trace = _segments(connection, [seq for seq, each in segments if each == OF_NONE])
+        else:
+            of_trace = segments_of_trace(connection, trace_id)
         old = _to_be_compressed(of_trace)
         gone += ((each.seq,) for each in old)
         new += _compressed(old)
@@ -66,7 +77,10 @@ def _is_apart(segments: Sequence[Segment]) -> bool:
 
 
 def _compressed(segments: Sequence[Segment]) -> Iterator[tuple[int, bytes, int, bytes]]:
-    """Yield new rows: all of one form in the first, what came again once. Of two spans with one id both stay."""
+    """Yield new rows: all of one form in the first, what came again once. Of two spans with one id both stay.
+
+    A segment alone stays as it is, within: to take it apart takes as much as to compress it.
+    """
     if segments and _is_apart(segments):
         groups = [[each] for each in segments]
     else:
@@ -74,9 +88,12 @@ def _compressed(segments: Sequence[Segment]) -> Iterator[tuple[int, bytes, int, 
             of_form for form in (SPANS, LOGS) if (of_form := [each for each in segments if each.form & LOGS == form])
         ]
     for group in groups:
-        items = dict.fromkeys(item for each in group for item in unpacked(each.form, each.body))
         first = group[0]
-        yield first.seq, first.trace_id, *packed(items, first.form & LOGS)
+        if len(group) > 1:
+            items = dict.fromkeys(item for each in group for item in unpacked(each.form, each.body))
+            yield first.seq, first.trace_id, *packed(items, first.form & LOGS)
+        else:
+            yield first.seq, first.trace_id, *compressed(first.form, first.body)
 
 
 def give_back_some(connection: sqlite3.Connection) -> bool:
