@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Anthropic's client traces itself, so an agent of LangChain has each call of Claude twice, with all its tokens: under OpenInference once more in a trace of its own, without a session.
 #
-# Packages: anthropic 2.14.0, langchain-anthropic 1.7.10, langgraph 1.2.24, langchain-core 1.8.3, openinference-instrumentation-langchain 0.1.80,
+# Packages: anthropic 2.14.0, langchain-anthropic 1.7.10, langgraph 1.2.24, langchain 1.5.2, langchain-core 1.8.3, openinference-instrumentation-langchain 0.1.80,
 #           opentelemetry-instrumentation-genai-langchain 1.3b0, openinference-instrumentation-anthropic 3.1.0, opentelemetry-sdk 1.45.2.
 #
 # Expected: one instrumentation is installed, so a turn that asks the model once is one trace in which it is asked once; the session is that of the
@@ -31,7 +31,7 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 python3 -m venv "$folder"
 "$folder/bin/pip" install --quiet --disable-pip-version-check \
-    anthropic==2.14.0 langchain-anthropic==1.7.10 langgraph==1.2.24 langchain-core==1.8.3 \
+    anthropic==2.14.0 langchain-anthropic==1.7.10 langgraph==1.2.24 langchain==1.5.2 langchain-core==1.8.3 \
     openinference-instrumentation-langchain==0.1.80 openinference-instrumentation-anthropic==3.1.0 \
     opentelemetry-instrumentation-genai-langchain==1.3b0 opentelemetry-sdk==1.45.2
 

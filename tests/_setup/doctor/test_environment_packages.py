@@ -131,6 +131,12 @@ def test_tools_that_instrument_by_themselves_are_enough():
     assert list(uninstrumented(installed(openai="3", logfire="5"))) == []
 
 
+def test_a_client_that_makes_spans_by_itself_is_not_named():
+    assert list(uninstrumented(installed(anthropic="2.14.0"))) == []
+    (finding,) = uninstrumented(installed(anthropic="2.14.0", openai="3"))
+    assert finding.where == "openai"
+
+
 def test_two_instrumentations_of_one_library_are_told_of():
     both = installed(
         openai="3", opentelemetry_instrumentation_genai_openai="1", openinference_instrumentation_openai="0.1"
@@ -162,6 +168,15 @@ def test_each_row_holds_where_its_packages_and_variables_are_there(conflict):
 
 def test_one_tool_in_two_packages_is_told_of_once():
     assert codes(conflicts_in({}, installed(mlflow="3", mlflow_tracing="3"))) == ["mlflow-apart"]
+
+
+def test_a_client_that_traces_itself_is_told_of_beside_an_instrumentation_alone():
+    chain = installed(anthropic="2.14.0", langchain_anthropic="1.7.10")
+    assert list(conflicts_in({}, chain)) == []
+    (finding,) = conflicts_in({}, chain | installed(openinference_instrumentation_langchain="0.1.80"))
+    assert (finding.code, finding.remedy) == ("anthropic-traces-itself", "export ANTHROPIC_OPEN_TELEMETRY=false")
+    older = installed(anthropic="1.0", openinference_instrumentation_anthropic="3.1.0")
+    assert list(conflicts_in({}, older)) == []
 
 
 def test_the_pages_that_are_named_are_there(pytestconfig):

@@ -78,6 +78,25 @@ CONFLICTS = (
         "from opentelemetry.instrumentation.httpx import HTTPX2ClientInstrumentor\n"
         "HTTPX2ClientInstrumentor().instrument()",
     ),
+    *(
+        Conflict(
+            code="anthropic-traces-itself",
+            level="hint",
+            packages=("anthropic>=2.14", *others),
+            seen="anthropic 2.14.0",
+            what="Anthropic's client makes spans of its calls by itself, beside those of the instrumentation.",
+            why="Each call is there twice, with all its tokens; under OpenInference's for LangChain in a second trace.",
+            remedy="export ANTHROPIC_OPEN_TELEMETRY=false",
+            page="docs/how-to/agent-frameworks.md",
+            variables={"ANTHROPIC_OPEN_TELEMETRY": ("", "true")},
+        )
+        for others in (
+            ("openinference-instrumentation-anthropic",),
+            ("opentelemetry-instrumentation-genai-anthropic",),
+            ("langchain-anthropic", "openinference-instrumentation-langchain"),
+            ("langchain-anthropic", "opentelemetry-instrumentation-genai-langchain"),
+        )
+    ),
     Conflict(
         code="logfire-scrubs",
         level="hint",

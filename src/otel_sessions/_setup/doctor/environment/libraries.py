@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from otel_sessions._setup.doctor.finding import Finding
 
-from .installed import needs
+from .installed import needs, satisfies
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,6 +67,9 @@ OF_THEMSELVES = frozenset(
 )
 """Frameworks that make spans without another package."""
 
+_CLIENTS_OF_THEMSELVES = {"anthropic": "anthropic>=2.14"}
+"""Clients that make spans without another package, unless they are told not to, and since when: seen with 2.14.0."""
+
 _WITH_OWN = frozenset(
     {"agentops", "braintrust", "ddtrace", "langfuse", "langsmith", "lmnr", "logfire", "mlflow", "openlit", "opik"}
     | {"sentry-sdk", "traceloop-sdk", "weave"}
@@ -85,6 +88,7 @@ def uninstrumented(installed: Installed) -> Iterator[Finding]:
         for library in LIBRARIES
         if library.name in installed
         and not library.instrumentations & installed.keys()
+        and not _makes_spans_itself(library.name, installed)
         and not _is_below_another(library.name, installed)
     ]
     if found and not _WITH_OWN & installed.keys():
@@ -97,6 +101,10 @@ def uninstrumented(installed: Installed) -> Iterator[Finding]:
             why="A session is on spans; without one for a call its tokens and its cost belong to no session.",
             remedy=f"pip install {' '.join(library.openinference for library in found)}",
         )
+
+
+def _makes_spans_itself(name: str, installed: Installed) -> bool:
+    return name in _CLIENTS_OF_THEMSELVES and satisfies(installed, _CLIENTS_OF_THEMSELVES[name])
 
 
 def _is_below_another(name: str, installed: Installed) -> bool:
