@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# OpenAI: an answer made in the background has used nothing under OpenTelemetry's instrumentation, and under OpenInference's all of it again each time it is looked at.
+# OpenAI: an answer made in the background has used nothing (OpenTelemetry), or all of it again each time it is looked at (OpenInference).
 #
 # Packages: openai 3.57.0, opentelemetry-instrumentation-genai-openai 1.3b0, openinference-instrumentation-openai 0.1.66, opentelemetry-sdk 1.45.2.
 #

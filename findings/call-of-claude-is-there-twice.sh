@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Anthropic's client traces itself, so an agent of LangChain has each call of Claude twice, with all its tokens: under OpenInference once more in a trace of its own, without a session.
+# Anthropic's client traces itself: a call of Claude is there twice, with all its tokens, under LangChain also in a trace of its own without a session.
 #
-# Packages: anthropic 2.14.0, langchain-anthropic 1.7.10, langgraph 1.2.24, langchain 1.5.2, langchain-core 1.8.3, openinference-instrumentation-langchain 0.1.80,
-#           opentelemetry-instrumentation-genai-langchain 1.3b0, openinference-instrumentation-anthropic 3.1.0, opentelemetry-sdk 1.45.2.
+# Packages: anthropic 2.14.0, langchain-anthropic 1.7.10, langgraph 1.2.24, langchain 1.5.2, langchain-core 1.8.3,
+#           openinference-instrumentation-langchain 0.1.80, openinference-instrumentation-anthropic 3.1.0,
+#           opentelemetry-instrumentation-genai-langchain 1.3b0, opentelemetry-sdk 1.45.2.
 #
 # Expected: one instrumentation is installed, so a turn that asks the model once is one trace in which it is asked once; the session is that of the
 #           run's `session_id`, and the tokens are those that were used.
@@ -21,8 +22,8 @@
 #   LangChain, OpenInference, switched: used 25 tokens, the spans say 25, in 1 trace; without the session: 0 of 25
 #   as stated: a call of Claude is there twice, and once without its session
 #
-# For users of sessions: the session looks right, with one answer and its tokens. The sum over all sessions does not: there are as many tokens once more
-#           that belong to nobody. With the session from the baggage both are in it, and a turn costs twice what it did.
+# For users of sessions: the session looks right, with one answer and its tokens. The sum over all sessions does not: there are as many
+#           tokens once more that belong to nobody. With the session from the baggage both are in it, and a turn costs twice what it did.
 # Here:     docs/how-to/agent-frameworks.md, "What their spans say otherwise than you would expect": `ANTHROPIC_OPEN_TELEMETRY=false`, or
 #           `open_telemetry={"traces": False}` of a client. Its requests then carry no trace by themselves.
 set -euo pipefail

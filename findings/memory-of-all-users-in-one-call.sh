@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# LangGraph: what agents look up in the long-term memory is embedded outside of their turns, for all users in one call, in the session of whoever opened the store.
+# LangGraph: the long-term memory of all users is looked up in one call, outside of their turns, in the session of whoever opened the store.
 #
-# Packages: langgraph 1.2.24, langgraph-checkpoint 4.3.2, langgraph-checkpoint-sqlite 3.1.2, opentelemetry-sdk 1.45.2, opentelemetry-processor-baggage 0.66b1
-#           (pysqlite3-binary 0.5.4.post2 stands in for Python's sqlite3, which may be built without extensions).
+# Packages: langgraph 1.2.24, langgraph-checkpoint 4.3.2, langgraph-checkpoint-sqlite 3.1.2, opentelemetry-sdk 1.45.2,
+#           opentelemetry-processor-baggage 0.66b1 (pysqlite3-binary 0.5.4.post2 stands in for Python's sqlite3, which may be built without extensions).
 #
 # Expected: `await store.asearch(("ada",), query="...")` in a node asks the embedding model for this query, in the turn: its span is below the
 #           turn's, in its session, and what it costs is the turn's.

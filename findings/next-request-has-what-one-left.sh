@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Sanic: what a request leaves current is current in the next request of the connection, whoever sends it: a stream that is left early gives its user and its trace away.
+# Sanic: what a request leaves current, as a stream that is left early does, is current in the next one of the connection, whoever sends it.
 #
 # Packages: sanic 25.12.1, uvicorn 0.54.0, opentelemetry-sdk 1.45.2.
 #
@@ -23,8 +23,8 @@
 # For users of sessions: a proxy in front of the service sends the requests of all users over the same connections. What one of them has left is the
 #           session of the next who names none, and the parent of all that is done for the next who brings no `traceparent`. It needs
 #           two users on one connection, which no test has.
-# Here:     docs/explanation/limits.md, "Sanic": a block of `set_session` in the handler ends what was left inside of it; or run the application under an
-#           ASGI server.
+# Here:     docs/explanation/limits.md, "Sanic": a block of `set_session` in the handler ends what was left inside of it; or run the
+#           application under an ASGI server.
 set -euo pipefail
 unset PYTHONPATH "${!OTEL_@}" "${!SANIC_@}"
 folder=$(mktemp -d)

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# OpenTelemetry's instrumentation of threads puts all jobs of a multiprocessing ThreadPool into the session and the trace of whoever made the pool; without it they are nobody's.
+# Instrumentation of threads: all jobs of a ThreadPool are in the session and the trace of whoever made the pool; without it they are nobody's.
 #
 # Packages: opentelemetry-instrumentation-threading 0.66b1, joblib 1.6.0, opentelemetry-sdk 1.45.1, opentelemetry-processor-baggage 0.66b1.
 #
 # Expected: with `ThreadingInstrumentor`, a job in a pool of threads is in the context of whoever has sent it, as it is in a ThreadPoolExecutor.
-# Happens:  it wraps `ThreadPoolExecutor.submit`, `Thread` and `Timer`. The threads of `multiprocessing.pool.ThreadPool` are plain ones that begin with the
-#           pool and take their jobs from a queue, so they run in what was current there for as long as the pool lives. So the
+# Happens:  it wraps `ThreadPoolExecutor.submit`, `Thread` and `Timer`. The threads of `multiprocessing.pool.ThreadPool` are plain ones that
+#           begin with the pool and take their jobs from a queue, so they run in what was current there for as long as the pool lives. So the
 #           instrumentation, which is meant to mend a lost context, makes a wrong one of it. joblib's threads are such a pool, which is
 #           right for one `Parallel` and wrong where a `with Parallel(...)` is kept, as its documentation advises for speed.
 #

@@ -20,8 +20,8 @@
 # For users of sessions: a Runner is what keeps one loop, and so the connections to a model, for a worker or a page that is not async itself. All
 #           conversations of that worker are then one, of whoever came first; or, where it is a `with` around the loop of the worker, they
 #           are nobody's, and each call of a model is a trace of its own.
-# Here:     docs/explanation/limits.md, "Threads, tasks and workers": `runner.run(turn(), context=contextvars.copy_context())`, or the session set inside of
-#           the coroutine.
+# Here:     docs/explanation/limits.md, "Threads, tasks and workers": `runner.run(turn(), context=contextvars.copy_context())`, or
+#           the session set inside of the coroutine.
 set -euo pipefail
 unset PYTHONPATH "${!OTEL_@}"
 if ! python3 -c 'import asyncio; asyncio.Runner'; then

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Google ADK and pydantic-ai: an agent that another one asks has a conversation of its own, with a new random id in each turn, in the middle of the user's.
+# Google ADK, pydantic-ai: an agent that another one asks has a conversation of its own, with a new random id in each turn.
 #
 # Packages: google-adk 2.13.0, pydantic-ai-slim 2.68.0, opentelemetry-sdk 1.44.0 (google-adk allows no newer one).
 #
-# Expected: `conversation_id="conv-1"`, or the session "conv-1" of ADK's runner, is `gen_ai.conversation.id` of the turn, so of all that is done for it.
-#           Who asks the telemetry for the conversation gets each turn whole, with what it cost.
+# Expected: `conversation_id="conv-1"`, or the session "conv-1" of ADK's runner, is `gen_ai.conversation.id` of the turn, so of all
+#           that is done for it. Who asks for the conversation gets each turn whole, with what it cost.
 # Happens:  ADK's `AgentTool` makes a runner and a session for the agent that it calls, and pydantic-ai makes up an id for a run that is given none,
 #           inside of another run as well. So below one tool of the turn each span has an id that nobody has seen before, and nobody
 #           will again: two turns are three conversations. Both hand other things on: ADK the state and the user, pydantic-ai the
