@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import random
 import signal
-import socket
 import subprocess
 import time
 from contextlib import ExitStack, contextmanager
@@ -26,7 +24,6 @@ if TYPE_CHECKING:
 
 _STARTS_WITHIN = 240.0
 _STOPS_WITHIN = 15.0
-_PORTS = range(20_000, 32_000)
 _ASKED_AGAIN_AFTER = (0.02, 0.2)
 """Seconds: at first, and at most. What starts in no time is not waited for, and what takes long is not asked all the time."""
 
@@ -172,34 +169,3 @@ def log_of(server: Installed, directory: Path) -> Path:
 
 def tail_of(server: Installed, directory: Path) -> str:
     return "\n".join(log_of(server, directory).read_text(errors="replace").splitlines()[-20:])
-
-
-_taken: set[int] = set()
-
-
-def free_port() -> int:
-    """Return a port that was not returned before, in this process or in another one of the same run of tests.
-
-    Of those that the system gives to nobody by itself, so that a server which is started again finds its own still free.
-    """
-    mine = ports_of(os.environ)
-    while True:
-        port = random.choice(mine)  # noqa: S311
-        if port not in _taken and _is_free(port):
-            _taken.add(port)
-            return port
-
-
-def ports_of(environment: Mapping[str, str]) -> range:
-    """Return the ports of a worker of pytest-xdist, which no other one has; outside of it all of them."""
-    workers = int(environment.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    number = int(environment.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-    return _PORTS[number::workers]
-
-
-def _is_free(port: int) -> bool:
-    try:
-        with socket.create_server(("127.0.0.1", port)):
-            return True
-    except OSError:
-        return False

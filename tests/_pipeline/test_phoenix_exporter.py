@@ -27,6 +27,7 @@ from otel_sessions import _diagnostics, check, feedback, log, set_session, turn
 from otel_sessions._context.providers import PROVIDERS
 from otel_sessions.sdk import PhoenixAnnotationExporter
 from otel_sessions.view.loopback import LoopbackServer
+from ports import refusing_port
 from without_code import all_but
 
 SPANS, TRACES, SESSIONS = "/v1/span_annotations", "/v1/trace_annotations", "/v1/session_annotations"
@@ -323,10 +324,10 @@ def test_one_request_that_fails_does_not_keep_back_the_others(phoenix, logs, pip
 
 
 def test_where_nobody_listens_they_are_lost(logs, warnings):
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
     check("ok", passed=True, session="conv-42")
-    assert PhoenixAnnotationExporter(url).export(logs.batch()) is LogRecordExportResult.FAILURE
+    with refusing_port() as port:
+        exporter = PhoenixAnnotationExporter(f"http://127.0.0.1:{port}")
+        assert exporter.export(logs.batch()) is LogRecordExportResult.FAILURE
     assert warnings() == [lost("ConnectionError")]
 
 

@@ -26,6 +26,7 @@ from starlette.routing import Route
 
 from otel_sessions._session.user_ids import hashed
 from otel_sessions.view.loopback import LoopbackServer
+from ports import free_port
 from wire import WireSpan, logs_in, spans_of
 from without_code import DISABLED, all_but
 
@@ -492,8 +493,7 @@ def serve(environment, tmp_path):
     servers = []
 
     def start(*command, instrumentation, says):
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            port = probe.getsockname()[1]
+        port = free_port()
         variables = environment | {
             **all_but("otel_sessions", "logging", instrumentation),
             "OTEL_SESSION_INCOMING_HEADERS": "session.id=x-session-id,user.id=x-user-id",

@@ -6,7 +6,8 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from servers import Installed, Restartable, asking, eventually, free_port
+from ports import free_port
+from servers import Installed, Restartable, asking, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -18,7 +18,8 @@ import pytest
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from servers import Installed, Restartable, eventually, free_port, start, tail_of
+from ports import free_port
+from servers import Installed, Restartable, eventually, start, tail_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -17,7 +17,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from local_receiver import decompressed
-from servers import Installed, Restartable, free_port
+from ports import free_port
+from servers import Installed, Restartable
 from wire import spans_in
 
 if TYPE_CHECKING:

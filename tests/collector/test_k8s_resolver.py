@@ -10,8 +10,9 @@ import pytest
 from deployments import KUBERNETES, manifest
 from kubernetes_api import Asked, EndpointSlices, Pod, kubeconfig
 from plan import Plan
+from ports import free_port
 from received import session_ids, split, tally, wait_for_spans
-from servers import eventually, free_port, log_of, start
+from servers import eventually, log_of, start
 from wire import spans_in
 
 NAMESPACE = "otel-sessions"

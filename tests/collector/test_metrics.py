@@ -18,8 +18,9 @@ from collectors import validate
 from otel_sessions import set_session, turn
 from otel_sessions.sdk import SessionRatioSampler
 from plan import Plan
+from ports import free_port
 from received import session_ids, wait_for_spans
-from servers import asking, eventually, free_port
+from servers import asking, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -17,8 +17,8 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from otel_sessions import set_session
 from otel_sessions.sdk import SessionSpanProcessor
 from plan import Plan
+from ports import free_port
 from received import wait_for_spans
-from servers import free_port
 from sizes import size
 from trials.fleet.simulation.ring import POSITIONS, Ring, _points, address_of, position_of, session_key, trace_key
 

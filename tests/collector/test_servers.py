@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from servers import ports_of
+from ports import ports_of
 
 
 def test_workers_of_one_run_have_ports_of_their_own():

@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from otel_sessions.demo import StandIn
+from ports import free_port
 from wire import spans_of
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -97,8 +98,7 @@ def test_agents_have_one_session_and_a_path_each(environment, receiver):
 
 @pytest.fixture
 def service(environment):
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "uvicorn", "fastapi_app:app", "--port", str(port), "--log-level", "error"]
     process = subprocess.Popen(command, cwd=EXAMPLES, env=environment, stderr=subprocess.PIPE, text=True)
     try:

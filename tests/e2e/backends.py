@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from servers import Installed, free_port
+from ports import free_port
+from servers import Installed
 
 if TYPE_CHECKING:
     from pathlib import Path

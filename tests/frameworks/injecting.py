@@ -21,6 +21,7 @@ from opentelemetry import baggage, context, trace
 
 from otel_sessions import set_session, to_carrier
 from otel_sessions.sdk import ParentBasedSessionRatio, instrument
+from ports import free_port
 
 SESSION, USER = "conv-4242-s3cret", "ada-lovelace"
 OTHER_NAMES = {
@@ -250,9 +251,7 @@ def _server(transport):
     import socket
     import time
 
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     process = subprocess.Popen([sys.executable, TOOL_SERVER, transport, str(port)], stdout=subprocess.DEVNULL)
     try:
         for _ in range(400):

@@ -14,6 +14,8 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from ports import free_port
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -165,8 +167,7 @@ class Desk:
     def serving(self, name: str, *command: str, port: str, before: str = "", behind: str = "") -> Iterator[str]:
         """Run a program that serves until it is interrupted, on a port that the variable ``port`` names; give its URL."""
         path = self.write(name, before=before, behind=behind)
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            number = free.getsockname()[1]
+        number = free_port()
         started = subprocess.Popen(
             [sys.executable, "-u", "-W", "ignore", *command, path], cwd=self.folder,
             env=self.environment | {port: str(number)},

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from page import blocks
+from ports import free_port
 from queue_jobs import answered, jobs, judge
 from wire import spans_in
 
@@ -43,8 +44,7 @@ def redis_server(folder: Path) -> Iterator[str]:
     command = shutil.which("redis-server") or shutil.which("valkey-server")
     if command is None:
         pytest.skip("no redis-server on this machine")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     options = ("--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", str(folder))
     with subprocess.Popen([command, *options], stdout=subprocess.DEVNULL) as server:
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 
 import many_jobs
 from page import wait_for
+from ports import free_port
 from wire import spans_of
 
 THOROUGH = bool(os.environ.get("THOROUGH"))
@@ -36,9 +36,7 @@ LOOP_MODEL = {'f"You asked: {question}"': "await many_jobs.answered_in_loop(ques
 @pytest.fixture
 def temporal():
     """The address of a Temporal that is for tests: it skips time, and keeps nothing."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     with subprocess.Popen([Path(sys.executable).with_name("temporal-test-server"), str(port)]) as started:
         try:
             wait_for(port, started)

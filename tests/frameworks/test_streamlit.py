@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import socket
 import threading
 from urllib.parse import urlencode
 
@@ -18,6 +17,7 @@ from websockets.sync.client import connect
 
 from conversations import at_once
 from hosts import are_apart_in_a_host
+from ports import free_port
 from turns import ADA, BOB
 
 TURNS = 4
@@ -54,8 +54,7 @@ def url(_pipeline, tmp_path_factory):
     OpenAIInstrumentor().instrument(tracer_provider=_pipeline.provider)
     script = tmp_path_factory.mktemp("streamlit") / "app.py"
     script.write_text(SCRIPT)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     options = {"address": "127.0.0.1", "port": port, "headless": True, "fileWatcherType": "none"}
     for name, value in options.items():
         config.set_option(f"server.{name}", value)

@@ -29,6 +29,7 @@ from otel_sessions.view.receiving.sockets import listen
 from otel_sessions.view.serving import application, serve, sockets_for
 from otel_sessions.view.store.sqlite import SQLiteStore
 from otlp_requests import span, traces
+from ports import free_port
 from receivers import PAGES, Kept, receiving
 
 BODY = traces(span()).SerializeToString()
@@ -90,12 +91,6 @@ def _post(port: int) -> int:
 
 def options(**more) -> Options:
     return Options(**{"port": 0, "grpc_port": 0, "browser": False, **more})
-
-
-def free_port() -> int:
-    [found] = listen(["127.0.0.1"], 0)
-    with found:
-        return found.getsockname()[1]
 
 
 @pytest.mark.parametrize("ends_by", [signal.SIGINT, signal.SIGTERM])

@@ -27,6 +27,7 @@ from otel_sessions.view.store.sqlite import SQLiteStore
 from otel_sessions.view.wire.json_form import traces_to_json
 from otel_sessions.view.wire.reading import read_traces
 from otlp_requests import span, text, traces
+from ports import free_port
 
 
 @pytest.fixture(autouse=True)
@@ -117,9 +118,7 @@ def test_files_are_loaded_before_it_serves(tmp_path):
 def test_it_is_run_from_its_options_to_its_end(tmp_path, capsys):
     file = tmp_path / "spans.jsonl"
     file.write_bytes(line_of("loaded") + b"\nnot OTLP\n")
-    [reserved] = listen(["127.0.0.1"], 0)
-    port = reserved.getsockname()[1]
-    reserved.close()
+    port = free_port()
     seen = []
 
     def end() -> None:
@@ -193,7 +192,7 @@ def test_killed_it_has_all_that_was_acknowledged(pipeline, tmp_path):
 
 
 def test_ports_are_free_when_it_has_ended():
-    with viewing("--temporary") as (process, port, _):
+    with viewing("--temporary", "--port", str(free_port())) as (process, port, _):
         process.send_signal(signal.SIGINT)
         process.wait(20)
     for each in listen(["127.0.0.1", "::1"], port):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import yaml
 
 from collectors import CONFIGURATIONS, Collector
-from servers import free_port
+from ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -16,6 +16,7 @@ from otel_sessions._setup.doctor.environment.exporter import Exporter
 from otel_sessions._setup.doctor.environment.look import look_at_environment
 from otel_sessions._setup.doctor.environment.reaching import is_dialled, unreachable, why_unreachable
 from otlp_receivers import answering
+from ports import refusing_port
 
 pytestmark = pytest.mark.usefixtures("all_measured")
 SECRET = "sEcReT7d1f"  # noqa: S105  # none, but to be looked for
@@ -157,9 +158,9 @@ def test_a_certificate_that_is_not_there_is_told_of(monkeypatch, tmp_path):
 
 
 @pytest.fixture
-def free_port():
-    with closing(socket.create_server(("127.0.0.1", 0))) as server:
-        return server.getsockname()[1]
+def closed_port():
+    with refusing_port() as port:
+        yield port
 
 
 @pytest.mark.parametrize(
@@ -189,18 +190,18 @@ def test_what_is_meant_is_an_error_and_what_is_not_a_hint():
     assert found[1].remedy.endswith("http://collector.example:4317")
 
 
-def test_a_named_receiver_that_is_not_there_is_an_error(monkeypatch, free_port):
+def test_a_named_receiver_that_is_not_there_is_an_error(monkeypatch, closed_port):
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")
-    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{free_port}/{SECRET}")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{closed_port}/{SECRET}")
     report = look_at_environment()
     (found,) = (finding for finding in report.findings if finding.code == "exporter-unreachable")
-    assert found.what == f"The exporter can't reach 127.0.0.1:{free_port}: nothing listens there."
+    assert found.what == f"The exporter can't reach 127.0.0.1:{closed_port}: nothing listens there."
     assert report.facts["exporter"]["is_reachable"] is False
 
 
-def test_a_target_of_grpcs_own_and_one_behind_a_proxy_are_not_dialled(monkeypatch, free_port):
+def test_a_target_of_grpcs_own_and_one_behind_a_proxy_are_not_dialled(monkeypatch, closed_port):
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")
-    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{free_port}")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{closed_port}")
     monkeypatch.setenv("HTTP_PROXY", "http://proxy.example:3128")
     monkeypatch.setenv("NO_PROXY", "")
     report = look_at_environment()
@@ -235,8 +236,8 @@ def test_a_connection_is_made_and_closed_and_nothing_is_sent():
     assert came == [b""]
 
 
-def test_why_a_host_is_not_reached(free_port, monkeypatch):
-    assert why_unreachable("127.0.0.1", free_port) == "nothing listens there"
+def test_why_a_host_is_not_reached(closed_port, monkeypatch):
+    assert why_unreachable("127.0.0.1", closed_port) == "nothing listens there"
     assert why_unreachable("no-such-host.invalid", 1) == "its name can't be looked up"
     assert why_unreachable("a" * 70 + ".example", 1).startswith(("connecting to it raised", "its name"))
     with closing(socket.create_server(("127.0.0.1", 0), backlog=0)) as server:  # a full queue takes no more

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ import httpx
 import pytest
 
 from otel_sessions._setup.doctor.program.look import look_at_program
+from ports import free_port
 from without_code import all_but
 
 SET_UPS = Path(__file__).parent / "set_ups"
@@ -164,9 +164,7 @@ def under_the_doctor(*command, environment=None):
 
 def serve(path, *command, environment=None, requests=4):
     """Have the doctor run a server, send it requests, end it, and return what is found."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     arguments = [argument.replace("PORT", str(port)) for argument in command]
     with (
         under_the_doctor(*arguments, environment=environment) as found,

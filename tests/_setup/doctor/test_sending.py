@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import socket
 import ssl
 import subprocess
 import sys
-from contextlib import closing
 from types import SimpleNamespace
 
 import pytest
@@ -23,6 +21,7 @@ from otel_sessions._setup.doctor.environment.exporter import Exporter
 from otel_sessions._setup.doctor.environment.look import look_at_environment
 from otel_sessions._setup.doctor.program.look import look_at_program
 from otlp_receivers import answering
+from ports import refusing_port
 from wire import logs_in, spans_in
 
 KEY = "kEy-of-a-backend-9"
@@ -142,16 +141,13 @@ def test_a_log_record_that_is_rejected_is_told_of(send):
 
 
 def test_nobody_there(send):
-    with closing(socket.create_server(("127.0.0.1", 0))) as server:
-        port = server.getsockname()[1]
-    found, _ = send(f"http://127.0.0.1:{port}")
+    with refusing_port() as port:
+        found, _ = send(f"http://127.0.0.1:{port}")
     assert set(found) == {"send-no-answer"}
 
 
 def test_a_try_whose_time_was_over_while_it_waited_hides_nothing(send, monkeypatch):
     """A busy machine wakes the exporter late: it tries again with no time left, which its library refuses as a value."""
-    with closing(socket.create_server(("127.0.0.1", 0))) as server:
-        port = server.getsockname()[1]
     tries = iter((0.4, 0.0))
 
     def late(session, request, **kwargs):
@@ -159,7 +155,8 @@ def test_a_try_whose_time_was_over_while_it_waited_hides_nothing(send, monkeypat
 
     send_in = requests.Session.send
     monkeypatch.setattr(requests.Session, "send", late)
-    found, (fact,) = send(f"http://127.0.0.1:{port}", OTEL_EXPORTER_OTLP_TIMEOUT="4")
+    with refusing_port() as port:
+        found, (fact,) = send(f"http://127.0.0.1:{port}", OTEL_EXPORTER_OTLP_TIMEOUT="4")
     assert set(found) == {"send-no-answer"}
     assert "ValueError" not in repr((found, fact))
 

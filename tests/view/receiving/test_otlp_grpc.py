@@ -24,9 +24,9 @@ from opentelemetry.sdk.trace.export import SpanExportResult
 from otel_sessions.view.receiving.access import Tokens
 from otel_sessions.view.receiving.grpc_server import serve
 from otel_sessions.view.receiving.intake import Intake
-from otel_sessions.view.receiving.sockets import listen
 from otel_sessions.view.store.interface import StoreFullError
 from otlp_requests import metrics, span, traces
+from ports import free_port
 from receivers import Kept
 
 SERVICE = "/opentelemetry.proto.collector.{}Service/Export"
@@ -39,9 +39,7 @@ def receiving(token: str | None = None):
     """Serve OTLP over gRPC before a store in memory, and give its address, the store and the intake."""
     kept = Kept()
     intake = Intake(kept.write)
-    [reserved] = listen(["127.0.0.1"], 0)
-    address = f"127.0.0.1:{reserved.getsockname()[1]}"
-    reserved.close()
+    address = f"127.0.0.1:{free_port()}"
     server = serve(intake, Tokens(token), [address])
     try:
         yield address, kept, intake

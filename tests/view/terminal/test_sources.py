@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 from contextlib import closing
 
 import pytest
@@ -19,6 +18,7 @@ from otel_sessions.view.receiving.intake import Intake
 from otel_sessions.view.serving import application
 from otel_sessions.view.terminal.commands import Asked, list_sessions
 from otel_sessions.view.terminal.sources import RemoteSource, UnreachableError, whole_session
+from ports import refusing_port
 from view_documents import an_answer
 
 TOKEN = "0123456789abcdef"  # noqa: S105  # of this test
@@ -87,11 +87,10 @@ def test_an_error_of_the_server_is_told_and_no_redirect_is_followed(response, re
 
 
 def test_nobody_there_is_told():
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-
-    with pytest.raises(UnreachableError, match=rf"^No answer from http://127\.0\.0\.1:{port}: .*[Rr]efused"):
-        RemoteSource(f"http://127.0.0.1:{port}/").export("s")
+    with refusing_port() as port:
+        refused = rf"^No answer from http://127\.0\.0\.1:{port}: .*[Rr]efused"
+        with pytest.raises(UnreachableError, match=refused):
+            RemoteSource(f"http://127.0.0.1:{port}/").export("s")
 
 
 @pytest.mark.parametrize("url", ["localhost:4318", "file:///etc/passwd", "", "ftp://x"])
