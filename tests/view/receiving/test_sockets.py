@@ -9,6 +9,7 @@ import pytest
 
 from otel_sessions.view.receiving import sockets
 from otel_sessions.view.receiving.sockets import PortInUseError, addresses_of, listen, who_answers, written
+from ports import free_port
 from receivers import receiving
 
 
@@ -27,6 +28,40 @@ def test_a_free_port_is_the_same_at_both():
             each.close()
 
 
+@pytest.fixture
+def overtake(monkeypatch):
+    """Return a function that has somebody take so many ports at ::1, each a moment before it would be ours."""
+    others, create = [], socket.create_server
+
+    def start(times):
+        def create_late(address, **options):
+            if address[0] == "::1" and len(others) < times:
+                others.append(create(address, family=socket.AF_INET6))
+            return create(address, **options)
+
+        monkeypatch.setattr(sockets.socket, "create_server", create_late)
+        return others
+
+    yield start
+    for each in others:
+        each.close()
+
+
+def test_a_port_that_is_free_at_one_address_alone_is_none(overtake):
+    others = overtake(2)
+    opened = listen(["127.0.0.1", "::1"], 0)
+    assert len({each.getsockname()[1] for each in (*others, *opened)}) == 3
+    for each in opened:
+        each.close()
+
+
+def test_ports_that_are_always_taken_are_said(overtake):
+    others = overtake(1_000)
+    with pytest.raises(PortInUseError) as raised:
+        listen(["127.0.0.1", "::1"], 0)
+    assert (raised.value.host, raised.value.port) == ("::1", others[-1].getsockname()[1])
+
+
 def test_answers_do_not_wait_until_their_head_is_acknowledged():
     [opened] = listen(["127.0.0.1"], 0)
     with opened, socket.create_connection(opened.getsockname()):
@@ -37,8 +72,8 @@ def test_answers_do_not_wait_until_their_head_is_acknowledged():
 
 @pytest.mark.parametrize("taken", ["127.0.0.1", "::1"])
 def test_a_port_that_is_taken_at_one_is_said_and_none_is_kept(taken):
-    [other] = listen([taken], 0)
-    port = other.getsockname()[1]
+    port = free_port()
+    [other] = listen([taken], port)
     with other, pytest.raises(PortInUseError) as raised:
         listen(["127.0.0.1", "::1"], port)
     assert (raised.value.host, raised.value.port) == (taken, port)

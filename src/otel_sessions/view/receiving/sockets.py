@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import http.client
 import socket
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 # What a machine answers that has no IPv6, or not this address.
 _NOT_HERE = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
 _BACKLOG = 1024
+# A free port of one address may be somebody's at the other: then another one is asked for, so often.
+_PORTS_TRIED = 5
 _ASK_SECONDS = 1.0
 
 
@@ -45,9 +47,16 @@ def listen(hosts: Sequence[str], port: int) -> list[socket.socket]:
         port: 0 for a free one, which is the same at all hosts.
 
     Raises:
-        PortInUseError: Somebody listens at one of them.
+        PortInUseError: Somebody listens at one of them; of 0, at each of some that were free at the first host.
         OSError: No host is of this machine, or it may not listen there.
     """
+    for _ in range(_PORTS_TRIED - 1 if port == 0 else 0):
+        with suppress(PortInUseError):
+            return _listen_at_all(hosts, port)
+    return _listen_at_all(hosts, port)
+
+
+def _listen_at_all(hosts: Sequence[str], port: int) -> list[socket.socket]:
     sockets: list[socket.socket] = []
     with ExitStack() as closing:
         for host in hosts:
