@@ -14,6 +14,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -21,13 +22,32 @@ from otel_sessions._setup.doctor.looking import look
 from otel_sessions._setup.doctor.program import running
 from otel_sessions._setup.doctor.program.look import look_at_program
 from otel_sessions._setup.doctor.program.running import run
+from servers import eventually
 
 PYTHON = sys.executable
-STUBBORN = "import signal, time\nfor number in (2, 15): signal.signal(number, signal.SIG_IGN)\nprint('up', flush=True)\ntime.sleep(60)"
+STUBBORN = "import signal, time\nfor number in (2, 15): signal.signal(number, signal.SIG_IGN)\nprint('up', flush=True)\ntime.sleep(600)"
+AN_HOUR = 3600
 
 
 def python(source):
     return [PYTHON, "-c", source]
+
+
+@pytest.fixture
+def over_when(monkeypatch):
+    """Return a function that has the time of a program be over as soon as something is so, however long that takes."""
+
+    def start(is_so):
+        def monotonic():
+            return time.monotonic() + 2 * AN_HOUR * bool(is_so())
+
+        monkeypatch.setattr(running, "time", SimpleNamespace(monotonic=monotonic, sleep=time.sleep))
+
+    return start
+
+
+def processes_that_wrote(folder):
+    return len([*folder.glob("otel-sessions-doctor-*/records/*.json")])
 
 
 def test_a_program_runs_to_its_end_and_its_output_is_its_own(capfd):
@@ -79,24 +99,27 @@ def test_a_program_that_a_signal_ends_is_told_of(capfd):
     assert "The program was ended by signal 9." in [finding.what for finding in report.findings]
 
 
-def test_after_its_time_it_is_ended_whatever_it_does(monkeypatch, capfd):
+def test_after_its_time_it_is_ended_whatever_it_does(monkeypatch, tmp_path, over_when, capfd):
     monkeypatch.setattr(running, "_GRACE", 0.2)
-    ran = run(python(STUBBORN), 3)
+    over_when((tmp_path / "up").exists)
+    ran = run(
+        python(STUBBORN.replace("time.sleep", f"open({str(tmp_path / 'up')!r}, 'w').close(); time.sleep")), AN_HOUR
+    )
     assert capfd.readouterr().out == "up\n"
     assert (ran.status, ran.was_ended) == (-signal.SIGKILL, True)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs forks")
-def test_the_workers_of_one_that_is_killed_are_ended_too(monkeypatch, tmp_path):
+def test_the_workers_of_one_that_is_killed_are_ended_too(monkeypatch, tmp_path, over_when):
     monkeypatch.setattr(running, "_GRACE", 0.2)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     file = tmp_path / "worker"
     forks = f"import os\nworker = os.fork()\nif worker: open({str(file)!r}, 'w').write(str(worker))\n"
-    ran = run(python(forks + STUBBORN), 3)
+    up = f"open({str(tmp_path)!r} + f'/{{os.getpid()}}.up', 'w').close(); time.sleep"
+    over_when(lambda: len([*tmp_path.glob("*.up")]) == processes_that_wrote(tmp_path) == 2)
+    ran = run(python(forks + STUBBORN.replace("time.sleep", up)), AN_HOUR)
     assert (ran.status, len(ran.records)) == (-signal.SIGKILL, 2)
-    worker, end = Path(f"/proc/{file.read_text()}/stat"), time.monotonic() + 20
-    while worker.exists() and ") Z " not in worker.read_text() and time.monotonic() < end:
-        time.sleep(0.05)
-    assert not worker.exists() or ") Z " in worker.read_text()
+    assert eventually(lambda: is_over(int(file.read_text())), bool, 60)
 
 
 def test_one_that_heeds_a_signal_is_not_killed():
@@ -111,12 +134,15 @@ def test_signals_go_to_the_program_and_the_report_still_comes(monkeypatch, is_te
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def interrupt():
-        time.sleep(1)
+        while any(signal.getsignal(number) is handlers[number] for number in handlers):  # else it ends the tests
+            time.sleep(0.01)
         for number in (signal.SIGINT, signal.SIGTERM) if is_terminal else (signal.SIGINT,):
             os.kill(os.getpid(), number)
 
-    threading.Thread(target=interrupt).start()
+    interrupting = threading.Thread(target=interrupt)
+    interrupting.start()
     ran = run(python("import time; time.sleep(60)"), None)
+    interrupting.join()
     assert ran.was_ended
     assert ran.status != 0
     assert {number: signal.getsignal(number) for number in handlers} == handlers
@@ -152,9 +178,10 @@ def interrupted(*_):
     count += 1
 signal.signal(signal.SIGINT, interrupted)
 print("up", sys.stdin.isatty(), flush=True)
-end = time.monotonic() + 2
-while time.monotonic() < end:
+end = time.monotonic() + 60
+while not count and time.monotonic() < end:
     time.sleep(0.05)
+time.sleep(2)  # a second one would have come by then
 print("interrupted", count, flush=True)
 """
 
@@ -222,7 +249,7 @@ def test_a_signal_is_handed_on_and_nothing_is_left(number, tmp_path):
     (folder,) = tmp_path.iterdir()
     assert folder.stat().st_mode & 0o777 == 0o700
     doctor.send_signal(number)
-    written, _ = doctor.communicate(timeout=20)
+    written, _ = doctor.communicate(timeout=120)
     assert json.loads(written)["looked_at"] == "program"
     assert list(tmp_path.iterdir()) == []
 
@@ -283,12 +310,15 @@ def test_a_program_that_outlives_the_doctor_leaves_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_a_shell_leaves_running_is_ended_too(monkeypatch, tmp_path):
+def test_what_a_shell_leaves_running_is_ended_too(monkeypatch, tmp_path, over_when):
     monkeypatch.setattr(running, "_GRACE", 0.5)
-    script = tmp_path / "stubborn.py"
-    script.write_text(f"import os\nopen({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))\n{STUBBORN}")
-    assert run(["sh", "-c", f"{PYTHON} {script}; true"], 3).was_ended
-    assert is_over(int((tmp_path / "pid").read_text()))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    script, pid, up = (tmp_path / name for name in ("stubborn.py", "pid", "up"))
+    told = f"import os\nopen({str(pid)!r}, 'w').write(str(os.getpid()))\n{STUBBORN}"
+    script.write_text(told.replace("time.sleep", f"open({str(up)!r}, 'w').close(); time.sleep"))
+    over_when(lambda: up.exists() and processes_that_wrote(tmp_path))
+    assert run(["sh", "-c", f"{PYTHON} {script}; true"], AN_HOUR).was_ended
+    assert eventually(lambda: is_over(int(pid.read_text())), bool, 60)
 
 
 def is_over(pid):
@@ -297,5 +327,7 @@ def is_over(pid):
         os.kill(pid, 0)
     except ProcessLookupError:
         return True
-    known = Path(f"/proc/{pid}/stat")
-    return known.exists() and known.read_text().rpartition(")")[2].split()[0] == "Z"
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):  # it has gone meanwhile
+        return True
