@@ -5,6 +5,7 @@ import contextlib
 import contextvars
 import gc
 import threading
+import time
 from functools import partial
 
 import anyio
@@ -558,9 +559,10 @@ class Left:
     def wait(self, service):
         """Wait until the body is over; Starlette drops one that it does not cancel, and does not close it."""
         service.idle.wait()
-        if not self.is_over.is_set():
+        until = time.monotonic() + SECONDS
+        while not self.is_over.wait(0.02):  # the server may hold the error that has cancelled it for a moment
+            assert time.monotonic() < until
             gc.collect()
-        assert self.is_over.wait(SECONDS)
 
 
 def body_that_waits_for_good(left):
@@ -743,7 +745,7 @@ def test_an_async_body_that_the_garbage_collector_closes_can_still_await(monkeyp
 @pytest.mark.parametrize("is_bound", [True, False])
 def test_a_request_that_takes_too_long_leaves_no_session(service, span, is_bound):
     left = Left(span)
-    after = []
+    after, limits = [], []
 
     class TimeOut:
         def __init__(self, app):
@@ -753,7 +755,8 @@ def test_a_request_that_takes_too_long_leaves_no_session(service, span, is_bound
             if scope["path"] != "/chat":
                 await self.app(scope, receive, send)
                 return
-            with anyio.move_on_after(0.02):
+            with anyio.move_on_after(SECONDS) as limit:
+                limits.append(limit)
                 await self.app(scope, receive, send)
             after.append(seen())
             await StreamingResponse(iter(["late"]))(scope, receive, send)
@@ -767,6 +770,7 @@ def test_a_request_that_takes_too_long_leaves_no_session(service, span, is_bound
             await body_that_waits_for_good(left)("ours").__anext__()
         async with set_session("ours", user_id="ada"):
             try:
+                limits[0].deadline = anyio.current_time()  # a time of its own may be over before a busy machine is here
                 await asyncio.Event().wait()
             finally:
                 left.cleaned_up()
