@@ -11,8 +11,8 @@ import sys
 import threading
 import time
 import webbrowser
-from contextlib import closing
-from http.client import HTTPConnection
+from contextlib import closing, suppress
+from http.client import HTTPConnection, HTTPException
 
 import pytest
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
@@ -120,30 +120,32 @@ def test_it_ends_soon_though_pages_are_open_and_clients_connected():
     done = run(options(), client)
     for each in connections:
         each.close()
-    assert done.seconds_to_end < 10  # two seconds, on a machine that has time
+    assert done.seconds_to_end < 30  # two seconds, on a machine that has time; connections are kept for 75
 
 
 def test_what_was_acknowledged_when_it_ends_is_kept():
-    acknowledged = []
+    acknowledged, ports = [], []
 
-    def client(port: int, done: Run) -> None:
-        def send() -> None:
-            while _post(port) == 200:
-                acknowledged.append(1)
+    def send() -> None:
+        while _post(*ports) == 200:
+            acknowledged.append(1)
 
-        def send_until_it_ends() -> None:
-            try:
-                send()
-            except OSError:
-                return
+    def send_until_it_ends() -> None:
+        with suppress(OSError, HTTPException):
+            send()
 
-        for _ in range(3):
-            threading.Thread(target=send_until_it_ends, daemon=True).start()
-        while len(done.kept.batches) < 20:
+    def client(port: int, _done: Run) -> None:
+        ports.append(port)
+
+        for each in senders:
+            each.start()
+        while len(acknowledged) < 20:
             time.sleep(0.01)
 
+    senders = [threading.Thread(target=send_until_it_ends) for _ in range(3)]
     done = run(options(), client)
-    time.sleep(0.1)
+    for each in senders:
+        each.join()
     assert 20 <= len(acknowledged) <= len(done.kept.spans)
 
 

@@ -89,8 +89,8 @@ def test_what_came_is_there_when_it_runs_again(pipeline, tmp_path, ends_by):
         assert sessions_at(port) == ["conv-42"]
         process.send_signal(ends_by)
         started = time.monotonic()
-        assert process.wait(20) == 0
-        assert time.monotonic() - started < 10  # two seconds, on a machine that has time
+        assert process.wait(120) == 0
+        assert time.monotonic() - started < 30  # two seconds, on a machine that has time
         assert process.stderr.read() == ""
     with viewing() as (_, port, _):
         assert sessions_at(port) == ["conv-42"]
@@ -102,7 +102,7 @@ def test_what_is_temporary_is_gone(pipeline, tmp_path, monkeypatch):
         assert said[0] == "Kept until it ends\n"
         send(pipeline, port, "conv-42")
         process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 0
+        assert process.wait(120) == 0
     assert list(tmp_path.iterdir()) == []
 
 
@@ -122,7 +122,7 @@ def test_it_is_run_from_its_options_to_its_end(tmp_path, capsys):
     seen = []
 
     def end() -> None:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 120
         while not seen and time.monotonic() < deadline:
             with suppress(OSError):
                 seen.extend(sessions_at(port))
@@ -186,7 +186,7 @@ def test_killed_it_has_all_that_was_acknowledged(pipeline, tmp_path):
         for number in range(5):
             send(pipeline, port, f"conv-{number}")
         os.kill(process.pid, signal.SIGKILL)
-        process.wait(20)
+        process.wait(120)
     with viewing("--db", str(file)) as (_, port, _):
         assert sorted(sessions_at(port)) == [f"conv-{number}" for number in range(5)]
 
@@ -194,6 +194,6 @@ def test_killed_it_has_all_that_was_acknowledged(pipeline, tmp_path):
 def test_ports_are_free_when_it_has_ended():
     with viewing("--temporary", "--port", str(free_port())) as (process, port, _):
         process.send_signal(signal.SIGINT)
-        process.wait(20)
+        process.wait(120)
     for each in listen(["127.0.0.1", "::1"], port):
         each.close()

@@ -170,8 +170,12 @@ def test_what_waits_when_it_ends_is_unavailable():
         deadline = time.monotonic() + 20
         while intake._jobs.qsize() < 1 and time.monotonic() < deadline:
             time.sleep(0.005)
-        threading.Timer(0.1, kept.may_write.set).start()
-        intake.close()
+        closing = threading.Thread(target=intake.close)
+        closing.start()
+        while not intake._is_closed:
+            time.sleep(0.001)
+        kept.may_write.set()
+        closing.join()
         for each in sending:
             each.join()
         assert sorted(codes, key=str) == [grpc.StatusCode.OK, grpc.StatusCode.UNAVAILABLE]

@@ -496,7 +496,8 @@ def test_nobody_is_answered_who_has_given_up(is_open):
     async def give_up() -> None:
         headers = [(b"content-type", b"application/x-protobuf")]
         task = asyncio.ensure_future(endpoint({"method": "POST", "headers": headers}, receive, None))
-        await asyncio.sleep(0.05)
+        while not kept.has_begun.is_set():  # noqa: ASYNC110  # set by a thread
+            await asyncio.sleep(0.001)
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
