@@ -63,7 +63,7 @@ def main(forks=40):
         thread.start()
     started.wait()
     sys.setswitchinterval(1e-6)
-    ends = {in_fork(5) for _ in range(forks)}
+    ends = {in_fork(30) for _ in range(forks)}
     sys.setswitchinterval(0.005)
     stop.set()
     for thread in threads:
