@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 from chromium import CHROMIUM, OPTIONS
 from sample_sessions import fill
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from view_api import Client
 
 MANY = 120
+_MILLISECONDS = 60_000
+"""How long is waited for what is to come on a page."""
 
 
 @dataclass
@@ -53,6 +55,7 @@ def chromium() -> Iterator[Browser]:
     if CHROMIUM is None:
         pytest.skip("there is no chromium on this machine")
     with sync_playwright() as playwright:
+        expect.set_options(timeout=_MILLISECONDS)
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
         yield browser
         browser.close()
@@ -80,7 +83,7 @@ def watch(chromium: Browser) -> Iterator[Callable[..., Watched]]:
 
     def watching(client: Client, **options: object) -> Watched:
         context = chromium.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(_MILLISECONDS)
         contexts.append(context)
         watched = Watched(context.new_page(), client.url)
         watched.page.on("console", lambda said: watched.complaints.append(f"{said.type}: {said.text}"))
