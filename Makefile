@@ -92,7 +92,7 @@ e2e: export E2E_PHOENIX_COMMAND := $(abspath .venv-phoenix/bin/phoenix)
 e2e: export E2E_MLFLOW_COMMAND := $(abspath .venv-mlflow/bin/mlflow)
 e2e:  ## One run in real Phoenix and real MLflow; writes docs/images/, where there is a Chromium
 	@$(MAKE) --no-print-directory -j3 $(VENV)/.e2e .venv-phoenix/.server .venv-mlflow/.server
-	$(BIN)/python tests/alone.py $(BIN)/python -m pytest tests/e2e --timeout=400 --session-timeout=900 $(ARGS)
+	$(BIN)/python tests/alone.py $(BIN)/python -m pytest tests/e2e --session-timeout=3600 $(ARGS)
 
 test-browser: export PYTHONDONTWRITEBYTECODE :=
 test-browser: $(VENV)/.browser  ## The local page in the Chromium of the machine: what it shows, how soon, whether all can read it, hostile words; writes the pictures of docs/images/view-*.png

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 settings.configure(ALLOWED_HOSTS=["*"], LOGGING_CONFIG=None)
 
-SECONDS = 20
+SECONDS = 60
 OURS = ("ours", "ada")
 NOBODY = (None, None)
 

@@ -47,7 +47,7 @@ FOREIGN = {"tenant": "acme", "flags": "a b+c"}
 FOREIGN_HEADER = "tenant=acme,flags=a+b%2Bc"
 
 ALLOWED, ALLOWED_TOO, REFUSED, REFUSED_TOO = "svc.internal", "orders", "api.third-party.example", "cdn.example"
-SECONDS = 10
+SECONDS = 60
 
 
 class Seen(NamedTuple):

@@ -39,7 +39,7 @@ class Kept:
 
     def write(self, batch: Batch) -> None:
         self.has_begun.set()
-        assert self.may_write.wait(20)
+        assert self.may_write.wait(60)
         if self.error is not None:
             raise self.error
         self.batches.append(batch)
@@ -74,7 +74,7 @@ class Receiver:
 
     def ask(self, method: str, path: str, body: bytes | None = None, **headers: str) -> Answer:
         """Send a request; names of headers have ``_`` for ``-``."""
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
             named = {name.replace("_", "-"): value for name, value in headers.items()}
             connection.request(method, path, body, named)
@@ -114,7 +114,7 @@ def receiving(*, token: str | None = None, max_waiting: int | None = None, **opt
     thread = threading.Thread(target=server.run, args=(sockets,))
     thread.start()
     try:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not server.started:
             assert thread.is_alive()
             assert time.monotonic() < deadline

@@ -82,7 +82,7 @@ class Restartable:
         assert self._process is not None
         self._running.pop_all()
         signal_group(self._process, signal.SIGKILL)
-        self._process.wait(10)
+        self._process.wait(120)
 
     def log(self) -> str:
         return log_of(self._installed, self._directory).read_text(errors="replace")

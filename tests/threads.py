@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_SECONDS = 30
+_SECONDS = 60
 
 
 def in_a_thread(

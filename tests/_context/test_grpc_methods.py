@@ -16,7 +16,7 @@ from otel_sessions._context.providers import PROVIDERS
 
 pytestmark = pytest.mark.usefixtures("no_session_is_left_behind")
 
-SECONDS = 20
+SECONDS = 60
 CALLS = ("conv-1", "conv-2", "conv-3", "conv-4")
 
 

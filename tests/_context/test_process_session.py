@@ -43,7 +43,7 @@ from wire import spans_of
 from without_code import all_but
 
 BIN = Path(sys.executable).parent
-SECONDS = 60
+SECONDS = 240
 
 
 class Application:

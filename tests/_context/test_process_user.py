@@ -37,7 +37,7 @@ from otel_sessions._context.process_session import HELD
 from otel_sessions._session.user_ids import hashed
 from otel_sessions.sdk import SessionSpanProcessor, instrument, uninstrument
 
-SECONDS = 60
+SECONDS = 240
 KEY = "key-of-sixteen-c"
 
 

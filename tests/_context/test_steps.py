@@ -26,7 +26,7 @@ from otel_sessions.demo import StandIn
 from otel_sessions.sdk import SessionSpanProcessor, instrument, uninstrument
 from wire import spans_of
 
-SECONDS = 60
+SECONDS = 240
 
 pytestmark = pytest.mark.usefixtures("no_error_of_anybody", "no_session_is_left_behind")
 

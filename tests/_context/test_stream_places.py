@@ -98,7 +98,7 @@ def test_it_is_closed_late_while_another_thread_is_in_a_step(words, places):
     def body():
         yield words()
         begun.set()
-        go_on.wait(5)
+        go_on.wait(60)
         yield session_id()
 
     here, _, _ = places
@@ -128,7 +128,7 @@ class Shared:
         number = next(self.numbers)
         words = self.words()
         self.begun[number].set()
-        self.go_on[number].wait(5)
+        self.go_on[number].wait(60)
         return words, session_id()
 
 

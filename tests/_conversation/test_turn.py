@@ -1181,7 +1181,7 @@ def test_a_turn_may_be_shared_by_tasks_and_threads(pipeline):
     def in_thread(number):
         with shared as t:
             t.input = number
-            barrier.wait(10)
+            barrier.wait(60)
             t.output = number
             assert trace.get_current_span() is t.span
         return trace.get_current_span() is trace.INVALID_SPAN

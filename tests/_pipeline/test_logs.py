@@ -797,5 +797,5 @@ def test_a_fork_in_the_middle_of_it_goes_on_stamping():
     """Not measured: the coverage has locks of its own, which do not survive a fork."""
     environ = {key: value for key, value in os.environ.items() if not key.startswith("COVERAGE_")}
     command = [sys.executable, "-W", "ignore", "-c", FORKS]
-    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=True, timeout=240)
     assert done.stdout == "done\n"

@@ -524,7 +524,7 @@ def test_without_code_the_environment_is_enough(phoenix):
         "OTEL_LOGS_EXPORTER": "phoenix_annotations",
         "PHOENIX_COLLECTOR_ENDPOINT": phoenix.url,
     }
-    subprocess.run([str(instrument), sys.executable, "-c", PROGRAM], env=environment, check=True, timeout=60)
+    subprocess.run([str(instrument), sys.executable, "-c", PROGRAM], env=environment, check=True, timeout=240)
     annotation = phoenix.annotation()
     assert (annotation["name"], annotation["session_id"], annotation["metadata"]) == (
         "ok",

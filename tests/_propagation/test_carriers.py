@@ -41,7 +41,7 @@ from otel_sessions._session.ids import is_plain_id, is_plain_text
 from otel_sessions._session.session import WIRE_KEYS
 
 OURS = {"session.id": "ours", "user.id": "ada"}
-SECONDS = 30
+SECONDS = 60
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 SPAN = "b7ad6b7169203331"
 PARENT = f"00-{TRACE}-{SPAN}-01"

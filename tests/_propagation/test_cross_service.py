@@ -32,7 +32,7 @@ from otel_sessions.view.loopback import LoopbackServer
 from wire import logs_in, spans_in
 from without_code import all_but
 
-SECONDS = 60
+SECONDS = 240
 PROGRAMS = Path(__file__).parents[1] / "programs"
 SCRIPTS = sysconfig.get_path("scripts")
 RATIO = 0.3
@@ -242,7 +242,7 @@ class Service:
         if self.is_alive():
             self._process.send_signal(signal.SIGINT)
         try:
-            self._process.wait(20)
+            self._process.wait(120)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()

@@ -464,7 +464,7 @@ def test_a_tracestate_may_have_white_space_and_empty_members(state, told):
 
 
 @pytest.mark.warned_of("left out")
-@pytest.mark.timeout(10)
+@pytest.mark.timeout(120)
 def test_a_traceparent_takes_no_time_that_grows_with_its_square(stamped):
     """The pattern of the API does: megabytes would take it hours."""
     header = f"{PARENT}-{' ' * 5_000_000}\n-"
@@ -750,7 +750,7 @@ def test_metadata_in_a_carrier_that_travels_has_no_properties(monkeypatch):
 
 
 @pytest.mark.warned_of("left out")
-@pytest.mark.timeout(10)
+@pytest.mark.timeout(120)
 def test_a_traceparent_in_a_carrier_takes_no_time_that_grows_with_its_square():
     """Megabytes of it would take the API's pattern hours."""
     with from_carrier({"traceparent": f"{PARENT}-{' ' * 5_000_000}\n-", "baggage": GOOD}):

@@ -24,7 +24,7 @@ from otel_sessions.sdk import SessionPropagator
 IDS = "session.id=conv-42,user.id=ada"
 SERVER = Path(__file__).parents[1] / "programs" / "meta_server.py"
 STDIO = "a server of MCP over stdio"
-SECONDS = 30
+SECONDS = 120
 
 with_sdk = pytest.mark.skipif(version("mcp").startswith("1."), reason="this MCP SDK injects nothing by itself")
 

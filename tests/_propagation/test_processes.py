@@ -27,7 +27,7 @@ from wire import spans_of
 
 OURS = {"session.id": "ours", "user.id": "ada"}
 NEXT = {"session.id": "next", "user.id": "bob"}
-SECONDS = 30
+SECONDS = 120
 PROGRAMS = Path(__file__).parents[1] / "programs"
 # Python 3.14 starts processes from a server that is forked early; before that they were forked, or spawned.
 STARTED_ANEW = [name for name in multiprocessing.get_all_start_methods() if name != "fork"]

@@ -14,7 +14,7 @@ from otel_sessions import set_session, to_carrier
 from wire import LogReceiver, spans_of
 from without_code import all_but
 
-SECONDS = 120
+SECONDS = 240
 PROGRAM = Path(__file__).parents[1] / "programs" / "family.py"
 BIN = Path(sys.executable).parent
 ZERO_CODE = f"{BIN / 'opentelemetry-instrument'} {sys.executable}"

@@ -86,7 +86,7 @@ def validate(otelcol: str, *configurations: str | Path, environment: Mapping[str
         env=dict(environment or {}),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
     return "" if done.returncode == 0 else done.stdout + done.stderr

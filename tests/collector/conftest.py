@@ -40,7 +40,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Schedule:
 def otelcol() -> str:
     """Return the path of the binary; ``make collector`` builds it."""
     command = [CONFIGURATIONS / "build", "--find"]
-    found = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    found = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
     if found.returncode:
         pytest.skip(found.stderr.strip())
     return found.stdout.strip()
@@ -117,7 +117,7 @@ class Applications:
             for number in range(plan.processes)
         ]
 
-    def wait(self, seconds: float = 120, *, may_warn: bool = False) -> None:
+    def wait(self, seconds: float = 480, *, may_warn: bool = False) -> None:
         """Wait until all have ended, which they do when all is exported; they have nothing to complain of."""
         said = [process.communicate(timeout=seconds)[1] for process in self._processes]
         assert [process.returncode for process in self._processes] == [0] * len(said)
@@ -126,7 +126,7 @@ class Applications:
     def end(self) -> None:
         for process in self._processes:
             process.kill()
-            process.wait(10)
+            process.wait(120)
 
 
 def _without_telemetry(environment: Mapping[str, str]) -> dict[str, str]:

@@ -79,4 +79,4 @@ class Switch:
 
 
 def _ip(*arguments: str) -> None:
-    subprocess.run(["ip", *arguments], check=True, timeout=20)  # noqa: S607  # where it is differs
+    subprocess.run(["ip", *arguments], check=True, timeout=120)  # noqa: S607  # where it is differs

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _POM = Path(__file__).with_name("kafka") / "pom.xml"
 _COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
 _FETCHED_WITHIN = 300
-_STARTS_WITHIN = 60.0
+_STARTS_WITHIN = 240.0
 _JAVA_VERSION = 17
 # It lives for a minute: it is to start fast, rather than run fast.
 _JAVA = ("java", "-Xms256m", "-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
@@ -41,7 +41,7 @@ def why_not() -> str | None:
     lacks = [command for command in ("java", "mvn") if shutil.which(command) is None]
     if lacks:
         return f"no Kafka broker: it needs {' and '.join(lacks)}"
-    told = subprocess.run([*_JAVA, "-version"], capture_output=True, text=True, timeout=60, check=True)
+    told = subprocess.run([*_JAVA, "-version"], capture_output=True, text=True, timeout=240, check=True)
     version = int(re.search(r'version "(\d+)', told.stderr)[1])
     return f"no Kafka broker: it needs Java {_JAVA_VERSION}, and here is {version}" if version < _JAVA_VERSION else None
 
@@ -88,7 +88,7 @@ class Broker(Restartable):
     def _format(self, properties: Path) -> None:
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
         tool = [*self._java, "kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", f"--config={properties}"]
-        done = subprocess.run(tool, capture_output=True, text=True, timeout=120, check=False)
+        done = subprocess.run(tool, capture_output=True, text=True, timeout=240, check=False)
         assert done.returncode == 0, done.stderr[-2000:]
 
     def start(self) -> Self:

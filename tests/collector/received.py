@@ -86,7 +86,7 @@ def split(groups: Iterable[Iterable[WireSpan]]) -> list[str]:
     return sorted(each for each, numbers in places.items() if len(numbers) > 1)
 
 
-def wait_for_spans(backends: Iterable[Backend], count: int, seconds: float = 60) -> int:
+def wait_for_spans(backends: Iterable[Backend], count: int, seconds: float = 240) -> int:
     """Wait until so many different spans have arrived at all backends together; return how many have."""
     seen: set[str] = set()
     read = dict.fromkeys(backends, 0)

@@ -73,7 +73,7 @@ class Secured:
         trusted = grpc.ssl_channel_credentials(self.authority.file.read_bytes())
         with grpc.secure_channel(self.collector.grpc, trusted) as channel:
             try:
-                TraceServiceStub(channel).Export(request, metadata=list(metadata.items()), timeout=10)
+                TraceServiceStub(channel).Export(request, metadata=list(metadata.items()), timeout=60)
             except grpc.RpcError as error:
                 return error.code()
         return grpc.StatusCode.OK

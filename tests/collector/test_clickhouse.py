@@ -173,7 +173,6 @@ def test_the_view_of_users_has_each_known_user_once(known):
     ]
 
 
-@pytest.mark.timeout(600)
 @pytest.mark.parametrize(("name", "parameters", "limit"), ROWS_READ)
 def test_a_query_reads_a_small_part_of_two_million_spans(many, report, name, parameters, limit):
     found = many.ask(queries()[name], **{**many.a_turn(SPANS // 2), **parameters})
@@ -182,7 +181,6 @@ def test_a_query_reads_a_small_part_of_two_million_spans(many, report, name, par
     assert found.read <= limit
 
 
-@pytest.mark.timeout(600)
 def test_the_roll_up_of_two_million_spans_has_the_numbers_that_the_spans_have(many):
     sums = "sum(Turns), sum(Spans), sum(Errors), sum(FailedChecks), sum(TotalTokens)"
     of_spans = "uniqExact(TraceId), count(), countIf(StatusCode = 'Error'), countIf(HasFailedCheck), sum(TotalTokens)"
@@ -192,7 +190,6 @@ def test_the_roll_up_of_two_million_spans_has_the_numbers_that_the_spans_have(ma
     assert many.rows("SELECT sum(Turns), sum(TotalTokens) FROM users") == [(400_000, 400_000 * 20)]
 
 
-@pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     "condition",
     [
@@ -220,7 +217,7 @@ def test_days_that_are_too_old_are_dropped(empty):
     for table in TABLES:
         empty.run(f"OPTIMIZE TABLE {table} FINAL")
     ids = "SELECT SpanId FROM otel_traces"
-    assert eventually(lambda: empty.rows(ids), lambda rows: len(rows) == 1, 30) == [("new",)]
+    assert eventually(lambda: empty.rows(ids), lambda rows: len(rows) == 1, 120) == [("new",)]
     assert empty.rows("SELECT SessionId FROM sessions") == [("new",)]
 
 
@@ -252,7 +249,7 @@ def test_what_the_exporter_sends_again_changes_no_number(collector_to, bridge, e
     bridge.answers_are_lost = True
     with collector_to(empty) as collector:
         applications(plan, collector.http).wait()
-        assert eventually(lambda: len(bridge.settings), lambda inserts: inserts >= 2, 30) >= 2
+        assert eventually(lambda: len(bridge.settings), lambda inserts: inserts >= 2, 120) >= 2
         bridge.answers_are_lost = False
         assert collector.drained()
         collector.stop()

@@ -234,7 +234,7 @@ def test_kustomize_makes_the_config_maps_of_the_configurations_themselves():
         r"^(kubectl kustomize .+) \| kubectl apply -f -$", (DEPLOY / "README.md").read_text(), re.MULTILINE
     )
     done = subprocess.run(
-        command.split(), cwd=CONFIGURATIONS.parent, capture_output=True, text=True, timeout=60, check=True
+        command.split(), cwd=CONFIGURATIONS.parent, capture_output=True, text=True, timeout=240, check=True
     )
     made = list(yaml.safe_load_all(done.stdout))
     data = {each["metadata"]["name"].rpartition("-")[0]: each["data"] for each in made if each["kind"] == "ConfigMap"}

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import time
 
-import pytest
-
 from plan import Plan
 from received import tally, wait_for_spans
 from sizes import size
@@ -16,7 +14,6 @@ SDK_TRIES_AGAIN_FOR = {"OTEL_EXPORTER_OTLP_TIMEOUT": "60"}
 SPANS = size(claimed=54_000, usual=18_000)
 
 
-@pytest.mark.timeout(240)
 def test_no_span_is_lost_when_each_of_them_is_killed_and_started_again(collector, applications, tmp_path, report):
     """What the SDK was told is taken is on a disk from then on. Spans may come twice, which a backend has to bear."""
     plan = Plan("killed", sessions=SPANS // 9, turns=3)

@@ -22,7 +22,6 @@ def switch():
     switch.remove()
 
 
-@pytest.mark.timeout(240)
 def test_a_gateway_that_is_cut_off_gets_its_sessions_when_it_is_back(switch, collector, applications, tmp_path, report):
     """The ring of a fixed list stays as it is, so its sessions wait for it, on the disks of the agents."""
     plan = Plan("hosts", sessions=size(claimed=2000, usual=600), turns=3, pause=2)

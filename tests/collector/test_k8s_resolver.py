@@ -79,7 +79,7 @@ def has_gateways(agent, count):
     def known():
         return agent.metric("otelcol_loadbalancer_num_backends")
 
-    return eventually(known, lambda known: known == count, 20) == count
+    return eventually(known, lambda known: known == count, 120) == count
 
 
 def test_an_agent_asks_for_what_its_role_allows_and_for_nothing_else(slices, agent):
@@ -125,7 +125,7 @@ def test_an_agent_that_may_not_ask_does_not_become_ready_and_says_why(slices, ag
     slices.may = frozenset()
     with ExitStack() as running:
         start(agent._installed, tmp_path, running)
-        log = eventually(log_of(agent._installed, tmp_path).read_text, lambda text: "is forbidden" in text, 20)
+        log = eventually(log_of(agent._installed, tmp_path).read_text, lambda text: "is forbidden" in text, 120)
         health = httpx.get(agent._installed.url, trust_env=False)
     assert "endpointslices.discovery.k8s.io is forbidden" in log
     assert health.status_code == 503

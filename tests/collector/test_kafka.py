@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from collectors import Collector
 
-pytestmark = pytest.mark.timeout(400)  # the first run fetches the broker
+pytestmark = pytest.mark.timeout(1200)  # the first run fetches the broker
 
 PARTITIONS = 6
 
@@ -92,7 +92,7 @@ def fleet(broker, collector, backends, tmp_path):
         with ThreadPoolExecutor() as at_once:
             list(at_once.map(Restartable.start, [*gateways, *agents]))
         for group in (traces, logs):
-            assert eventually(lambda group=group: broker.shares(group), [3, 3].__eq__, 30) == [3, 3]
+            assert eventually(lambda group=group: broker.shares(group), [3, 3].__eq__, 120) == [3, 3]
         return Fleet(agents, gateways, received, traces, logs)
 
     return start
@@ -251,7 +251,7 @@ def test_nothing_is_lost_while_the_backend(status, restart, fleet, applications)
         backend.status = status
         running = fleet(received=[backend, backend])
         applications(plan, *running.urls).wait()
-        assert eventually(lambda: backend.refused, bool, 30)
+        assert eventually(lambda: backend.refused, bool, 120)
         backend.status = None
         if restart:
             for gateway in running.gateways:

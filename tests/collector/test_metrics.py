@@ -72,7 +72,7 @@ class Metrics(NamedTuple):
 
     def scrape_when(self, name: str, count: float) -> Scrape:
         """Return what is there once a metric has come to ``count``, or has not within some seconds."""
-        return eventually(self.scrape, lambda scrape: scrape.total(name) >= count, 15)
+        return eventually(self.scrape, lambda scrape: scrape.total(name) >= count, 120)
 
 
 @pytest.fixture
@@ -179,7 +179,7 @@ def test_names_that_change_all_the_time_stop_at_the_limit(metrics):
         for number in range(200):
             tracer.start_span("call", attributes={**MODEL_ATTRIBUTES, "llm.model_name": f"m{number}"}).end()
         tracer.start_span("call", attributes=MODEL_ATTRIBUTES).end()
-        scrape = eventually(counting.scrape, lambda now: now.total(CALLS, gen_ai_request_model="small") == 2, 15)
+        scrape = eventually(counting.scrape, lambda now: now.total(CALLS, gen_ai_request_model="small") == 2, 120)
     models = {sample.labels["gen_ai_request_model"] for sample in scrape.samples()}
     assert scrape.total(CALLS, gen_ai_request_model="small") == 2  # what was known before goes on
     assert len(models) <= 40  # of 201

@@ -39,7 +39,7 @@ class Archive(NamedTuple):
         return spans_in(json_format.Parse(line, ExportTraceServiceRequest()).SerializeToString() for line in lines)
 
     def wait_for(self, count: int) -> list[WireSpan]:
-        return eventually(self.spans, lambda spans: len(spans) >= count, 30)
+        return eventually(self.spans, lambda spans: len(spans) >= count, 120)
 
 
 class Places(NamedTuple):

@@ -87,7 +87,9 @@ def test_plain_text_is_refused(hostile):
     with suppress(httpx.ReadError):  # it hangs up on what it has not read, and its answer may be lost with that
         assert httpx.post(url, content=body, headers=headers, trust_env=False).status_code == 400
     with grpc.insecure_channel(gateway.collector.grpc) as channel, pytest.raises(grpc.RpcError) as refused:
-        TraceServiceStub(channel).Export(request_of("plain"), metadata=[("authorization", f"Bearer {GOOD}")], timeout=5)
+        TraceServiceStub(channel).Export(
+            request_of("plain"), metadata=[("authorization", f"Bearer {GOOD}")], timeout=60
+        )
     assert refused.value.code() == grpc.StatusCode.UNAVAILABLE
     assert len(backend.bodies) == before
 
@@ -143,7 +145,7 @@ def test_a_renewed_certificate_is_shown_without_a_restart(secured, backend):
     address = gateway.url.removeprefix("https://").split(":")
     before = ssl.get_server_certificate(tuple(address))
     renewed = gateway.authority.issue("gateway").certificate.read_text().strip()
-    shown = eventually(lambda: ssl.get_server_certificate(tuple(address)).strip(), lambda now: now == renewed, 10)
+    shown = eventually(lambda: ssl.get_server_certificate(tuple(address)).strip(), lambda now: now == renewed, 120)
     assert before.strip() != renewed == shown
 
 
@@ -151,12 +153,12 @@ def test_a_token_is_replaced_without_a_restart(secured, backend):
     gateway = secured(backend.url)
     assert (gateway.takes(GOOD), gateway.takes(NEXT)) == (True, False)
     gateway.tokens.write_text(f"{GOOD} the old one\n{NEXT} the new one\n")
-    assert eventually(lambda: gateway.takes(NEXT), bool, 10)
+    assert eventually(lambda: gateway.takes(NEXT), bool, 120)
     assert gateway.takes(GOOD)
     renamed = gateway.tokens.with_suffix(".new")
     renamed.write_text(f"{NEXT}\n")
     renamed.rename(gateway.tokens)
-    assert eventually(lambda: not gateway.takes(GOOD), bool, 10)
+    assert eventually(lambda: not gateway.takes(GOOD), bool, 120)
     assert gateway.takes(NEXT)
 
 
@@ -170,7 +172,7 @@ def test_a_token_is_replaced_as_kubernetes_does(secured, backend, tmp_path):
     assert gateway.takes(GOOD)
     publish(mounted, "..2", NEXT)
     (mounted / "..1" / "tokens").unlink()
-    assert eventually(lambda: gateway.takes(NEXT), bool, 10)
+    assert eventually(lambda: gateway.takes(NEXT), bool, 120)
     assert not gateway.takes(GOOD)
 
 
@@ -206,7 +208,7 @@ def test_spans_of_two_tenants_that_come_at_once_are_never_mixed_up(hostile, repo
             code = gateway.call(request, authorization=f"Bearer {GOOD}", **{TENANT: tenant})
             return code is grpc.StatusCode.OK
 
-        return eventually(said, bool, 60)
+        return eventually(said, bool, 240)
 
     with ThreadPoolExecutor(8) as threads:
         assert all(threads.map(send, range(200)))
@@ -323,12 +325,12 @@ def test_a_sender_that_takes_its_time_is_cut_off(hostile):
     host, _, port = gateway.url.removeprefix("https://").partition(":")
     began = time.monotonic()
     with (
-        socket.create_connection((host, int(port)), 15) as plain,
+        socket.create_connection((host, int(port)), 60) as plain,
         gateway.trust().wrap_socket(plain, server_hostname=host) as slow,
     ):
         slow.sendall(b"POST /v1/traces HTTP/1.1\r\n")
         assert slow.recv(1) == b""
-    assert 3 < time.monotonic() - began < 10
+    assert 3 < time.monotonic() - began < 25  # 5, on a machine that has time; what is read of a body may take 30
 
 
 def test_while_the_backend_is_away_the_sender_keeps_its_spans(secured):

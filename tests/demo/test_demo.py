@@ -57,7 +57,7 @@ def run_cli(*arguments: str, **environment: str) -> subprocess.CompletedProcess[
         capture_output=True,
         encoding="utf-8",
         env=kept | {"PYTHONUTF8": "1", "COLUMNS": "100"} | environment,
-        timeout=100,
+        timeout=240,
         check=False,
     )
 
@@ -66,7 +66,7 @@ def run_without(module: str, *arguments: str) -> subprocess.CompletedProcess[str
     """Run the command line as if ``module`` were not installed."""
     code = f"import sys; sys.modules[{module!r}] = None; from otel_sessions.cli import main; main()"
     return subprocess.run(
-        [sys.executable, "-c", code, *arguments], capture_output=True, encoding="utf-8", timeout=60, check=False
+        [sys.executable, "-c", code, *arguments], capture_output=True, encoding="utf-8", timeout=240, check=False
     )
 
 
@@ -199,7 +199,7 @@ def test_a_store_that_is_in_use_is_left_alone(tmp_path):
 
 def test_the_command_that_it_names_is_there(demo):
     command = shlex.split(re.search(r"^On a page: (.+) view$", demo.stdout, re.MULTILINE)[1])
-    said = subprocess.run([*command, "--version"], capture_output=True, text=True, timeout=60, check=True)
+    said = subprocess.run([*command, "--version"], capture_output=True, text=True, timeout=240, check=True)
     assert said.stdout.startswith("otel-sessions")
 
 
@@ -321,7 +321,7 @@ def test_without_the_extra_the_command_names_the_remedy(module, arguments):
 @pytest.mark.parametrize("arguments", [["third"], ["first", "second"]])
 def test_the_module_refuses_arguments_that_it_does_not_know(arguments):
     done = subprocess.run(
-        [sys.executable, "-m", "otel_sessions.demo", *arguments], capture_output=True, timeout=60, check=False
+        [sys.executable, "-m", "otel_sessions.demo", *arguments], capture_output=True, timeout=240, check=False
     )
 
     assert done.returncode == 2

@@ -199,7 +199,7 @@ def test_each_python_block_of_the_readme_is_a_program_that_runs_alone(block, env
         done = subprocess.run(
             [sys.executable, "-W", "error", "-c", block.code],
             env=environment | {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": receiver.endpoint},
-            cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
+            cwd=tmp_path, capture_output=True, text=True, timeout=240, check=False,
         )  # fmt: skip
         assert (done.returncode, done.stderr) == (0, "")
         spans = [(span.name, *map(span.attributes.get, ("session.id", "user.id"))) for span in spans_of(receiver)]
@@ -209,7 +209,7 @@ def test_each_python_block_of_the_readme_is_a_program_that_runs_alone(block, env
 def test_the_readme_leads_a_newcomer_to_a_session_on_the_page():
     """What is pasted, and both commands, in their order; `make package` does the same with what the README installs."""
     newcomer = [sys.executable, ROOT / "tests/packaging/newcomer.py"]
-    done = subprocess.run(newcomer, capture_output=True, text=True, timeout=200, check=False)
+    done = subprocess.run(newcomer, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stderr
     found = [(each["id"], each["users"], each["turns"], each["spans"]) for each in json.loads(done.stdout)]
     assert found == [("conv-42", ["ada"], 2, 4)]
@@ -223,7 +223,7 @@ def test_the_python_of_a_page_runs_from_top_to_bottom(name, environment, api, tm
     done = subprocess.run(
         [sys.executable, "-c", code if "set_tracer_provider(provider)" in code else SET_UP + code],
         env=environment | {"OPENAI_API_KEY": "none", "OPENAI_BASE_URL": api.base_url},
-        cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
+        cwd=tmp_path, capture_output=True, text=True, timeout=240, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     shown = "".join(block.output or "" for block in blocks(name) if block.language == "python")
@@ -287,7 +287,7 @@ def run_shell(name: str, environment: dict[str, str], folder: Path, phoenix: Pho
     for program in re.findall(r"\bpython (\w+\.py)", script):  # that of a reader, unless it is on the page
         (folder / program).write_text(APP)
     done = subprocess.run(
-        ["/bin/sh", "-ex"], input=script, env=environment, cwd=folder, capture_output=True, text=True, timeout=240,
+        ["/bin/sh", "-ex"], input=script, env=environment, cwd=folder, capture_output=True, text=True, timeout=600,
         check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -300,7 +300,6 @@ def run_shell(name: str, environment: dict[str, str], folder: Path, phoenix: Pho
     assert {number: told((folder / f"{number}.out").read_text()) for number in shown} == shown
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", ["README.md", *(name for name in PAGES if name != TUTORIAL and code_of(name, "sh"))])
 def test_the_shell_of_a_page_runs(name, environment, api, phoenix, tmp_path):
     """What is left out is in `RUN_ELSEWHERE`.
@@ -313,7 +312,6 @@ def test_the_shell_of_a_page_runs(name, environment, api, phoenix, tmp_path):
     run_shell(name, environment | exporters | openai | instrumented, tmp_path, phoenix)
 
 
-@pytest.mark.timeout(300)  # eight processes, one after the other
 def test_the_tutorial_comes_to_its_end_without_a_key(environment, phoenix, tmp_path):
     phoenix.annotations.clear()
     run_shell(TUTORIAL, environment, tmp_path, phoenix)
@@ -333,7 +331,7 @@ def test_the_environment_of_a_backend_is_what_the_exporter_and_the_plug_in_take(
     keys = dict.fromkeys(re.findall(r"\$([A-Z_]+)", exports), "key")
     done = subprocess.run(
         ["/bin/sh", "-eu"], input=f"{exports}\nenv -0\n", env={"PATH": os.environ["PATH"], **keys},
-        capture_output=True, text=True, timeout=30, check=True,
+        capture_output=True, text=True, timeout=240, check=True,
     )  # fmt: skip
     variables = dict(pair.split("=", 1) for pair in done.stdout.split("\0") if pair.startswith("OTEL_"))
     for variable, value in variables.items():

@@ -36,7 +36,7 @@ def environment(receiver):
 def run(name, environment, *arguments, stdin="", cwd=None):
     done = subprocess.run(
         [sys.executable, EXAMPLES / name, *arguments],
-        env=environment, input=stdin, capture_output=True, text=True, timeout=60, check=False, cwd=cwd,
+        env=environment, input=stdin, capture_output=True, text=True, timeout=240, check=False, cwd=cwd,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "otel_sessions" not in done.stderr, "it warns"
@@ -102,7 +102,7 @@ def service(environment):
     command = [sys.executable, "-m", "uvicorn", "fastapi_app:app", "--port", str(port), "--log-level", "error"]
     process = subprocess.Popen(command, cwd=EXAMPLES, env=environment, stderr=subprocess.PIPE, text=True)
     try:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             with socket.socket() as client:
                 if client.connect_ex(("127.0.0.1", port)) == 0:
@@ -111,7 +111,7 @@ def service(environment):
         yield f"http://127.0.0.1:{port}", process
     finally:
         process.terminate()
-        _, said = process.communicate(timeout=20)
+        _, said = process.communicate(timeout=120)
     assert "otel_sessions" not in said, "it warns"
 
 
@@ -122,7 +122,7 @@ STRANGERS = {"baggage": "session.id=theirs,user.id=eve"}
 def traces_after(process, receiver):
     """Stop the service, and return the spans of each request."""
     process.terminate()
-    process.wait(20)
+    process.wait(120)
     spans = sorted(spans_of(receiver), key=lambda span: span.start)
     traces = {}
     for span in spans:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _WIDTH, _HEIGHT = 1280, 800
 _MARGIN = 20
 _MLFLOW_WIDER = 60
-_MILLISECONDS = 60_000
+_MILLISECONDS = 240_000
 
 # What Phoenix's list has besides the conversation.
 _PHOENIX_CHARTS = ("Traces", "Session annotation scores")

@@ -6,7 +6,7 @@ import pytest
 
 from servers import eventually
 
-SECONDS = 60.0
+SECONDS = 240.0
 
 
 @pytest.fixture(scope="session")

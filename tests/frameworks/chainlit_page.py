@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _NOW = "2026-01-01T00:00:00.000Z"
-_SECONDS = 30
+_SECONDS = 60
 
 
 async def converse_by_socket(url: str, session: str, contents: Iterable[str]) -> None:

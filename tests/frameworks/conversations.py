@@ -16,7 +16,7 @@ from turns import ADA, BOB, Turns, User, users
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
-_SECONDS = 60
+_SECONDS = 240
 
 
 class _Framework:

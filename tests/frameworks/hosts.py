@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _ASKED = "asked"
 _TOLD = "told"
-_SECONDS = 30
+_SECONDS = 60
 
 
 def ask(user: User, base_url: str) -> str:

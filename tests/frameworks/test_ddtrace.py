@@ -78,7 +78,7 @@ def run(program, **environment):
     }
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", BEGIN + program], env=os.environ | quiet | environment,
-        cwd=Path(__file__).parent, capture_output=True, text=True, timeout=120, check=False,
+        cwd=Path(__file__).parent, capture_output=True, text=True, timeout=240, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1]), done.stderr

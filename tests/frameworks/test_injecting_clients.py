@@ -40,7 +40,7 @@ def got(client, traced="sampled", propagate_to="private"):
         env={**environment, **TRACED[traced], "OTEL_SESSION_PROPAGATE_TO": propagate_to},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=240,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -46,7 +46,7 @@ def run(program):
         [sys.executable, "-W", "ignore", "-c", BEGIN + program],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=240,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -9,7 +9,7 @@ from conversations import at_once
 from turns import ADA, BOB
 
 TURNS = 2
-SECONDS = 30
+SECONDS = 60
 
 
 def test_each_call_of_livekit_is_a_session_and_a_trace(desk):

@@ -12,7 +12,7 @@ from turns import ADA, BOB
 from wire import spans_of
 
 TURNS = 2
-SECONDS = 30
+SECONDS = 60
 
 UVICORN = "import os, uvicorn\nuvicorn.run({}, port=int(os.environ['PORT']), lifespan='off')\n"
 BEFORE = {

@@ -76,7 +76,7 @@ KINDS = [
 def told(order, kind, sets_propagator):
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", PROGRAM, order, kind, str(sets_propagator)],
-        cwd=Path(__file__).parent, capture_output=True, text=True, timeout=120, check=False,
+        cwd=Path(__file__).parent, capture_output=True, text=True, timeout=240, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])

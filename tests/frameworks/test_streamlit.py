@@ -21,7 +21,7 @@ from ports import free_port
 from turns import ADA, BOB
 
 TURNS = 4
-SECONDS = 30
+SECONDS = 60
 SCRIPT = """
 import streamlit as st
 from hosts import ask

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.timeout(1200)  # what is not in a cache is downloaded, and compiled
 
-SECONDS = 30
+SECONDS = 60
 BOTH = {"session.id": "conv-42", "user.id": "ada"}
 IDS = [*(f"a{character}b" for character in f" {string.punctuation}{string.ascii_letters}{string.digits}"), "a%20b"]
 LOST = {"rust": {"a%20b", "a\\b"}, "python": {"a b"}}

@@ -15,7 +15,7 @@ from celery import Celery
 
 from otel_sessions import get_session
 
-SECONDS = 30
+SECONDS = 60
 RETRIEVAL = os.environ.get("SERVICE_RETRIEVAL", "")
 THIRD_PARTY = os.environ["SERVICE_THIRD_PARTY"]
 FOLDER = Path(os.environ["SERVICE_QUEUE"])

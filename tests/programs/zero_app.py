@@ -17,7 +17,7 @@ from opentelemetry import propagate, trace
 
 from otel_sessions import set_session
 
-SECONDS = 20
+SECONDS = 60
 
 
 def main(url):

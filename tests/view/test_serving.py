@@ -73,7 +73,7 @@ def run(options: Options, client, *, ends_by: signal.Signals = signal.SIGINT) ->
 
 
 def _ask(port: int, path: str, **headers: str) -> tuple[int, bytes]:
-    connection = HTTPConnection("localhost", port, timeout=20)
+    connection = HTTPConnection("localhost", port, timeout=60)
     connection.request("GET", path, headers=headers)
     response = connection.getresponse()
     answer = response.status, response.read()
@@ -82,7 +82,7 @@ def _ask(port: int, path: str, **headers: str) -> tuple[int, bytes]:
 
 
 def _post(port: int) -> int:
-    connection = HTTPConnection("localhost", port, timeout=20)
+    connection = HTTPConnection("localhost", port, timeout=60)
     connection.request("POST", "/v1/traces", BODY, {"Content-Type": "application/x-protobuf"})
     status = connection.getresponse().status
     connection.close()
@@ -112,7 +112,7 @@ def test_it_ends_soon_though_pages_are_open_and_clients_connected():
 
     def client(port: int, _done: Run) -> None:
         for path in ("/live", "/"):
-            connection = socket.create_connection(("127.0.0.1", port), timeout=20)
+            connection = socket.create_connection(("127.0.0.1", port), timeout=60)
             connection.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
             assert connection.recv(99)
             connections.append(connection)

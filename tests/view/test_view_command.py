@@ -60,7 +60,7 @@ def view(*arguments: str) -> tuple[int, str]:
 
 
 def sessions_at(port: int) -> list[str]:
-    connection = HTTPConnection("localhost", port, timeout=20)
+    connection = HTTPConnection("localhost", port, timeout=60)
     connection.request("GET", "/api/sessions")
     content = json.loads(connection.getresponse().read())
     connection.close()

@@ -41,7 +41,7 @@ def doctor(*arguments, without=(), **variables):
         env=kept | variables,
         capture_output=True,
         encoding="utf-8",
-        timeout=60,
+        timeout=240,
         check=False,
     )
 
@@ -232,7 +232,7 @@ def test_a_connection_is_made_and_closed_and_nothing_is_sent():
         reader = threading.Thread(target=read, daemon=True)
         reader.start()
         assert why_unreachable(*server.getsockname()[:2]) is None
-        reader.join(5)
+        reader.join(60)
     assert came == [b""]
 
 

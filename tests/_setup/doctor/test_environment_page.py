@@ -31,7 +31,7 @@ def test_what_is_shown_is_what_is_written(console):
     with answering() as received:
         done = subprocess.run(
             ["/bin/sh", "-c", "\n".join(commands).replace("http://localhost:4318", received.url)],
-            env=environment, capture_output=True, encoding="utf-8", timeout=60, check=False,
+            env=environment, capture_output=True, encoding="utf-8", timeout=240, check=False,
         )  # fmt: skip
         written = done.stdout.replace(received.url.removeprefix("http://"), "localhost:4318")
     assert done.stderr == ""

@@ -23,7 +23,7 @@ from without_code import all_but
 
 SET_UPS = Path(__file__).parent / "set_ups"
 BIN = Path(sys.executable).parent
-SECONDS = 60
+SECONDS = 240
 NOWHERE = {"OTEL_TRACES_EXPORTER": "console", "OTEL_METRICS_EXPORTER": "none", "OTEL_LOGS_EXPORTER": "none"}
 CONSOLE = ("plain.py", "console")
 

@@ -208,7 +208,7 @@ def test_the_command_sends_and_writes_nothing_else_to_the_terminal():
             env=environment(OTEL_EXPORTER_OTLP_ENDPOINT=received.url),
             capture_output=True,
             encoding="utf-8",
-            timeout=60,
+            timeout=240,
             check=False,
         )
     assert done.stderr == ""

@@ -69,7 +69,7 @@ def groups():
             "OTEL_SEMCONV_STABILITY_OPT_IN": "http",
         }
         command = [sys.executable, str(PROGRAMS), *CASES, WHOLE]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240, check=False)
         assert done.returncode == 0, done.stderr
         yield client.get("/api/coverage").json["groups"]
 

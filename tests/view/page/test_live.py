@@ -24,7 +24,7 @@ class Listener:
     """One that listens to a server, as a browser does."""
 
     def __init__(self, url: str) -> None:
-        self._connection = HTTPConnection(url.removeprefix("http://"), timeout=20)
+        self._connection = HTTPConnection(url.removeprefix("http://"), timeout=60)
         self._connection.request("GET", "/live")
         self.answer: HTTPResponse = self._connection.getresponse()
 
@@ -46,7 +46,7 @@ def serving(live: Live):
 
 
 def until(condition) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.01)

@@ -351,7 +351,7 @@ def test_metrics_are_counted_on_coverage(client):
         body = ExportMetricsServiceRequest(resource_metrics=[of_scope]).SerializeToString()
         request = urllib.request.Request(f"{client.url}/v1/metrics", body)  # noqa: S310  # our own loopback URL
         request.add_header("Content-Type", "application/x-protobuf")
-        with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
             assert answer.status == 200
 
     post(1)

@@ -16,7 +16,7 @@ def test_the_program_in_python_is_on_the_page_when_it_was_run(client):
     [shell, program, _] = python.blocks
     name, _, value = shell.splitlines()[1].removeprefix("export ").partition("=")
 
-    subprocess.run([sys.executable, "-c", program], env={**os.environ, name: value}, check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", program], env={**os.environ, name: value}, check=True, timeout=240)
 
     session = client.session("conv-42").json
     assert session["session"]["users"] == ["ada"]

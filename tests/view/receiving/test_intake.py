@@ -33,7 +33,7 @@ class _Writing:
 
     def write(self, batch: Batch) -> None:
         self.has_begun.set()
-        assert self.go_on.wait(20)
+        assert self.go_on.wait(60)
         if any(each.span_id == self._refused for each in batch.spans):
             raise FULL
         self.batches.append(batch)
@@ -55,13 +55,13 @@ def answers_to(writing: _Writing, *waiting: tuple[str, bytes]) -> list[object]:
 
     with closing(Intake(writing.write)) as intake:
         intake.submit("traces", "protobuf", "identity", a_request(1), lambda *_: None)
-        assert writing.has_begun.wait(20)
+        assert writing.has_begun.wait(60)
         for place, (signal, body) in enumerate(waiting):
             intake.submit(signal, "protobuf", "identity", body, answering(place))
         answered = threading.Event()
         intake.submit("metrics", "protobuf", "identity", b"", lambda *_: answered.set())
         writing.go_on.set()
-        assert answered.wait(20)
+        assert answered.wait(60)
         # That is answered as it is read, what is to be kept when it is.
         intake.close()
     return answers

@@ -166,8 +166,8 @@ def test_what_waits_when_it_ends_is_unavailable():
         sending = [threading.Thread(target=lambda: codes.append(_code_of(address))) for _ in range(2)]
         for each in sending:
             each.start()
-            assert kept.has_begun.wait(20)  # what comes later is not kept with what is being written
-        deadline = time.monotonic() + 20
+            assert kept.has_begun.wait(60)  # what comes later is not kept with what is being written
+        deadline = time.monotonic() + 60
         while intake._jobs.qsize() < 1 and time.monotonic() < deadline:
             time.sleep(0.005)
         closing = threading.Thread(target=intake.close)

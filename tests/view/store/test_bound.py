@@ -247,7 +247,7 @@ def test_it_is_done_when_nothing_comes(path, monkeypatch):
     monkeypatch.setattr("otel_sessions.view.store.background._IDLE", 0.01)
     store = SQLiteStore.open(path)
     store.write(batch(turn("t1", "A")))
-    until = time.monotonic() + 30
+    until = time.monotonic() + 60
     while store._writer.connection.execute("SELECT form FROM segments").fetchone() != (2,) and time.monotonic() < until:
         time.sleep(0.02)
     assert store.trace(trace_id("t1")).spans

@@ -331,7 +331,7 @@ def test_what_waits_is_settled_by_who_writes(path, monkeypatch):
 def test_lists_come_up_to_date_without_a_reader(store, monkeypatch):
     monkeypatch.setattr(settling, "_TRACES_AT_ONCE", 1)
     store.write(batch(turn("t1", "A") + turn("t2", "A") + turn("t3", "B")))
-    until = time.monotonic() + 30
+    until = time.monotonic() + 60
     while store._writer.settler.has_work and time.monotonic() < until:
         time.sleep(0.01)
     assert not store._writer.settler.has_work
@@ -440,7 +440,7 @@ def test_what_is_dear_is_settled_a_little_later_without_a_reader(path, monkeypat
     for number in range(2):
         store.write(batch(turn(f"t{number}", "A", at=number)))
         store._writer.settle()
-    until = time.monotonic() + 30
+    until = time.monotonic() + 60
     while store._writer.settler.has_work and time.monotonic() < until:
         time.sleep(0.01)
     assert only_session(store).traces == 2

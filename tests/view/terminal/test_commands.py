@@ -256,7 +256,7 @@ def test_the_command_runs_as_a_program_and_writes_what_an_old_encoding_can_say(d
     command = [sys.executable, "-m", "otel_sessions.cli", "show", "trip", "--db", str(db)]
     environment = os.environ | {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
 
-    done = subprocess.run(command, env=environment, capture_output=True, timeout=60, check=False)
+    done = subprocess.run(command, env=environment, capture_output=True, timeout=240, check=False)
 
     assert (done.returncode, done.stderr) == (0, b"")
     assert b"     > Day one: Alfama.\n     `- turn - trace 00000000" in done.stdout
@@ -267,7 +267,7 @@ def test_without_the_extra_it_names_the_remedy(command):
     code = "import sys; sys.modules['starlette'] = None; from otel_sessions.cli import main; main()"
 
     done = subprocess.run(
-        [sys.executable, "-c", code, *command], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", code, *command], capture_output=True, text=True, timeout=240, check=False
     )
 
     assert done.returncode == 2
