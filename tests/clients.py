@@ -157,13 +157,13 @@ class ToLoopback(aiohttp.TCPConnector):
 
 
 def by_httpx(url, headers=None, module=httpx):
-    with module.Client(follow_redirects=True, trust_env=False, verify=False) as client:
+    with module.Client(follow_redirects=True, trust_env=False, verify=False, timeout=SECONDS) as client:
         client.get(url, headers=headers)
 
 
 def by_httpx_async(url, headers=None, module=httpx):
     async def get():
-        async with module.AsyncClient(follow_redirects=True, trust_env=False, verify=False) as client:
+        async with module.AsyncClient(follow_redirects=True, trust_env=False, verify=False, timeout=SECONDS) as client:
             await client.get(url, headers=headers)
 
     asyncio.run(get())

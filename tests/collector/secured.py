@@ -47,7 +47,7 @@ class Secured:
             otelcol, directory, "secure.yaml", environment={"BACKEND_ENDPOINT": backend, **files, **environment}
         )
         self.url = self.collector.http.replace("http:", "https:")
-        self.client = httpx.Client(verify=self.trust(), trust_env=False)
+        self.client = httpx.Client(verify=self.trust(), trust_env=False, timeout=60)
 
     def __enter__(self) -> Self:
         self.collector.start()

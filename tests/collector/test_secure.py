@@ -85,7 +85,7 @@ def test_plain_text_is_refused(hostile):
     headers = {"content-type": "application/x-protobuf", "authorization": f"Bearer {GOOD}"}
     url = f"{gateway.collector.http}/v1/traces"
     with suppress(httpx.ReadError):  # it hangs up on what it has not read, and its answer may be lost with that
-        assert httpx.post(url, content=body, headers=headers, trust_env=False).status_code == 400
+        assert httpx.post(url, content=body, headers=headers, trust_env=False, timeout=60).status_code == 400
     with grpc.insecure_channel(gateway.collector.grpc) as channel, pytest.raises(grpc.RpcError) as refused:
         TraceServiceStub(channel).Export(
             request_of("plain"), metadata=[("authorization", f"Bearer {GOOD}")], timeout=60
@@ -134,7 +134,7 @@ def is_taken(gateway: Secured, certificate: Certificate | None) -> bool:
     body = request_of("certified").SerializeToString()
     try:
         return httpx.post(
-            f"{gateway.url}/v1/traces", content=body, headers=headers, verify=context, trust_env=False
+            f"{gateway.url}/v1/traces", content=body, headers=headers, verify=context, trust_env=False, timeout=60
         ).is_success
     except httpx.TransportError:
         return False
@@ -376,7 +376,9 @@ def test_long_conversations_go_through_in_requests_that_the_gateway_takes(collec
     headers = {"content-type": "application/x-protobuf"}
     for _ in range(10):
         body = request_of("long" * 4000, 100).SerializeToString()
-        httpx.post(f"{agent.http}/v1/traces", content=body, headers=headers, trust_env=False).raise_for_status()
+        httpx.post(
+            f"{agent.http}/v1/traces", content=body, headers=headers, trust_env=False, timeout=60
+        ).raise_for_status()
     assert wait_for_spans([backend], 1000) == 1000
     assert len(backend.bodies) > 3
 

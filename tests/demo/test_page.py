@@ -15,6 +15,7 @@ import httpx
 
 from otel_sessions.demo import _page
 from otel_sessions.view.options import Options
+from ports import free_port
 from servers import eventually
 
 SECONDS = 240
@@ -53,12 +54,13 @@ def test_the_page_is_opened_with_the_chat_on_it_and_ctrl_c_ends_it(tmp_path):
     with in_a_terminal(tmp_path) as (process, written, opened):
         assert eventually(opened.exists, bool, SECONDS), written.decode()
         url = opened.read_text().strip()
-        names = {session["name"] for session in httpx.get(f"{url}/api/sessions").json()["sessions"]}
-        page = httpx.get(url).text
+        names = {session["name"] for session in httpx.get(f"{url}/api/sessions", timeout=60).json()["sessions"]}
+        page = httpx.get(url, timeout=60).text
         process.send_signal(signal.SIGINT)
         status = process.wait(120)
-    assert names == {"Trip planning", "Course creation", "Order support"}
-    assert all(name in page for name in names)
+    shown = {"Trip planning", "Course creation", "Order support"}
+    assert names >= shown  # it listens where programs of others on this machine send to by default
+    assert all(name in page for name in shown)
     assert status == 0, written.decode()
 
 
@@ -70,8 +72,8 @@ def test_where_none_is_wanted_it_ends_with_what_is_in_the_terminal(tmp_path):
 
 
 def test_it_listens_where_exporters_send_by_default_and_elsewhere_if_somebody_listens_there(monkeypatch):
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        monkeypatch.setattr(_page, "Options", lambda **given: Options(**{"port": port} | given))
+    port = free_port()
+    monkeypatch.setattr(_page, "Options", lambda **given: Options(**{"port": port} | given))
+    with socket.create_server(("127.0.0.1", port)):
         assert (_page._options().port, _page._options().grpc_port) == (0, 0)
     assert (_page._options().port, _page._options().grpc_port) == (port, 4317)

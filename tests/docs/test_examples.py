@@ -19,6 +19,7 @@ from ports import free_port
 from wire import spans_of
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
+SECONDS = 120
 
 
 @pytest.fixture
@@ -102,7 +103,7 @@ def service(environment):
     command = [sys.executable, "-m", "uvicorn", "fastapi_app:app", "--port", str(port), "--log-level", "error"]
     process = subprocess.Popen(command, cwd=EXAMPLES, env=environment, stderr=subprocess.PIPE, text=True)
     try:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + SECONDS
         while time.monotonic() < deadline:
             with socket.socket() as client:
                 if client.connect_ex(("127.0.0.1", port)) == 0:
@@ -111,7 +112,7 @@ def service(environment):
         yield f"http://127.0.0.1:{port}", process
     finally:
         process.terminate()
-        _, said = process.communicate(timeout=120)
+        _, said = process.communicate(timeout=SECONDS)
     assert "otel_sessions" not in said, "it warns"
 
 
@@ -122,7 +123,7 @@ STRANGERS = {"baggage": "session.id=theirs,user.id=eve"}
 def traces_after(process, receiver):
     """Stop the service, and return the spans of each request."""
     process.terminate()
-    process.wait(120)
+    process.wait(SECONDS)
     spans = sorted(spans_of(receiver), key=lambda span: span.start)
     traces = {}
     for span in spans:
@@ -133,7 +134,7 @@ def traces_after(process, receiver):
 def test_fastapi_app_binds_the_whole_request_to_its_session_and_to_who_has_logged_in(service, receiver):
     url, process = service
     question = {"text": "What is a span?", "user": "eve"}
-    with httpx.Client(base_url=url, trust_env=False, headers=ADA | STRANGERS) as client:
+    with httpx.Client(base_url=url, trust_env=False, timeout=SECONDS, headers=ADA | STRANGERS) as client:
         answers = [
             client.post("/chat", json=question | {"conversation": "conv-42"}),
             client.post("/chat", json=question),
@@ -152,7 +153,7 @@ def test_fastapi_app_binds_the_whole_request_to_its_session_and_to_who_has_logge
 
 def test_fastapi_app_has_feedback_in_the_trace_of_the_turn_that_it_is_about(service, receiver):
     url, process = service
-    with httpx.Client(base_url=url, trust_env=False, headers=ADA) as client:
+    with httpx.Client(base_url=url, trust_env=False, timeout=SECONDS, headers=ADA) as client:
         answer = client.post("/chat", json={"text": "What is a span?", "conversation": "conv-42"})
         thumb = {"message": answer.headers["x-message-id"], "good": True}
         assert client.post("/feedback", json=thumb).status_code == 204
@@ -166,7 +167,7 @@ def test_fastapi_app_has_feedback_in_the_trace_of_the_turn_that_it_is_about(serv
 
 def test_fastapi_app_records_no_feedback_of_strangers_and_on_what_is_not_there(service, receiver):
     url, process = service
-    with httpx.Client(base_url=url, trust_env=False) as client:
+    with httpx.Client(base_url=url, trust_env=False, timeout=SECONDS) as client:
         answer = client.post("/chat", json={"text": "What is a span?"}, headers=ADA)
         thumb = {"message": answer.headers["x-message-id"], "good": False}
         refused = [client.post("/feedback", json=thumb, headers=BOB)]

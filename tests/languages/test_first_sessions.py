@@ -73,7 +73,7 @@ def test_the_session_of_the_program_is_on_the_page(language, url, tmp_path):
         before, program, after = block.blocks
         (tmp_path / program.splitlines()[0].removeprefix("// ")).write_text(program + "\n")
         run(f"{before}\n{after}", tmp_path, environment)
-    with httpx.Client(base_url=url, trust_env=False) as client:
+    with httpx.Client(base_url=url, trust_env=False, timeout=60) as client:
         sessions = client.get("/api/sessions").json()["sessions"]
         assert [(each["id"], each["turns"]) for each in sessions] == [("conv-42", 1)], json.dumps(sessions)
         [turn] = client.get("/api/sessions/conv-42").json()["turns"]

@@ -171,12 +171,12 @@ def closed_port():
     ],
 )
 def test_a_default_that_nobody_asked_for_may_be_unreachable(monkeypatch, variables, code, level):
-    if why_unreachable("localhost", 4318) is None:
-        pytest.skip("something listens at the default port")  # pragma: no cover
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     found = {finding.code: finding.level for finding in look_at_environment().findings}
+    if code not in found and why_unreachable("localhost", 4318) is None:
+        pytest.skip("something listens at the default port")  # pragma: no cover
     assert found[code] == level
 
 

@@ -39,7 +39,7 @@ async def answer(_request):
 
 provider = set_up(Printing())
 HTTPXClientInstrumentor().instrument()
-client = httpx.AsyncClient(trust_env=False)
+client = httpx.AsyncClient(trust_env=False, timeout=60)
 server = Server(
     uvicorn.Config(OpenTelemetryMiddleware(Starlette(routes=[Route("/", answer)])), port=0, log_level="error")
 )

@@ -17,4 +17,4 @@ provider.add_span_processor(SimpleSpanProcessor(InMemorySpanExporter()))
 trace.set_tracer_provider(provider)
 HTTPXClientInstrumentor().instrument()
 with StandIn(seconds_per_word=0) as api, set_session("conv-42", user_id="ada"):
-    httpx.get(f"{api.base_url}/models", trust_env=False).raise_for_status()
+    httpx.get(f"{api.base_url}/models", trust_env=False, timeout=60).raise_for_status()
