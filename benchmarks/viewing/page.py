@@ -23,8 +23,9 @@ Written by `make bench-view`.
 
 ## Taking spans
 
-Spans per second of the server's CPU, from the first request until the server has come to rest, so that what it does later
-with them is in it. A span takes about 440 bytes, a session has 5 turns of 10 spans, one session in ten has no id.
+Spans per second of the server's CPU, from the first request until the server has used none for a second, so that what it
+lists after its answers is in it. What ours compresses later, after three seconds in which nothing comes, is not. A span
+takes about 440 bytes, a session has 5 turns of 10 spans, one session in ten has no id.
 Ours answers when the spans are committed, and lists them within two seconds. Medians of {rounds}, in which all servers
 had their turn; "to ours" is how many times as many ours takes.
 
