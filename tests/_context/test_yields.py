@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import contextvars
 import gc
+import inspect
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 
@@ -13,6 +14,7 @@ import httpx
 import pytest
 from fastapi import Depends, FastAPI
 from fastapi.responses import StreamingResponse
+from fastapi.testclient import TestClient
 from opentelemetry import trace
 from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
@@ -53,6 +55,27 @@ def stack_dependency():
         yield
 
 
+def helper_dependency():
+    with manager():
+        yield
+
+
+async def async_helper_dependency():
+    async with async_manager():
+        yield
+
+
+@set_session(session_id="conv-42")
+def decorated_dependency():
+    yield
+
+
+@turn("chat")
+@set_session(session_id="conv-42")
+async def async_decorated_dependency():
+    yield
+
+
 async def found_by_endpoint(dependency, *, contrib):
     app = FastAPI()
 
@@ -85,6 +108,78 @@ def test_a_dependency_whose_endpoint_is_not_inside_is_told_of_once(dependency, c
     assert why in said
     assert "bind_session()" in said
     assert f"test_yields.py:{dependency.__code__.co_firstlineno + 1})" in said
+
+
+@pytest.mark.usefixtures("tracer")
+@pytest.mark.parametrize(
+    ("dependency", "contrib", "why"),
+    [
+        pytest.param(helper_dependency, False, PUT_BACK, id="FastAPI's own spans", marks=OWN_SPANS),
+        pytest.param(helper_dependency, True, BY_POOL, id="contrib"),
+        pytest.param(async_helper_dependency, False, PUT_BACK, id="async, FastAPI's own spans", marks=OWN_SPANS),
+    ],
+)
+def test_a_dependency_that_enters_a_manager_of_the_application_is_told_of_where_the_block_is(
+    dependency, contrib, why, warnings
+):
+    assert asyncio.run(found_by_endpoint(dependency, contrib=contrib)) is None
+    (said,) = warnings()
+    assert why in said
+    inside = async_manager if dependency is async_helper_dependency else manager
+    assert f"test_yields.py:{inside.__wrapped__.__code__.co_firstlineno + 2})" in said
+
+
+@pytest.mark.usefixtures("tracer")
+@pytest.mark.parametrize("contrib", [True, False])
+@pytest.mark.parametrize("dependency", [decorated_dependency, async_decorated_dependency])
+def test_a_decorated_dependency_whose_endpoint_is_not_inside_is_told_of_once(dependency, contrib, warnings):
+    for _ in range(2):
+        assert asyncio.run(found_by_endpoint(dependency, contrib=contrib)) is None
+    (said,) = warnings()
+    assert "whoever enters that is not inside" in said
+    assert "bind_session()" in said
+    assert f"test_yields.py:{inspect.unwrap(dependency).__code__.co_firstlineno})" in said
+
+
+def test_a_manager_of_the_application_whose_generator_is_decorated_is_told_of(warnings):
+    @contextlib.contextmanager
+    @set_session(session_id="conv-42")
+    def chat():
+        yield found()
+
+    with chat() as inside:
+        assert (inside, found()) == ("conv-42", None)
+    (said,) = warnings()
+    assert "`with ...:` around its yield" in said
+
+
+def test_a_decorated_lifespan_is_its_own_body_and_not_told_of(warnings):
+    """A server enters it at its start, and there is nothing else that is to be inside."""
+    found_there = []
+
+    @contextlib.asynccontextmanager
+    @set_session(session_id="start")
+    async def lifespan(_app):
+        found_there.append(found())
+        yield
+        found_there.append(found())
+
+    with TestClient(FastAPI(lifespan=lifespan)):
+        assert found() is None
+    assert found_there == ["start", "start"]
+    assert warnings() == []
+
+
+def test_a_decorated_object_is_not_told_of(warnings):
+    """It has no code of its own to point to."""
+
+    class Chat:
+        def __call__(self):
+            yield found()
+
+    with contextlib.contextmanager(set_session(session_id="conv-42")(Chat()))() as inside:
+        assert inside == "conv-42"
+    assert warnings() == []
 
 
 @pytest.mark.usefixtures("tracer")

@@ -22,8 +22,9 @@ from otel_sessions.sdk import instrument, uninstrument
 spans, logs = InMemorySpanExporter(), InMemoryLogRecordExporter()
 
 def configure(**options):
+    options.setdefault("add_baggage_to_attributes", False)
     logfire.configure(
-        send_to_logfire=False, console=False, inspect_arguments=False, add_baggage_to_attributes=False,
+        send_to_logfire=False, console=False, inspect_arguments=False,
         additional_span_processors=[SimpleSpanProcessor(spans)],
         advanced=logfire.AdvancedOptions(log_record_processors=[SimpleLogRecordProcessor(logs)]), **options)
     for exporter in (spans, logs):
@@ -64,7 +65,14 @@ def test_all_has_the_session_whenever_it_is_configured_and_configured_again_unti
     assert "otel_sessions" not in said
 
 
-def test_what_is_scrubbed_by_default_is_said_once():
-    found, said = run("configure(); instrument(); print(json.dumps([work('a'), work('b')]))")
-    assert found == [["[Scrubbed due to 'session']"] * 3] * 2
+@pytest.mark.parametrize(
+    ("begin", "stamped"),
+    [
+        pytest.param("configure(); instrument()", 3, id="ours"),
+        pytest.param("configure(add_baggage_to_attributes=True)", 2, id="Logfire's own copy of the baggage"),
+    ],
+)
+def test_what_is_scrubbed_by_default_is_said_once(begin, stamped):
+    found, said = run(f"{begin}; print(json.dumps([work('a'), work('b')]))")
+    assert found == [["[Scrubbed due to 'session']"] * stamped + [None] * (3 - stamped)] * 2
     assert said.count("the scrubbing of logfire replaces session.id before the export") == 1

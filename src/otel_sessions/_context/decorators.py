@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
 from abc import ABC, abstractmethod
 from functools import partial
 from types import FunctionType
@@ -40,14 +41,23 @@ class Decorator(ABC):
         if _is_one(inspect.isgeneratorfunction, function):
             from .streams import generator_function  # noqa: PLC0415  # for streams, which not every program has
 
-            return functools.wraps(function)(generator_function(partial(self._source, function)))  # type: ignore[return-value]
+            return functools.wraps(function)(generator_function(partial(self._first, function)))  # type: ignore[return-value]
         if _is_one(inspect.isasyncgenfunction, function):
             from .streams import async_generator_function  # noqa: PLC0415  # as above
 
-            return functools.wraps(function)(async_generator_function(partial(self._source, function)))  # type: ignore[return-value]
+            return functools.wraps(function)(async_generator_function(partial(self._first, function)))  # type: ignore[return-value]
         if _is_one(inspect.iscoroutinefunction, function):
             return self._around_coroutine(function)
         return self._around_function(function)
+
+    def _first(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Source:  # noqa: ANN401  # as the function's
+        """Return the same as `_source`, which begins; and tell where nobody will be inside."""
+        step = sys._getframe(1)  # noqa: SLF001  # as `inspect.currentframe`, of the generator
+        if step.f_back is not None and step.f_back.f_globals.get("__name__") == "contextlib":
+            from .yields import tell_if_nobody_will_be_inside  # noqa: PLC0415  # for what makes a context manager
+
+            tell_if_nobody_will_be_inside(function, step)
+        return self._source(function, *args, **kwargs)
 
     @abstractmethod
     def _around_function(self, function: Callable[_P, _R]) -> Callable[_P, _R]:

@@ -25,6 +25,12 @@ _OURS = "otel_sessions._pipeline.span_processor"
 _MOST = 64
 """Most processors that are looked at of those that hold one another."""
 
+_MAX_INSIDE = 8
+"""Most that are looked at of those that hold one other."""
+
+_INSIDE = ("processor", "_processor", "span_processor")
+"""Under what names one processor holds another (Logfire's, LangSmith's)."""
+
 _DROPS_ALL = r"(?:ParentBased\{root:)?(?:AlwaysOff|(?:TraceIdRatioBased|SessionRatioSampler)\{0(?:\.0)?\})"
 """How samplers describe themselves that keep nothing."""
 
@@ -104,6 +110,18 @@ def held_in(processors: object) -> list[object]:
     for each in found:  # it grows
         new = [held for held in _held_by(each) if not any(held is other for other in found)]
         found.extend(new[: _MOST - len(found)])
+    return found
+
+
+def insides_of(processor: object) -> list[object]:
+    """Return ``processor`` and what it holds, one in the other."""
+    found = [processor]
+    while len(found) < _MAX_INSIDE:
+        held = vars(found[-1]) if hasattr(found[-1], "__dict__") else {}
+        inner = next((held[name] for name in _INSIDE if held.get(name) is not None), None)
+        if inner is None:
+            break
+        found.append(inner)
     return found
 
 

@@ -24,7 +24,7 @@ from . import unguarded
 from .local_trace import SPAN_KEY
 from .order import NOTED
 from .providers import SCOPE
-from .stampers import is_seen, processors_of, processors_of_tracer, set_in, shows, stamping, who_starts
+from .stampers import held_in, is_seen, processors_of, processors_of_tracer, set_in, shows, stamping, who_starts
 from .state import ENTRY_KEY, OPENINFERENCE_SESSION, OPENINFERENCE_USER
 
 if TYPE_CHECKING:
@@ -240,7 +240,11 @@ def _look_at(span: Any, state: State | None, *, is_meant: bool = False) -> None:
     if span is None or state is None or not state.stamps or is_seen(span) or not span.is_recording():
         return
     processors = processors_of(span)
-    if LOOKS.take() and _may_lack(processors, is_meant=is_meant) and not shows(span, state):
+    if not LOOKS.take() or not _may_lack(processors, is_meant=is_meant):
+        return
+    if shows(span, state):
+        _look_for_scrubbing(processors)
+    else:
         _tell(_Start(processors, _name_of(getattr(span, "instrumentation_scope", None))), state)
 
 
@@ -303,6 +307,15 @@ def _settle(context: _Watched) -> None:
     is_known = span is not None
     if not (is_seen(span) or shows(span, state)) if is_known else stamping(start.processors) != "somebody":
         _tell(start, state)
+    else:
+        _look_for_scrubbing(start.processors)
+
+
+def _look_for_scrubbing(processors: object) -> None:
+    """See whether what somebody else has put on a span is replaced again by one of ``processors``."""
+    from .scrubbing import tell_of_scrubbing  # noqa: PLC0415  # where nothing of ours is on a provider
+
+    tell_of_scrubbing(held_in(processors))
 
 
 def _tell(start: _Start, state: State) -> None:

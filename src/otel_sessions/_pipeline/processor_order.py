@@ -22,6 +22,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcess
 
 from otel_sessions import _diagnostics
 from otel_sessions._context.local_trace import note_of
+from otel_sessions._context.stampers import insides_of
 
 from .mending import Mending
 
@@ -31,17 +32,11 @@ if TYPE_CHECKING:
 _MAX_ENDING = 64
 """Most spans that are remembered as ending in one thread: one may end while another does, in an exporter."""
 
-_MAX_INSIDE = 8
-"""Most processors that are looked at of those that hold one another."""
-
 _OTHERWISE = (
     "otel_sessions: this version of opentelemetry-sdk keeps its span processors otherwise than those known; an id that "
     "another span processor writes in its on_end stays on the span"
 )
 
-
-_INSIDE = ("processor", "_processor", "span_processor")
-"""Under what names one processor holds another (Logfire's, LangSmith's)."""
 _RAISED = (
     "otel_sessions: looking at the span processors raised %s; an id that one writes in its on_end stays on the span"
 )
@@ -111,18 +106,6 @@ def _ordered(processors: Iterable[SpanProcessor], menders: tuple[Mending, ...]) 
     arranged = _Order(order)
     arranged.menders = menders
     return arranged
-
-
-def insides_of(processor: object) -> list[object]:
-    """Return ``processor`` and what it holds, one in the other."""
-    found = [processor]
-    while len(found) < _MAX_INSIDE:
-        held = vars(found[-1]) if hasattr(found[-1], "__dict__") else {}
-        inner = next((held[name] for name in _INSIDE if held.get(name) is not None), None)
-        if inner is None:
-            break
-        found.append(inner)
-    return found
 
 
 def _exports(processor: object) -> bool:

@@ -32,6 +32,7 @@ from otel_sessions._context.lives import ended, followed, joined, leave_out
 from otel_sessions._context.local_trace import CLOCK, NOTE, SPAN_KEY, Note, begun, note_of
 from otel_sessions._context.process_session import HELD, follow
 from otel_sessions._context.resolution import of_parent, outside, state_in, unscoped
+from otel_sessions._context.scrubbing import tell_of_scrubbing
 from otel_sessions._context.state import CLEARED, ENTRY_KEY
 from otel_sessions._propagation.environment import taken_up
 from otel_sessions._session.session import DISPLACED, SESSION_ID
@@ -44,7 +45,6 @@ from .mending import Mending
 from .processor_order import arrange, beside
 from .restamping import LOSERS, RESTAMPING, Exchange, empty_store, told_apart
 from .rooting import follow_origin
-from .scrubbing import tell_of_scrubbing
 from .stats import Stats, count_in_process, observe
 from .taking import Taking
 from .value_limits import fitted

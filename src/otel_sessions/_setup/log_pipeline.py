@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 from otel_sessions import _diagnostics
+from otel_sessions._context.scrubbing import tell_of_scrubbing
 from otel_sessions._forks import ForkSafeLock
 from otel_sessions._pipeline.log_processor import PassingProcessor, SessionLogRecordProcessor
-from otel_sessions._pipeline.scrubbing import tell_of_scrubbing
 
 from .pipelines import ByPipeline
 

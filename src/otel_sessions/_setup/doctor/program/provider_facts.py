@@ -15,10 +15,9 @@ from weakref import ref
 
 from opentelemetry import trace
 
-from otel_sessions._context.stampers import held_in, processors_of_tracer, stamping
+from otel_sessions._context.scrubbing import scrubbed_keys
+from otel_sessions._context.stampers import held_in, insides_of, processors_of_tracer, stamping
 from otel_sessions._context.unguarded import is_unguarded
-from otel_sessions._pipeline.processor_order import insides_of
-from otel_sessions._pipeline.scrubbing import scrubbed_keys
 from otel_sessions._settings.settings import in_process
 from otel_sessions._setup.pipelines import pipeline_of
 

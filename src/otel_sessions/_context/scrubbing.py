@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from otel_sessions import _diagnostics
 from otel_sessions._session.session import SESSION_ID, USER_ID
 
-from .processor_order import insides_of
+from .stampers import insides_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from opentelemetry import baggage, trace
 from opentelemetry.sdk._logs import LoggerProvider, LogRecordProcessor
 from opentelemetry.sdk.trace import SpanProcessor, SynchronousMultiSpanProcessor, TracerProvider
 
@@ -95,6 +96,30 @@ def test_a_processor_that_was_added_inside_of_it_tells_as_well(warnings):
 
     spans(provider_of(Outside(Scrubber("session"), inside)))
     assert sum("scrubbing" in message for message in warnings()) == 1
+
+
+class Copying(Processor):
+    """As Logfire's: it puts baggage on spans, which it scrubs when it exports them."""
+
+    def on_start(self, span, parent_context=None):
+        span.set_attributes(baggage.get_all(parent_context))
+
+
+@pytest.mark.parametrize("is_current", [True, False])
+def test_where_the_plug_in_is_forgotten_and_somebody_else_stamps_and_scrubs_it_is_said_too(warnings, is_current):
+    provider = provider_of(Copying(Scrubber("session")))
+    with set_session("conv-42", user_id="ada"):
+        span = provider.get_tracer("tests").start_span("span")
+        if is_current:
+            with trace.use_span(span), set_session("conv-42"):
+                pass
+    (message,) = warnings()
+    assert "replaces session.id before" in message
+
+
+def test_where_somebody_else_stamps_and_leaves_the_ids_as_they_are_nothing_is_said(warnings):
+    spans(provider_of(Copying(Scrubber("password"))))
+    assert warnings() == []
 
 
 def test_where_there_are_records_alone_it_is_said_too(warnings):
