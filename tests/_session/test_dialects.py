@@ -512,10 +512,58 @@ def test_a_span_without_a_session_is_passed_on_as_it_is():
 def test_a_span_that_has_the_names_already_is_passed_on_as_it_is():
     """So that a dialect of the processor beside the same one of the exporter costs no copies."""
     span = ReadableSpan(
-        "chat", attributes={"session.id": "s", "weave.conversation.id": "own", "wandb.thread_id": "own"}
+        "chat",
+        attributes={"session.id": "s", "weave.conversation.id": "s", "wandb.thread_id": "[Scrubbed due to 'thread']"},
     )
     recorder = Recorder()
     DialectSpanExporter(recorder, "weave").export([span])
+    assert recorder.batches[0][0] is span
+
+
+OF_FRAMEWORK = {
+    "session.id": "s",
+    "user.id": "ada",
+    "gen_ai.conversation.id": "own",
+    "langfuse.session.id": "of langfuse",
+    "langfuse.user.id": "bob",
+}
+
+
+def test_another_session_under_a_name_of_the_dialect_gives_way_and_is_kept():
+    """So that what a framework names on some of its spans is no second conversation."""
+    recorder = Recorder()
+    DialectSpanExporter(recorder, "genai,langfuse").export([ReadableSpan("chat", attributes=OF_FRAMEWORK)])
+    assert dict(recorder.batches[0][0].attributes) == {
+        **OF_FRAMEWORK,
+        "gen_ai.conversation.id": "s",
+        "session.displaced_conversation_id": "own",
+        "langfuse.session.id": "s",
+        "session.displaced_id": "of langfuse",
+    }
+
+
+def test_what_was_kept_before_stays():
+    span = ReadableSpan(
+        "chat", attributes={"session.id": "s", "$ai_session_id": "own", "session.displaced_id": "first"}
+    )
+    recorder = Recorder()
+    DialectSpanExporter(recorder, "posthog").export([span])
+    assert dict(recorder.batches[0][0].attributes) == {**span.attributes, "$ai_session_id": "s"}
+
+
+@pytest.mark.parametrize("session", [{}, {"session.id": 7}])
+def test_without_a_session_on_the_span_the_one_of_a_framework_stays(session):
+    span, recorder = ReadableSpan("chat", attributes={"gen_ai.conversation.id": "own", **session}), Recorder()
+    DialectSpanExporter(recorder, "genai").export([span])
+    assert recorder.batches[0][0] is span
+
+
+@pytest.mark.parametrize("is_variable", [True, False])
+def test_where_spans_win_another_session_stays_there(monkeypatch, is_variable):
+    if is_variable:
+        monkeypatch.setenv("OTEL_SESSION_CONFLICT", "span")
+    span, recorder = ReadableSpan("chat", attributes=OF_FRAMEWORK), Recorder()
+    DialectSpanExporter(recorder, "genai,langfuse", conflict=None if is_variable else "span").export([span])
     assert recorder.batches[0][0] is span
 
 

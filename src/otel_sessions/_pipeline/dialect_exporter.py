@@ -10,12 +10,19 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from otel_sessions import _diagnostics
 from otel_sessions._session.dialects import Vocabulary, is_genai
+from otel_sessions._session.other_ids import is_another
+from otel_sessions._session.session import SESSION_ID
 from otel_sessions._settings import table
+from otel_sessions._settings.settings import Settings
+
+from .displacing import kept_as
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from opentelemetry.util.types import Attributes
+
+    Value = str | tuple[str, ...]
 
 
 class DialectSpanExporter(SpanExporter):
@@ -27,13 +34,17 @@ class DialectSpanExporter(SpanExporter):
         provider.add_span_processor(BatchSpanProcessor(DialectSpanExporter(to_langsmith, "langsmith")))
 
     What is added is not subject to the limits of the SDK: a span may go out with more attributes than
-    ``OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT``, by as many as were added. No attribute is ever overwritten, the
-    spans themselves stay as they are, and one that has nothing of a session is passed on as the same object.
+    ``OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT``, by as many as were added. A name of the session under which a span has another
+    one, as that of a framework, gets the session of the span, and the other one is kept, as the processor does it. No
+    other attribute is overwritten, the spans themselves stay as they are, and one that has nothing of a session is
+    passed on as the same object.
 
     Args:
         exporter: Any exporter of spans.
         dialects: Names as in ``OTEL_SESSION_DIALECTS``: a list, or a text with commas between.
         aliases: Names of your own, ``my.key=session.id``, as in ``OTEL_SESSION_ALIASES``.
+        conflict: Who wins where a span names another session under such a name, as in ``OTEL_SESSION_CONFLICT``:
+            ``scope``, or ``span``, which leaves that as it is; ``None`` is what that variable says.
     """
 
     def __init__(
@@ -41,11 +52,16 @@ class DialectSpanExporter(SpanExporter):
         exporter: SpanExporter,
         dialects: str | Iterable[str],
         aliases: str | Mapping[str, str] | Iterable[tuple[str, str]] = (),
+        *,
+        conflict: str | None = None,
     ) -> None:
         self._exporter = exporter
         given = table.parsed(dialects=dialects, aliases=aliases)
         self._dialects, self._aliases = given.get("dialects", ()), given.get("aliases", ())
         self._vocabulary = Vocabulary.of(self._dialects, self._aliases)
+        span_wins = Settings.of_processor(conflict=conflict).conflict == "span"
+        names = () if span_wins else (*self._vocabulary.names, *self._vocabulary.genai_names)
+        self._session_names = dict.fromkeys(name for name, key in names if key == SESSION_ID)  # in their order
         self._resources: tuple[Resource | None, Resource | None] = (None, None)  # the last one, and what copies have
 
     def __repr__(self) -> str:
@@ -71,6 +87,8 @@ class DialectSpanExporter(SpanExporter):
             is_about_ai = self._vocabulary.has_genai_only and is_genai(attributes)
             wanted = self._vocabulary.names_for(attributes, is_genai=is_about_ai)
             added = {name: value for name, value in wanted.items() if name not in attributes}
+            if not self._session_names.keys().isdisjoint(attributes):
+                added |= self._instead(attributes)
             return _Copy(span, self._shared(span.resource), {**attributes, **added}) if added else span
         except Exception as error:  # noqa: BLE001  # a span without the extra names is better than none
             found = type(error).__name__
@@ -78,6 +96,20 @@ class DialectSpanExporter(SpanExporter):
                 ("dialect", found), "otel_sessions: a span goes out without its dialect: it raised %s", found
             )
             return span
+
+    def _instead(self, attributes: Mapping[str, object]) -> dict[str, Value]:
+        """Return what to put in place of other sessions that ``attributes`` name, and who gave way."""
+        session_id = attributes.get(SESSION_ID)
+        if not isinstance(session_id, str):
+            return {}
+        others = {
+            name: attributes[name] for name in self._session_names if is_another(attributes.get(name), {session_id})
+        }
+        found: dict[str, Value] = dict.fromkeys(others, session_id)
+        for name, other in others.items():
+            if kept_as(name) not in attributes:
+                found.setdefault(kept_as(name), str(other))
+        return found
 
     def _shared(self, resource: Resource) -> Resource:
         """Return the resource that the copies of spans of ``resource`` have."""

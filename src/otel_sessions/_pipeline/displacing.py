@@ -218,9 +218,14 @@ def _displaced(
     """Return the loser by the key under which it is kept: the first one, unless there is one ``kept`` already."""
     found: dict[str, str] = {}
     for name, value in disputed.items():
-        key = DISPLACED_CONVERSATION_ID if name == CONVERSATION_ID else DISPLACED_ID
+        key = kept_as(name)
         if key not in kept:
             found.setdefault(key, str(ours if rule.span_wins else value))
     if limit is None:
         return found
     return {key: str(value) for key, value in fitted(found.items(), limit)}
+
+
+def kept_as(name: str) -> str:
+    """Return under which key the loser is kept that a span has under ``name``."""
+    return DISPLACED_CONVERSATION_ID if name == CONVERSATION_ID else DISPLACED_ID
