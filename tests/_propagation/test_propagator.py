@@ -462,6 +462,25 @@ def test_nor_is_one_that_is_named_after_an_id_in_other_letters_or_that_is_not_sh
     assert host.lower() not in str(told()).lower()
 
 
+@pytest.mark.parametrize(
+    ("session", "host", "is_named"),
+    [
+        pytest.param(7, "rag7.mycompany.example", True, id="a digit of a name"),
+        pytest.param("c", "rag.mycompany.example", True, id="a letter of a word"),
+        pytest.param("c", "rag_c.mycompany.example", False, id="a word of its own"),
+        pytest.param(7, "7.mycompany.example", False, id="a label of its own"),
+        pytest.param("conv-abc", "xconv-abcx.mycompany.example", False, id="a longer one"),
+    ],
+)
+def test_a_short_id_hides_no_host_that_only_has_its_letters(pipeline, told, session, host, is_named):
+    """Who waits for the session there reads of which host it is said."""
+    propagator = SessionPropagator(w3c())
+    with set_session(session), calling(pipeline, f"https://{host}/"):
+        propagator.inject({})
+    assert list(propagator.refusals()) == [host if is_named else "a destination with an id in its name"]
+    assert any(host in each for each in told()) == is_named
+
+
 def test_very_many_hosts_are_counted_together(sent):
     propagator = SessionPropagator(w3c())
     for number in range(300):

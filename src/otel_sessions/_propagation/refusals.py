@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from otel_sessions._settings.destinations import NONE
 
 from .egress import OFF, UNKNOWN, UNSAMPLED
 from .mcp_target import STDIO
+from .occurrences import SHORTEST
 from .own_names import is_likely_own
 
 if TYPE_CHECKING:
@@ -118,10 +120,16 @@ class Refusals:
 
 
 def _names_one(name: str, state: State) -> bool:
-    """Tell whether an id, as given or as shown, stands in ``name``."""
+    """Tell whether an id, as given or as shown, stands in ``name``: a short one as a word of it, since ``7`` is in many names."""
     session, lowered = state.session, name.lower()
     ids = (session.id, session.user_id, session.previous_id, *map(str, state.items.values()))
-    return any(value and value.lower() in lowered for value in ids)
+    return any(value and _stands_in(value.lower(), lowered) for value in ids)
+
+
+def _stands_in(value: str, name: str) -> bool:
+    if len(value) >= SHORTEST:
+        return value in name
+    return re.search(rf"(?<![^\W_]){re.escape(value)}(?![^\W_])", name) is not None
 
 
 def _said(host: str, library: str, destinations: Destinations) -> tuple[str, ...]:
