@@ -78,6 +78,28 @@ def test_a_scope_as_a_statement_is_told_with_its_line(warnings, mistake, call):
     assert f"({__file__}:" in said
 
 
+def joined_by_and():
+    with set_session("conv-42") and turn("reply"):
+        pass
+
+
+def joined_in_two_lines():
+    with (
+        set_session("conv-42", user_id="ada")
+        and turn("reply")
+    ):  # fmt: skip
+        pass
+
+
+@pytest.mark.parametrize("mistake", [joined_by_and, joined_in_two_lines])
+def test_a_scope_before_and_is_told_to_want_a_comma(warnings, mistake):
+    mistake()
+    (said,) = warnings()
+    assert said.startswith("otel_sessions: set_session() stands before `and` here, by which ")
+    assert "`with set_session(...), ...:`" in said
+    assert f"({__file__}:" in said
+
+
 @pytest.mark.parametrize(
     "statement",
     [

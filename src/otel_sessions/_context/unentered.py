@@ -27,7 +27,18 @@ _MAX_PLACES = 1024
 _MAX_CODE = 1 << 16
 """Longest code that is looked at, in bytes, of thousands of lines: it takes a tenth of a second."""
 
-_POP_TOP = dis.opmap["POP_TOP"]
+# What throws a value away: a statement, and an `and` behind it, which looks whether it is true before (up to 3.11 in one).
+_THROWING = frozenset(dis.opmap[name] for name in ("POP_TOP", "JUMP_IF_FALSE_OR_POP") if name in dis.opmap)
+_LOOKING = ("COPY", "TO_BOOL", "POP_JUMP_IF_FALSE", "POP_JUMP_FORWARD_IF_FALSE", "NOT_TAKEN")
+
+_STATEMENT = (
+    "%s() is a statement here, which does nothing: what it returns was thrown away and never entered; write "
+    "`with %s(...):` and put what belongs inside into that block"
+)
+_BEFORE_AND = (
+    "%s() stands before `and` here, by which what it returns was thrown away and never entered; write a comma in its place: "
+    "`with %s(...), ...:`"
+)
 
 _PACKAGE = __name__.partition(".")[0]
 
@@ -75,29 +86,29 @@ def _notice(call: str, frame: FrameType) -> None:
     if place in _seen or len(_seen) >= _MAX_PLACES:
         return
     _seen.add(place)
-    line = _line_of_statement(call, frame)
-    if line is not None:
-        _diagnostics.warn_at(
-            (code.co_filename, line),
-            f"{call} unentered",
-            "%s() is a statement here, which does nothing: what it returns was thrown away and never entered; write "
-            "`with %s(...):` and put what belongs inside into that block",
-            call,
-            call,
-        )
+    found = _thrown_away(call, frame)
+    if found is not None:
+        line, message = found
+        _diagnostics.warn_at((code.co_filename, line), f"{call} unentered", message, call, call)
 
 
-def _line_of_statement(call: str, frame: FrameType) -> int | None:
-    """Return the line of the statement that runs in ``frame``, if it is a ``call`` and no more; ``None`` for any other."""
+def _thrown_away(call: str, frame: FrameType) -> tuple[int, str] | None:
+    """Return the line of a ``call`` whose value is thrown away where ``frame`` is, and what is said of it; ``None`` for any other."""
     octets = frame.f_code.co_code
-    if len(octets) > _MAX_CODE or octets[frame.f_lasti] != _POP_TOP:
+    if len(octets) > _MAX_CODE or octets[frame.f_lasti] not in _THROWING:
         return None
     instructions = list(dis.get_instructions(frame.f_code))
-    before = [each for each in instructions if each.offset < frame.f_lasti]
+    before = [each for each in instructions if each.offset <= frame.f_lasti]
+    is_before_and = before.pop().opname != "POP_TOP"
+    while before and before[-1].opname in _LOOKING:
+        is_before_and = True
+        before.pop()
     if not before or not before[-1].opname.startswith(("CALL", "BUILD_TUPLE")):  # `with` was forgotten before several
         return None
     line = _line_at(frame.f_code, before[-1].offset)
-    return line if line is not None and _is_named(call, _on_line(line, instructions, frame.f_code), frame) else None
+    if line is None or not _is_named(call, _on_line(line, instructions, frame.f_code), frame):
+        return None
+    return line, _BEFORE_AND if is_before_and else _STATEMENT
 
 
 def _line_at(code: CodeType, offset: int) -> int | None:
