@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import asyncio
 import contextlib
 import contextvars
@@ -9,6 +10,7 @@ import gc
 import inspect
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
+from queue import SimpleQueue
 
 import httpx
 import pytest
@@ -167,6 +169,20 @@ def test_a_decorated_lifespan_is_its_own_body_and_not_told_of(warnings):
     with TestClient(FastAPI(lifespan=lifespan)):
         assert found() is None
     assert found_there == ["start", "start"]
+    assert warnings() == []
+
+
+def test_a_manager_that_no_python_enters_is_not_told_of(warnings):
+    found_there = SimpleQueue()
+
+    @contextlib.contextmanager
+    @set_session(session_id="conv-42")
+    def chat():
+        found_there.put(found())
+        yield
+
+    _thread.start_new_thread(chat().__enter__, ())  # no frame is around it
+    assert found_there.get(timeout=60) == "conv-42"
     assert warnings() == []
 
 

@@ -99,10 +99,8 @@ def _thrown_away(call: str, frame: FrameType) -> tuple[int, str] | None:
         return None
     instructions = list(dis.get_instructions(frame.f_code))
     before = [each for each in instructions if each.offset <= frame.f_lasti]
-    is_before_and = before.pop().opname != "POP_TOP"
-    while before and before[-1].opname in _LOOKING:
-        is_before_and = True
-        before.pop()
+    is_before_and = before.pop().opname != "POP_TOP" or any(each.opname in _LOOKING for each in before[-1:])
+    before = [each for each in before if each.opname not in _LOOKING]
     if not before or not before[-1].opname.startswith(("CALL", "BUILD_TUPLE")):  # `with` was forgotten before several
         return None
     line = _line_at(frame.f_code, before[-1].offset)
