@@ -70,14 +70,12 @@ def tell_if_nobody_will_be_inside(function: Callable[..., Any], step: FrameType)
     Not where a library enters it of its own accord, as at its start and end: there the body may be all that is to be inside.
     """
     code = getattr(inspect.unwrap(function), "__code__", None)
-    if code is not None and any(_expects_to_be_inside(entering) for _, entering in _managers(step)):
+    if code is not None and any(_expects_to_be_inside(each) for _, each in _managers(step) if each is not None):
         _diagnostics.warn_at((code.co_filename, code.co_firstlineno), "nobody inside: decorated", _DECORATED)
 
 
-def _expects_to_be_inside(entering: FrameType | None) -> bool:
+def _expects_to_be_inside(entering: FrameType) -> bool:
     """Tell whether who is ``entering`` a context manager is the application, or does so for a part of it."""
-    if entering is None:
-        return False
     module, filename = str(entering.f_globals.get("__name__", "")), entering.f_code.co_filename
     is_for_application = _package_of(entering) in _POOLS or module.startswith(_DEPENDENCIES)
     return is_for_application or not any(each in filename for each in _LIBRARIES)
