@@ -7,10 +7,7 @@ is not trusted: it is bounded and validated here and in `baggage`, and never rai
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from inspect import getattr_static, isroutine
-from itertools import islice
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal
 
 from opentelemetry.baggage.propagation import W3CBaggagePropagator
 from opentelemetry.context import Context
@@ -29,33 +26,21 @@ from otel_sessions._context.unstamped import look
 from otel_sessions._settings.settings import in_process
 
 from .headers import fitted, is_simple, read_simple, well_formed
+from .pairs import FIELDS, tell_of_inside, texts_in
 from .recent import Recent
 from .trace_state import known_as_caller
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from opentelemetry.trace import Span
 
     from otel_sessions._context.scope import SessionScope
     from otel_sessions._context.state import State
 
-Text: TypeAlias = str | bytes
-Carrier: TypeAlias = Mapping[Any, Any] | Iterable[tuple[Any, Any]] | None
-"""Names and values, as a mapping or as pairs; each a str, or bytes of UTF-8, a value also a list of those."""
-
-Complain: TypeAlias = "Callable[[str], None]"
+    from .pairs import Carrier, Complain
 
 _TRACEPARENT, _BAGGAGE = "traceparent", "baggage"
-_FIELDS = (_TRACEPARENT, "tracestate", _BAGGAGE)
-_MAX_ITEMS = 4096
-"""Most names of a carrier that are looked at; an environment may have many."""
-
-_PLAIN = frozenset({dict, list, tuple})
-"""Types of carriers, of which no more has to be asked."""
-
-_LONGEST_NAME = 60
-"""Longest name of a method that is said, in characters."""
 
 _handed = Recent()
 """The baggage that `to_carrier` has written."""
@@ -95,7 +80,7 @@ def to_carrier(*, environ: bool = False, level: Literal[1, 2] = 2) -> dict[str, 
             _handed.add(carrier[_BAGGAGE])
     except Exception as error:  # noqa: BLE001  # telemetry must not break the application
         _diagnostics.warn_caller("to_carrier", "to_carrier: writing raised %s", type(error).__name__)
-    return {name.upper(): carrier.get(name, "") for name in _FIELDS} if environ else carrier
+    return {name.upper(): carrier.get(name, "") for name in FIELDS} if environ else carrier
 
 
 def _is_first_level(level: object) -> bool:
@@ -148,6 +133,8 @@ def from_carrier(carrier: Carrier) -> SessionScope:
     What is not well-formed is left out; then it warns, once, without the value.
     """
     context = context_in(carrier, _warn_ill_formed)
+    if not context:
+        tell_of_inside(carrier)
     items = baggage.entries(context)
     found = remote_in(items)
     if not in_process().trust_incoming:
@@ -227,78 +214,9 @@ def _extracted(fields: Mapping[str, str], complain: Complain) -> Context:
 
 
 def _fields_of(carrier: Carrier, complain: Complain) -> dict[str, str]:
-    """Return what `_FIELDS` name in ``carrier``, well-formed."""
-    found: dict[str, list[str]] = {}
-    try:
-        for pair in islice(_pairs_of(carrier), _MAX_ITEMS):
-            _take(pair, found, complain)
-    except Exception as error:  # noqa: BLE001  # remote input, and objects of other libraries
-        complain(type(error).__name__)
-    fields = {key: _well_formed(key, texts, complain) for key, texts in found.items()}
+    """Return what `FIELDS` name in ``carrier``, well-formed."""
+    fields = {key: _well_formed(key, texts, complain) for key, texts in texts_in(carrier, complain).items()}
     return {key: value for key, value in fields.items() if value}
-
-
-def _take(pair: Any, found: dict[str, list[str]], complain: Complain) -> None:  # noqa: ANN401  # remote input
-    try:
-        name, value = pair
-        key = _text(name).lower()
-        if key in _FIELDS:
-            found.setdefault(key, []).extend(_texts(value, complain))
-    except Exception as error:  # noqa: BLE001  # the others may be good
-        complain(type(error).__name__)
-
-
-def _pairs_of(carrier: Carrier) -> Iterable[tuple[Any, Any]]:
-    if carrier is None:
-        return ()
-    if not _is_carrier(carrier):
-        _warn_of_no_carrier(carrier)
-        return ()
-    items: Any = getattr(carrier, "items", None)  # of a mapping, and of what is like one, such as an HTTP message
-    return items() if callable(items) else carrier  # pyright: ignore[reportReturnType]
-
-
-def _is_carrier(given: object) -> bool:
-    """Tell whether it is a mapping or pairs; a message that can be iterated, as a named tuple of kafka-python, is neither."""
-    if type(given) in _PLAIN:
-        return True
-    if isinstance(given, (str, bytes)) or not isinstance(given, Iterable):
-        return False
-    return hasattr(given, "items") or _headers_of(given) is None
-
-
-def _headers_of(given: object) -> object:
-    """Return what ``given`` has under that name, without running code of its own; ``None`` for nothing."""
-    return getattr_static(given, "headers", None)
-
-
-def _warn_of_no_carrier(given: object) -> None:
-    """Say what was ``given``; of a message, and of a method, as ``headers`` of confluent-kafka's, also what to pass.
-
-    To call what was not made to be called by us could do anything.
-    """
-    found = type(given).__name__
-    headers = None if callable(given) else _headers_of(given)
-    if headers is not None:
-        message = (
-            "from_carrier: expected a mapping or pairs and got %s, which has them for its headers, so there is no session; "
-            "pass those, as in from_carrier(record.headers%s)"
-        )
-        _diagnostics.warn_caller(f"carrier {found}", message, found, "()" if isroutine(headers) else "")
-        return
-    if not callable(given):
-        message = "from_carrier: expected a mapping or pairs and got %s, so there is no session"
-        _diagnostics.warn_caller(f"carrier {found}", message, found)
-        return
-    is_method: bool = isroutine(given)
-    name = getattr(given, "__name__", "")[:_LONGEST_NAME] if is_method else ""
-    message = (
-        "from_carrier: expected a mapping or pairs and got %s, a method or another callable, so there is no session; "
-        "call it, as in from_carrier(%s())"
-    )
-    _diagnostics.warn_caller(
-        f"carrier {found} {name}", message, found, f"record.{name}" if name.isidentifier() else "carrier"
-    )
 
 
 def _well_formed(key: str, texts: list[str], complain: Complain) -> str:
@@ -307,21 +225,6 @@ def _well_formed(key: str, texts: list[str], complain: Complain) -> str:
     if not is_whole:
         complain(f"a {key} member that is not well-formed, or more members than allowed,")
     return header
-
-
-def _texts(value: object, complain: Complain) -> list[str]:
-    parts = value if isinstance(value, (list, tuple)) else (value,)
-    parts = [part for part in parts if part is not None]  # a header of Kafka may be null
-    texts = [_text(part) for part in parts]
-    if any(not isinstance(part, (str, bytes, bytearray)) for part in parts):
-        complain("a value that is neither str nor bytes")
-    return [text for text in texts if text]
-
-
-def _text(value: object) -> str:
-    if isinstance(value, str):
-        return str.__str__(value)  # of a subclass as well, and without code of its own
-    return bytes(value).decode("utf-8", "replace") if isinstance(value, (bytes, bytearray)) else ""
 
 
 def _warn_ill_formed(what: str) -> None:
