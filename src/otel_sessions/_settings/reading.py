@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 from otel_sessions._session import dialects, ids, provider_ids, user_ids
-from otel_sessions._session.session import WIRE_KEYS
+from otel_sessions._session.session import METADATA_PREFIX, TAGS, WIRE_KEYS
 
+from . import slips
 from .destinations import NONE, Destinations
 from .hosts import UnusableDestinationError
 
@@ -26,10 +27,16 @@ _SPELLINGS = {"1": "true", "yes": "true", "on": "true", "0": "false", "no": "fal
 _LONGEST_FLUSH = 60_000
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,5}")
 # RFC 9110, section 5.1: a field name is a token.
-_HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,100}")
+_HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`~0-9A-Za-z]{1,100}")
+# As the environ of WSGI has it (PEP 3333), and as no header is called.
+_OF_WSGI = re.compile(r"HTTP_[A-Z0-9_]+")
+_NO_KEYS = frozenset({"*", "all", "any", "none", "true", "false", "session.metadata", METADATA_PREFIX, ""})
 
 # With quotes around, as tools that read a file of variables may leave them, it is one all the same.
-_MODE = re.compile(rf"[^0-9A-Za-z]*({'|'.join(user_ids.MODES)})[^0-9A-Za-z]*", re.IGNORECASE)
+_MODE = re.compile(
+    rf"[^0-9A-Za-z]*({'|'.join(user_ids.MODES)})(?:text|ed|ing|ped)?[^0-9A-Za-z]*",
+    re.IGNORECASE,
+)
 
 
 class UnusableError(ValueError):
@@ -65,9 +72,12 @@ def hidden(value: object) -> str:
 
 
 def session_id(given: object, complain: Complain) -> str:
-    text = ids.text_of(given)
+    text = _unquoted(given, complain)
     if not text:
         return _refuse("expected auto, environ, or an id: a str, an int or a uuid.UUID")
+    slip = slips.of_session_id(text)
+    if slip:
+        return _refuse(f"expected auto, environ, or an id; {slip}")
     return text.lower() if text.lower() in {ids.AUTO, ids.ENVIRON} else _fitting_id(text, complain)
 
 
@@ -77,7 +87,19 @@ def user_id(given: object, complain: Complain) -> str:
     mode = _MODE.fullmatch(given.decode("latin-1") if isinstance(given, bytes) else text or "")
     if mode:
         return mode[1].lower()
-    return _fitting_id(text, complain) if text else _refuse("expected an id: a str, an int or a uuid.UUID")
+    text = _unquoted(given, complain)
+    if not text:
+        return _refuse("expected an id: a str, an int or a uuid.UUID")
+    slip = slips.of_id(text)
+    return _refuse(f"expected an id; {slip}") if slip else _fitting_id(text, complain)
+
+
+def _unquoted(given: object, complain: Complain) -> str:
+    text = ids.text_of(given) or ""
+    plain = slips.unquoted(text)
+    if plain != text:
+        complain("there are quotes around it, which are left out")
+    return plain
 
 
 def _fitting_id(text: str, complain: Complain) -> str:
@@ -111,8 +133,19 @@ def milliseconds(given: object, _complain: Complain) -> int:
     return _refuse(f"expected a whole number of milliseconds, from 0 to {_LONGEST_FLUSH}")
 
 
-def names(given: object, _complain: Complain) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(_items(given)))
+def keys_on_wire(given: object, complain: Complain) -> tuple[str, ...]:
+    """Return keys of metadata, which may be written as they are on a span, and `TAGS` for tags."""
+    remedy = f"write keys of metadata, with commas between them, and {TAGS} for tags"
+    found = []
+    for place, item in enumerate(_items(given), 1):
+        name = item.removeprefix(METADATA_PREFIX)
+        if name in _NO_KEYS or (name in WIRE_KEYS and name != TAGS) or ";" in name:
+            complain(f"item {place} is left out; {remedy}")
+            continue
+        if name == "tags":
+            complain(f"item {place} is taken as metadata of that key; {remedy}")
+        found.append(name)
+    return tuple(dict.fromkeys(found))
 
 
 def dialect_names(given: object, complain: Complain) -> tuple[str, ...]:
@@ -123,14 +156,18 @@ def dialect_names(given: object, complain: Complain) -> tuple[str, ...]:
     return tuple(name for name in names if name in dialects.NAMES)
 
 
-def destinations(given: object, _complain: Complain) -> Destinations:
+def destinations(given: object, complain: Complain) -> Destinations:
     if isinstance(given, Destinations):
         return given
     items = _items(given)
     try:
-        return Destinations.parsed(items) if items else NONE  # an empty list of an argument: nowhere
+        found = Destinations.parsed(items) if items else NONE  # an empty list of an argument: nowhere
     except UnusableDestinationError as error:
         return _refuse(f"{error} (allowed: private, all, none, mcp, host globs as *.corp.example, CIDRs as 10.0.0.0/8)")
+    for item in found.items:
+        if slip := slips.of_destination(item):
+            complain(f"{_quoted(item)} is taken as {slip}")
+    return found
 
 
 def aliases(given: object, complain: Complain) -> Pairs:
@@ -146,7 +183,11 @@ def headers(given: object, complain: Complain) -> Pairs:
 
     remedy = f"session.id=x-session-id, with one of these on the left: {', '.join(WIRE_KEYS)}"
     found = _pairs(given, is_good, remedy, complain)
-    return tuple(dict.fromkeys((key, header.lower()) for key, header in found))
+    return tuple(dict.fromkeys((key, _header_of(name)) for key, name in found))
+
+
+def _header_of(name: str) -> str:
+    return (name[len("HTTP_") :].replace("_", "-") if _OF_WSGI.fullmatch(name) else name).lower()
 
 
 def _pairs(

@@ -31,6 +31,9 @@ PREFIX = "OTEL_SESSION_"
 _SHORTEST_KEY = 16
 # What is no setting, and begins like one.
 _OTHERS = ("OTEL_SESSIONS_DEMO_MODEL",)
+# What others read, and sessions need; and how like a name has to be to be taken for one.
+_OF_OPENTELEMETRY = ("OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG", "OTEL_PROPAGATORS")
+_CLOSE = 0.9
 _USERS = frozenset({"user_privacy", "user_hash_key", "user_id"})
 
 
@@ -106,7 +109,7 @@ SETTINGS = (
     Setting("incoming_headers", reading.headers, (), ()),
     Setting("user_privacy", reading.choice(*user_ids.MODES, is_shown=False), user_ids.PLAIN, user_ids.DROP),
     Setting("user_hash_key", reading.key, None, None, reading.hidden),
-    Setting("metadata_on_wire", reading.names, (), ()),
+    Setting("metadata_on_wire", reading.keys_on_wire, (), ()),
     Setting("conflict", reading.choice("scope", "span"), "scope", "scope"),
     Setting("logs", reading.choice(*LOGS), "true", "true"),
     Setting("events", reading.flag, False, False),
@@ -187,20 +190,29 @@ def names_process() -> bool:
 
 def slips_in_environment() -> list[str]:
     """Return what to say of the variables that look like settings and are none: slips of the pen."""
-    variables = [setting.variable for setting in SETTINGS]
-    slips = [name for name in os.environ if name.startswith((PREFIX, "OTEL_SESSIONS_"))]
-    return [
-        f"{name}: there is no such setting{_remedy_of(name)}"
-        for name in sorted(slips)
-        if name not in variables and name not in _OTHERS
-    ]
+    known = {setting.variable for setting in SETTINGS}
+    slips = []
+    for name in sorted(os.environ):
+        if name in known or name in _OTHERS or name[:4].upper() != "OTEL":
+            continue
+        remedy = _remedy_of(name)
+        if remedy or name.startswith((PREFIX, "OTEL_SESSIONS_")):
+            slips.append(f"{name}: there is no such setting{remedy}")
+    return slips
 
 
 def _remedy_of(slip: str) -> str:
+    """Return which variable ``slip`` was meant for, as it is said; empty where that can't be told."""
+    upper = slip.upper()
     variables = {setting.variable.removeprefix(PREFIX): setting.variable for setting in SETTINGS}
     variables |= {setting.name.upper(): setting.variable for setting in SETTINGS}  # as of the argument
-    close = get_close_matches(slip.removeprefix("OTEL_SESSIONS_").removeprefix(PREFIX), variables, 1)
-    return f"; did you mean {variables[close[0]]}?" if close else ""
+    if upper.startswith((PREFIX, "OTEL_SESSIONS_")):
+        ending = upper.removeprefix("OTEL_SESSIONS_").removeprefix(PREFIX)
+        close = [variables[name] for name in get_close_matches(ending, variables, 1)]
+    else:
+        whole = (*variables.values(), *_OF_OPENTELEMETRY)
+        close = [] if slip in _OF_OPENTELEMETRY else get_close_matches(upper, whole, 1, _CLOSE)
+    return f"; did you mean {close[0]}?" if close else ""
 
 
 def warn_of_slips() -> None:

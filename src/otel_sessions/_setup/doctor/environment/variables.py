@@ -82,7 +82,7 @@ _WHY = {
 
 
 def _remedy(kind: str, name: str, problem: str) -> str:
-    meant = re.search(r"did you mean (OTEL_SESSION_\w+)\?", problem)
+    meant = re.search(r"did you mean (OTEL_\w+)\?", problem)
     if meant:
         return f'export {meant[1]}="${name}"\nunset {name}'
     return {

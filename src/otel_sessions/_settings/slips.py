@@ -1,0 +1,62 @@
+"""Values that are right by their form and hardly meant as what they are: slips of the pen. Pure.
+
+What is found here is said, so that nobody has, say, all conversations of a fleet in one session of the name `environment`.
+"""
+
+from __future__ import annotations
+
+import re
+from difflib import get_close_matches
+
+_CLOSE = 0.85
+"""How like a word another has to be for it: one letter that is missing, doubled, or in the place of its neighbour."""
+
+_LIKE = {
+    "environ": frozenset({"environment", "env"}),
+    "auto": frozenset({"automatic", "atuo", "aut", "auot", "random", "uuid"}),
+}
+_SWITCHES = frozenset({"true", "false", "yes", "no", "on", "off", "none", "null", "nil", "undefined"})
+_EVERYWHERE = frozenset({"any", "anywhere", "every", "everywhere", "everything", "everyone", "public"})
+_NOWHERE = frozenset({"nobody", "nothing", "nowhere"})
+_WORDS = frozenset({"private", "all", "none", "mcp"})
+
+# What shells, Compose, Windows, and templates would have filled in, and documentation shows.
+_NOT_FILLED_IN = re.compile(r"\$\w+|\$[({][^()}]*[)}]|%\w+%|\{\{.*\}\}|\{\w+\}|<[^<>]*>")
+_QUOTED = re.compile(r"""(["'])(.+)\1""", re.DOTALL)
+
+
+def unquoted(text: str) -> str:
+    """Return ``text`` without the quotes around it, which tools that read a file of variables may leave there."""
+    quoted = _QUOTED.fullmatch(text)
+    return quoted[2].strip() if quoted else text
+
+
+def of_id(text: str) -> str | None:
+    """Return what is wrong with ``text`` as an id of the whole process; ``None`` for nothing."""
+    if text.lower() in _SWITCHES:
+        return "it says yes or no, or nothing, and is no id"
+    if _NOT_FILLED_IN.fullmatch(text):
+        return "it is the name of something that was not filled in"
+    return None
+
+
+def of_session_id(text: str) -> str | None:
+    """Return what is wrong with ``text`` as the session of the whole process; ``None`` for nothing."""
+    word = text.lower()
+    for meant, like in _LIKE.items():
+        if word in like:
+            return f"did you mean {meant}?"
+    if get_close_matches(word, ["environ"], 1, _CLOSE) and word != "environ":
+        return "did you mean environ?"
+    return of_id(text)
+
+
+def of_destination(item: str) -> str | None:
+    """Return what to say of a name of one label that is listed as a host; ``None`` for nothing."""
+    if item in _WORDS:
+        return None
+    if item in _SWITCHES or item in _EVERYWHERE or item in _NOWHERE:
+        return "a host of that name; did you mean one of private, all, none?"
+    if get_close_matches(item, ["private"], 1, _CLOSE):
+        return "a host of that name; did you mean private?"
+    return None
