@@ -78,6 +78,38 @@ async def async_decorated_dependency():
     yield
 
 
+@contextlib.contextmanager
+def helper():
+    with set_session(session_id="conv-42"):
+        yield
+
+
+class Helper:
+    def __enter__(self):
+        self.block = helper()
+        self.block.__enter__()
+
+    def __exit__(self, *reason):
+        return self.block.__exit__(*reason)
+
+
+def class_dependency():
+    with Helper():
+        yield
+
+
+@contextlib.asynccontextmanager
+async def async_helper():
+    async with set_session(session_id="conv-42"):
+        yield
+
+
+async def async_nested_dependency():
+    async with contextlib.AsyncExitStack() as stack:
+        await stack.enter_async_context(async_helper())
+        yield
+
+
 async def found_by_endpoint(dependency, *, contrib):
     app = FastAPI()
 
@@ -110,6 +142,28 @@ def test_a_dependency_whose_endpoint_is_not_inside_is_told_of_once(dependency, c
     assert why in said
     assert "bind_session()" in said
     assert f"test_yields.py:{dependency.__code__.co_firstlineno + 1})" in said
+
+
+@pytest.mark.parametrize(
+    ("dependency", "contrib", "why"),
+    [
+        pytest.param(class_dependency, True, BY_POOL, id="a class, contrib"),
+        pytest.param(class_dependency, False, PUT_BACK, id="a class, FastAPI's own spans", marks=OWN_SPANS),
+        pytest.param(async_nested_dependency, False, PUT_BACK, id="async, FastAPI's own spans", marks=OWN_SPANS),
+    ],
+)
+@pytest.mark.usefixtures("tracer")
+def test_it_is_told_of_a_block_in_a_helper_of_the_dependency_too(dependency, contrib, why, warnings):
+    assert asyncio.run(found_by_endpoint(dependency, contrib=contrib)) is None
+    (said,) = warnings()
+    assert why in said
+    assert "bind_session()" in said
+
+
+@pytest.mark.usefixtures("tracer")
+def test_an_async_dependency_with_a_helper_under_contribs_span_is_around_its_endpoint(warnings):
+    assert asyncio.run(found_by_endpoint(async_nested_dependency, contrib=True)) == "conv-42"
+    assert warnings() == []
 
 
 @pytest.mark.usefixtures("tracer")
@@ -340,6 +394,17 @@ def _stream_in_a_pool(_pipeline):
     assert asyncio.run(serve()) == "conv-42"
 
 
+def _helper_in_a_stream_in_a_pool(_pipeline):
+    def steps():
+        with helper():
+            yield found()
+
+    with ThreadPoolExecutor(1) as pool:
+        generator = steps()
+        assert contextvars.copy_context().run(next, generator) == "conv-42"
+        assert pool.submit(next, generator, None).result() is None
+
+
 _EXIT = (GeneratorExit, GeneratorExit(), None)
 
 
@@ -356,6 +421,7 @@ _EXIT = (GeneratorExit, GeneratorExit(), None)
         _failed_by_the_collector,
         _dropped,
         _stream_in_a_pool,
+        _helper_in_a_stream_in_a_pool,
     ],
 )
 def test_what_may_be_right_is_not_told_of(use, pipeline, warnings):

@@ -231,3 +231,23 @@ def test_the_request_of_tornado_tells_its_host(monkeypatch, tmp_path, guard, hos
         module.fetch_async(request)
     sent = request.headers.get("baggage")
     assert sent == (FOREIGN_HEADER if header is None else f"{header},{FOREIGN_HEADER}")
+
+
+LAMBDA = """
+from opentelemetry import propagate
+
+def before_service_call(call_context):
+    headers = {}
+    propagate.inject(headers)
+    return headers
+"""
+
+
+@pytest.mark.parametrize(("host", "header"), [(ALLOWED, SENT), (REFUSED, None)])
+def test_the_call_of_a_function_in_lambda_tells_the_host_of_that_service(monkeypatch, tmp_path, guard, host, header):  # noqa: ARG001
+    """What its instrumentation injects is in the payload."""
+    name = "opentelemetry.instrumentation.botocore.extensions.lmbd"
+    module = imported(monkeypatch, tmp_path / "site-packages", name, LAMBDA)
+    with in_session():
+        sent = module.before_service_call(SimpleNamespace(endpoint_url=f"https://{host}")).get("baggage")
+    assert sent == (FOREIGN_HEADER if header is None else f"{header},{FOREIGN_HEADER}")

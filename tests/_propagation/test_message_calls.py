@@ -18,6 +18,7 @@ LIBRARIES = [
     "opentelemetry.instrumentation.aio_pika.publish_decorator",
     "opentelemetry.instrumentation.aiokafka.utils",
     "opentelemetry.instrumentation.boto3sqs",
+    "opentelemetry.instrumentation.botocore.extensions._messaging",
     "opentelemetry.instrumentation.celery",
     "opentelemetry.instrumentation.confluent_kafka",
     "opentelemetry.instrumentation.kafka.utils",

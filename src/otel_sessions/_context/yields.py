@@ -27,6 +27,8 @@ _GENERATOR = inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
 _OURS = __name__.partition(".")[0]
 _BETWEEN = frozenset({_OURS, "contextlib"})
 """What may be between the block and its end: an ``ExitStack``."""
+_ENDS = frozenset({"__exit__", "__aexit__"})
+"""Of a class of the application's that has a block of ours inside."""
 _POOLS = frozenset({"anyio", "asyncio", "concurrent", "threading"})
 _MANAGES = "contextlib"
 _DEPENDENCIES = "fastapi.dependencies"
@@ -87,7 +89,7 @@ def _manager() -> FrameType | None:
     Where that generator is inside of the block of another one, as a manager that a dependency enters, it is that of the outer one.
     """
     found: FrameType | None = None
-    for manager, _ in _managers(_passed(sys._getframe(1), _BETWEEN)):  # noqa: SLF001  # as `inspect.currentframe`
+    for manager, _ in _managers(_outside_of(sys._getframe(1))):  # noqa: SLF001  # as `inspect.currentframe`
         found = manager
     return found
 
@@ -98,13 +100,13 @@ def _managers(frame: FrameType | None) -> Iterator[tuple[FrameType, FrameType | 
         manager = frame.f_back
         if manager is None or _package_of(manager) != _MANAGES:
             return
-        frame = _passed(manager, _BETWEEN)
+        frame = _outside_of(manager)
         yield manager, frame
 
 
-def _passed(frame: FrameType | None, between: frozenset[str]) -> FrameType | None:
-    """Return the first frame from ``frame`` on that is of none of the packages ``between``."""
-    while frame is not None and _package_of(frame) in between:
+def _outside_of(frame: FrameType | None) -> FrameType | None:
+    """Return the first frame, from ``frame`` on, that is none of what only ends a block."""
+    while frame is not None and (_package_of(frame) in _BETWEEN or frame.f_code.co_name in _ENDS):
         frame = frame.f_back
     return frame
 

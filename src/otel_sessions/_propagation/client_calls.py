@@ -93,6 +93,11 @@ def _of_tornado(names: Names) -> list[str | None]:
     return _of_url(names["request"].url)
 
 
+def _of_lambda(names: Names) -> list[str | None]:
+    """Return the host of the service that calls the function: into what that is handed, the instrumentation injects."""
+    return _of_url(names["call_context"].endpoint_url)
+
+
 _OF = "opentelemetry.instrumentation."
 CLIENTS: dict[str, Callable[[Names], list[str | None]]] = {
     f"{_OF}httpx": _of_httpx,
@@ -101,5 +106,6 @@ CLIENTS: dict[str, Callable[[Names], list[str | None]]] = {
     f"{_OF}urllib3": _of_urllib3,
     f"{_OF}aiohttp_client": _of_aiohttp,
     f"{_OF}tornado.client": _of_tornado,
+    f"{_OF}botocore.extensions.lmbd": _of_lambda,
 }
 """How to read the frames of the instrumentations that are known, by module."""

@@ -19,6 +19,7 @@ _LIBRARIES = (
     f"{_OF}aio_pika.",  # 0.66b1, run
     f"{_OF}aiokafka.",  # 0.66b1, run
     f"{_OF}boto3sqs.",  # 0.66b1, source
+    f"{_OF}botocore.extensions._messaging.",  # SNS, and of older releases SQS: 0.66b1, run
     f"{_OF}celery.",  # 0.66b1, run
     f"{_OF}confluent_kafka.",  # 0.66b1, run
     f"{_OF}kafka.",  # 0.66b1, run
