@@ -9,7 +9,7 @@ import click
 import pytest
 
 from otel_sessions.view.options import Options, UsageError
-from otel_sessions.view.view_options import size
+from otel_sessions.view.view_options import host_names, origins, size
 
 
 @pytest.fixture
@@ -90,3 +90,34 @@ def test_sizes_have_units(text, expected):
 def test_what_is_no_size_is_refused(text):
     with pytest.raises(click.BadParameter):
         size(None, None, text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("https://app.example", "https://app.example"),
+        (" HTTP://App.Example:3000/ ", "http://app.example:3000"),
+        ("http://[fd00::1]:8080", "http://[fd00::1]:8080"),
+        ("chrome-extension://abc", "chrome-extension://abc"),
+        ("*", "*"),
+        ("null", "null"),
+    ],
+)
+def test_an_origin_is_taken_as_a_browser_sends_it(text, expected):
+    assert origins(None, None, (text,)) == (expected,)
+
+
+@pytest.mark.parametrize("text", ["", "app.example", "localhost:3000", "https://app.example/page", "https://", "a b"])
+def test_what_is_no_origin_is_refused_as_no_page_ever_sends_it(text):
+    with pytest.raises(click.BadParameter, match="is no origin"):
+        origins(None, None, ("*", text))
+
+
+def test_names_of_hosts_are_taken_as_they_are():
+    assert host_names(None, None, ("host.docker.internal", "Pi")) == ("host.docker.internal", "Pi")
+
+
+@pytest.mark.parametrize("text", ["", "http://pi", "pi:4318", "pi/", "a b"])
+def test_what_is_no_name_of_a_host_is_refused_as_no_request_ever_names_it(text):
+    with pytest.raises(click.BadParameter, match="is no name of a host"):
+        host_names(None, None, (text,))

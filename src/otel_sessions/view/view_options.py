@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "KI": 2**10, "MI": 2**20, "GI": 2**30, "TI": 2**40}
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?I?)B?", re.IGNORECASE | re.ASCII)
 _MIN_SIZE = 10**6
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(?:[^/:@?#\s]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
+_HOST_NAME = re.compile(r"[^/:@?#\s]+")
 
 
 def size(_context: click.Context, _option: click.Parameter, value: str) -> int:
@@ -28,6 +30,25 @@ def size(_context: click.Context, _option: click.Parameter, value: str) -> int:
         message = f"{value!r} is too little to keep a session: 1M is the least."
         raise click.BadParameter(message)
     return byte_count
+
+
+def origins(_context: click.Context, _option: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    """Return origins as a browser sends them: in lower case, and without a last slash (RFC 6454, section 6.2)."""
+    found = tuple(text.strip().lower().removesuffix("/") for text in value)
+    for text in found:
+        if text not in {"*", "null"} and _ORIGIN.fullmatch(text) is None:
+            message = f"{text!r} is no origin: https://app.example and http://app.example:3000 are some, and * is any."
+            raise click.BadParameter(message)
+    return found
+
+
+def host_names(_context: click.Context, _option: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    """Return names of hosts, without a port: that is not compared."""
+    for text in value:
+        if _HOST_NAME.fullmatch(text) is None:
+            message = f"{text!r} is no name of a host: host.docker.internal is one, without http:// and without a port."
+            raise click.BadParameter(message)
+    return value
 
 
 _PORT = click.IntRange(0, 65535)
@@ -50,8 +71,20 @@ _OPTIONS = (
         help="Oldest sessions go beyond this.",
     ),
     click.option("--browser/--no-browser", default=True, help="Open the page in the browser.", show_default=True),
-    click.option("--cors", multiple=True, metavar="ORIGIN", help="A web page that may send spans, too. Repeatable."),
-    click.option("--allow-host", multiple=True, metavar="NAME", help="Another name of this machine. Repeatable."),
+    click.option(
+        "--cors",
+        multiple=True,
+        metavar="ORIGIN",
+        callback=origins,
+        help="A web page that may send spans, too. Repeatable.",
+    ),
+    click.option(
+        "--allow-host",
+        multiple=True,
+        metavar="NAME",
+        callback=host_names,
+        help="Another name of this machine. Repeatable.",
+    ),
     click.option("--allow-remote", is_flag=True, help="Let others reach it, with --host and --token-file."),
     click.option("--token-file", type=_EXISTING, help="Ask for the token in this file."),
     click.option("--clear", is_flag=True, help="Forget all sessions, and end."),

@@ -272,3 +272,16 @@ def test_without_the_extra_it_names_the_remedy(command):
 
     assert done.returncode == 2
     assert done.stderr == "otel-sessions: this command needs more packages: pip install 'otel-sessions[view]'\n"
+
+
+@pytest.mark.parametrize("command", [("sessions",), ("show", "s")])
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--db", "some.db", "--url", "http://127.0.0.1:1"], "--url and --db name two places: leave out one of them."),
+        (["--token-file", __file__], "--token-file goes with --url alone: no file of sessions asks for a token."),
+    ],
+)
+def test_options_of_which_one_would_not_count_are_refused(command, options, said):
+    result = run(*command, *options)
+    assert (result.exit_code, result.stderr) == (2, f"otel-sessions: {said}\n")

@@ -134,8 +134,14 @@ def standard_output() -> Console:
 @contextmanager
 def _source(place: _Place) -> Iterator[Source]:
     if place.url is not None:
+        if place.db is not None:
+            message = "--url and --db name two places: leave out one of them."
+            raise UsageError(message)
         yield RemoteSource(place.url, Options(token_file=place.token_file).token())
         return
+    if place.token_file is not None:
+        message = "--token-file goes with --url alone: no file of sessions asks for a token."
+        raise UsageError(message)
     with closing(SQLiteStore.read(place.db or default_path())) as store:
         yield LocalSource(store)
 
