@@ -71,6 +71,53 @@ def test_of_a_whole_message_it_is_said_which_part_of_it_is_the_carrier(message, 
     assert f"so there is no session; pass those, as in from_carrier({call}) (" in said
 
 
+class Request(dict):
+    """What Starlette hands to a handler: a mapping, of its scope."""
+
+    @property
+    def headers(self):
+        raise AssertionError
+
+
+class Params:
+    """What the MCP SDK has for the parameters of a request: its fields can be iterated, as those of any model of pydantic."""
+
+    def __init__(self):
+        self.meta = HEADERS
+
+    def __iter__(self):
+        return iter([("meta", self.meta)])
+
+
+@pytest.mark.parametrize(
+    ("message", "call"),
+    [(Request(type="http", headers=[]), "record.headers"), (Params(), "record.meta")],
+)
+def test_it_is_said_of_a_message_that_could_be_a_carrier_too_if_nothing_is_in_it(message, call, warnings):
+    assert from_carrier(message).session == Session()
+    (said,) = warnings()
+    assert (
+        f"got {type(message).__name__}, which has them for its {call[7:]}, so there is no session; pass those, as in"
+        in said
+    )
+    assert f"from_carrier({call}) (" in said
+
+
+def test_a_message_that_is_a_carrier_itself_is_read(warnings):
+    assert from_carrier(Request(HEADERS)).session == Session("ours", "ada")
+    assert warnings() == []
+
+
+class Raises(dict):
+    def items(self):
+        raise LookupError
+
+
+def test_what_raises_in_a_list_of_mappings_does_not_cost_the_others(warnings):
+    assert from_carrier([Raises(a=1), HEADERS]).session == Session("ours", "ada")
+    assert "what raised LookupError as it was read was found, and is left out" in warnings()[0]
+
+
 @pytest.mark.parametrize(
     ("message", "path"),
     [

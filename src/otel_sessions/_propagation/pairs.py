@@ -40,7 +40,7 @@ _OF_REQUEST = {f"{_OF_WSGI}{name}": name for name in FIELDS}
 _ATTRIBUTES = ("StringValue", "stringValue", "Value")
 
 # What messages of libraries call the mapping, or the pairs, that go with them: queues as most have it, Google Pub/Sub, Azure
-# Service Bus, SQS (boto3's resource), MQTT (paho), jobs of rq, a call of gRPC.
+# Service Bus, SQS (boto3's resource), MQTT (paho), jobs of rq and parameters of MCP, a call of gRPC; and what has that.
 _PARTS = (
     "headers",
     "attributes",
@@ -49,6 +49,8 @@ _PARTS = (
     "UserProperty",
     "meta",
     "invocation_metadata",
+    "params",
+    "request_context",
 )
 
 # Under which names a mapping has it that is more than the carrier: messages of boto3, events of Lambda, a scope of ASGI,
@@ -83,7 +85,7 @@ def texts_in(carrier: Carrier, complain: Complain) -> dict[str, list[str]]:
         for pair in islice(_pairs_of(carrier), _MAX_ITEMS):
             _take(pair, found, complain)
     except Exception as error:  # noqa: BLE001  # remote input, and objects of other libraries
-        complain(type(error).__name__)
+        complain(f"what raised {type(error).__name__} as it was read")
     if found.keys() <= _KNOWN:
         return found
     # The request's own names go before those of the process, which are there as well where its environment was copied.
@@ -103,7 +105,7 @@ def _take(pair: Any, found: dict[str, list[str]], complain: Complain) -> None:  
     except (TypeError, ValueError):
         complain("what is no pair of a name and a value")
     except Exception as error:  # noqa: BLE001  # the others may be good
-        complain(type(error).__name__)
+        complain(f"what raised {type(error).__name__} as it was read")
 
 
 def _pairs_of(carrier: Carrier) -> Iterable[Any]:
@@ -158,12 +160,18 @@ def _text(value: object) -> str:
 
 def tell_of_inside(carrier: Carrier) -> None:
     """Say of a ``carrier`` in which nothing was found, if it has one inside, which of it to pass. Never raises."""
-    if type(carrier) not in _PLAIN:
-        return
     try:
-        path = _path_in(carrier, _DEEPEST)
-    except Exception:  # noqa: BLE001  # objects of other libraries
-        return
+        if type(carrier) in _PLAIN:
+            _tell_of_path(_path_in(carrier, _DEEPEST))
+        elif _is_carrier(carrier) and (
+            part := _part_of(carrier)
+        ):  # a request that is a mapping as well, as Starlette's
+            _tell_of_part(type(carrier).__name__, *part)
+    except Exception:  # noqa: BLE001, S110  # objects of other libraries
+        pass
+
+
+def _tell_of_path(path: str | None) -> None:
     if path:
         _diagnostics.warn_caller(
             f"carrier inside {path}",
@@ -204,14 +212,7 @@ def _warn_of_no_carrier(given: object) -> None:
     found = type(given).__name__
     part = None if callable(given) else _part_of(given)
     if part is not None:
-        name, value = part
-        _diagnostics.warn_caller(
-            f"carrier {found}",
-            "from_carrier: expected a mapping or pairs and got %s, which has them for its %s, so there is no session; "
-            "pass those, as in from_carrier(record.%s%s)",
-            found,
-            *(name, name, "()" if isroutine(value) else ""),
-        )
+        _tell_of_part(found, *part)
         return
     if not callable(given):
         message = "from_carrier: expected a mapping or pairs and got %s, so there is no session"
@@ -227,6 +228,17 @@ def _warn_of_no_carrier(given: object) -> None:
     )
     _diagnostics.warn_caller(
         f"carrier {found} {name}", message, found, f"record.{name}" if name.isidentifier() else "carrier"
+    )
+
+
+def _tell_of_part(found: str, name: str, value: object) -> None:
+    """Say of a message of the type ``found`` what of it to pass: ``value``, which it has for its ``name``."""
+    _diagnostics.warn_caller(
+        f"carrier {found}",
+        "from_carrier: expected a mapping or pairs and got %s, which has them for its %s, so there is no session; "
+        "pass those, as in from_carrier(record.%s%s)",
+        found,
+        *(name, name, "()" if isroutine(value) else ""),
     )
 
 
