@@ -127,8 +127,10 @@ def from_carrier(carrier: Carrier) -> SessionScope:
 
     Args:
         carrier: A mapping or pairs of names and values: `str`, `bytes`, or a list of them; HTTP, Kafka
-            or AMQP headers, ``os.environ``, or the ``_meta`` of an MCP request, which may be ``None``. Where they are
+            or AMQP headers, attributes of a message of SQS or SNS as boto3 or an event of Lambda has them, the environ
+            of WSGI, ``os.environ``, or the ``_meta`` of an MCP request, which may be ``None``. Where they are
             had by a method, as ``headers`` of confluent-kafka's messages, call it: ``from_carrier(message.headers())``.
+            Of a whole message it warns, and names the part to pass.
 
     What is not well-formed is left out; then it warns, once, without the value.
     """
