@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from otel_sessions import _diagnostics
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 Carrier: TypeAlias = Mapping[Any, Any] | Iterable[Any] | None
 """Names and values, as a mapping or as pairs; each a str, or bytes of UTF-8, a value also a list of those."""
@@ -94,7 +94,7 @@ def texts_in(carrier: Carrier, complain: Complain) -> dict[str, list[str]]:
 
 def _take(pair: Any, found: dict[str, list[str]], complain: Complain) -> None:  # noqa: ANN401  # remote input
     try:
-        if isinstance(pair, Mapping):  # as a list of headers of Kafka in an event of Lambda
+        if type(pair) is not tuple and isinstance(pair, Mapping):  # as a list of headers of Kafka in an event of Lambda
             for each in islice(pair.items(), _MAX_ITEMS):
                 _take(each, found, complain)
             return
@@ -147,7 +147,7 @@ def _octets(numbers: list[int]) -> object:
 
 def _text_of(part: object) -> str | None:
     """Return the text of one value, ``None`` if it is of another type."""
-    if isinstance(part, Mapping):
+    if not isinstance(part, str) and isinstance(part, Mapping):
         part = next((part[name] for name in _ATTRIBUTES if name in part), None)
     return _text(part) if isinstance(part, (str, *_OCTETS)) else None
 
@@ -162,7 +162,7 @@ def tell_of_inside(carrier: Carrier) -> None:
     """Say of a ``carrier`` in which nothing was found, if it has one inside, which of it to pass. Never raises."""
     try:
         if type(carrier) in _PLAIN:
-            _tell_of_path(_path_in(carrier, _DEEPEST))
+            _tell_of_path(_path_inside(carrier, _DEEPEST))
         elif _is_carrier(carrier) and (
             part := _part_of(carrier)
         ):  # a request that is a mapping as well, as Starlette's
@@ -181,23 +181,20 @@ def _tell_of_path(path: str | None) -> None:
         )
 
 
-def _path_in(carrier: Any, left: int) -> str | None:  # noqa: ANN401  # remote input
-    """Return how to get from ``carrier`` to the names in it, as it is written: empty for itself, ``None`` for nothing."""
-    if texts_in(carrier, _say_nothing):
-        return ""
-    for name, inner in _steps_in(carrier) if left else ():
-        path = _path_in(inner, left - 1)
+def _path_inside(carrier: Any, left: int) -> str | None:  # noqa: ANN401  # remote input
+    """Return how to get from ``carrier`` to what has the names inside of it, as it is written; ``None`` for nothing."""
+    for name, inner in _steps_in(carrier) if carrier and left else ():
+        path = "" if texts_in(inner, _say_nothing) else _path_inside(inner, left - 1)
         if path is not None:
             return f"[{name!r}]{path}"
     return None
 
 
-def _steps_in(carrier: Any) -> Iterator[tuple[object, object]]:  # noqa: ANN401  # as above
-    names: Iterable[Any] = _INSIDE if isinstance(carrier, Mapping) else range(min(len(carrier), 1))
-    for name in names:
-        inner = carrier[name] if not isinstance(carrier, Mapping) or name in carrier else None
-        if type(inner) in _PLAIN or isinstance(inner, Mapping):
-            yield name, inner
+def _steps_in(carrier: Any) -> list[tuple[object, Any]]:  # noqa: ANN401  # as above
+    is_mapping = type(carrier) is dict or isinstance(carrier, Mapping)
+    names: Iterable[Any] = [name for name in _INSIDE if name in carrier] if is_mapping else (0,)
+    steps = [(name, carrier[name]) for name in names]
+    return [(name, inner) for name, inner in steps if type(inner) in _PLAIN or isinstance(inner, Mapping)]
 
 
 def _say_nothing(_problem: str) -> None:
