@@ -249,15 +249,13 @@ def _keeping():
 def _server(transport):
     """Start a server of MCP over HTTP, and return its port."""
     import socket
-    import time
+
+    from page import wait_for
 
     port = free_port()
     process = subprocess.Popen([sys.executable, TOOL_SERVER, transport, str(port)], stdout=subprocess.DEVNULL)
     try:
-        for _ in range(400):
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-                break
-            time.sleep(0.05)
+        wait_for(port, process)
         yield port
     finally:
         process.kill()

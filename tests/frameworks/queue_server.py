@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 
 _HERE = Path(__file__).parent
 _SECONDS = 180
+_TRIES = 5
 MODEL = 'f"You asked: {t.input}"'
 KAFKA_WORKER = (sys.executable, str(_HERE / "kafka_consumer.py"), "kafka_app")
 WARNED = "warned.txt"
@@ -44,12 +44,23 @@ def redis_server(folder: Path) -> Iterator[str]:
     command = shutil.which("redis-server") or shutil.which("valkey-server")
     if command is None:
         pytest.skip("no redis-server on this machine")
-    port = free_port()
+    for _ in range(_TRIES):
+        port = free_port()
+        with _redis_on(port, command, folder) as listens:
+            if listens:
+                yield f"redis://127.0.0.1:{port}/0"
+                return
+    raise TimeoutError
+
+
+@contextlib.contextmanager
+def _redis_on(port: int, command: str, folder: Path) -> Iterator[bool]:
+    """Run it there, and tell whether it listens: somebody else may have taken the port, and would answer instead."""
+    log = folder / f"redis-{port}.log"
     options = ("--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", str(folder))
-    with subprocess.Popen([command, *options], stdout=subprocess.DEVNULL) as server:
+    with log.open("wb") as out, subprocess.Popen([command, *options], stdout=out) as server:
         try:
-            _wait_for(port)
-            yield f"redis://127.0.0.1:{port}/0"
+            yield _is_ready(server, log)
         finally:
             server.terminate()
 
@@ -64,10 +75,13 @@ def kafka_broker() -> Iterator[str]:
     yield ",".join(f"{broker.host}:{broker.port}" for broker in brokers)
 
 
-def _wait_for(port: int) -> None:
+def _is_ready(server: subprocess.Popen[bytes], log: Path) -> bool:
+    """Wait until a Redis says that it is ready, or has ended."""
     for _ in range(_SECONDS * 20):
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
-            return
+        if b"Ready to accept connections" in log.read_bytes():
+            return True
+        if server.poll() is not None:
+            return False
         time.sleep(0.05)
     raise TimeoutError
 
