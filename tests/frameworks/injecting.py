@@ -248,7 +248,6 @@ def _keeping():
 @contextlib.contextmanager
 def _server(transport):
     """Start a server of MCP over HTTP, and return its port."""
-    import socket
 
     from page import wait_for
 
