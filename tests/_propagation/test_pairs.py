@@ -36,6 +36,12 @@ def test_what_libraries_have_for_a_carrier_is_read(carrier, warnings):
     assert warnings() == []
 
 
+@pytest.mark.parametrize("more", [{"http_baggage": "session.id=other"}, {"Http_Traceparent": "garbage"}])
+def test_a_header_of_a_request_that_is_called_as_wsgi_calls_one_is_none(more, warnings):
+    assert from_carrier({**HEADERS, **more}).session == Session("ours", "ada")
+    assert warnings() == []
+
+
 Job = namedtuple("Job", "meta")  # noqa: PYI024  # as libraries without types make one
 
 
@@ -160,7 +166,18 @@ def test_where_nothing_is_to_be_found_by_a_known_name_nothing_is_said_of_it(carr
     assert [text for text in warnings() if "inside" in text or "ours" in text] == []
 
 
-@pytest.mark.parametrize("carrier", ['{"baggage": "session.id=ours"}', b'{"baggage": "session.id=ours"}'])
+JSON = '{"baggage": "session.id=ours"}'
+
+
+@pytest.mark.parametrize(
+    "carrier",
+    [
+        pytest.param(JSON, id="str"),
+        pytest.param(JSON.encode(), id="bytes"),
+        pytest.param(bytearray(JSON.encode()), id="bytearray"),
+        pytest.param(memoryview(JSON.encode()), id="memoryview"),
+    ],
+)
 def test_of_json_it_is_said_that_it_is_to_be_read_first(carrier, warnings):
     assert from_carrier(carrier).session == Session()
     assert "json.loads()" in warnings()[0]

@@ -32,9 +32,9 @@ _PLAIN = frozenset({dict, list, tuple})
 
 _OCTETS = (bytes, bytearray, memoryview)
 
-_OF_WSGI = "http_"
-"""What stands before the name of a header in the environ of WSGI (PEP 3333) and CGI (RFC 3875, section 4.1.18)."""
-_OF_REQUEST = {f"{_OF_WSGI}{name}": name for name in FIELDS}
+# In the environ of WSGI (PEP 3333) and CGI (RFC 3875, section 4.1.18), which has capitals alone: a header of a request that
+# is called so, as its framework has it, is none of these.
+_OF_REQUEST = {f"HTTP_{name.upper()}": name for name in FIELDS}
 
 # Where the text of an attribute of a message is: of SQS and SNS as boto3 has them, of SQS and of SNS in an event of Lambda.
 _ATTRIBUTES = ("StringValue", "stringValue", "Value")
@@ -99,7 +99,8 @@ def _take(pair: Any, found: dict[str, list[str]], complain: Complain) -> None:  
                 _take(each, found, complain)
             return
         name, value = pair
-        key = _text(name).lower()
+        text = _text(name)
+        key = text if text in _OF_REQUEST else text.lower()
         if key in _KNOWN or key in _OF_REQUEST:
             found.setdefault(key, []).extend(_texts(value, complain))
     except (TypeError, ValueError):
@@ -122,7 +123,7 @@ def _is_carrier(given: object) -> bool:
     """Tell whether it is a mapping or pairs; a message that can be iterated, as a named tuple of kafka-python, is neither."""
     if type(given) in _PLAIN:
         return True
-    if isinstance(given, (str, bytes)) or not isinstance(given, Iterable):
+    if isinstance(given, (str, *_OCTETS)) or not isinstance(given, Iterable):
         return False
     return hasattr(given, "items") or getattr_static(given, "headers", None) is None
 
