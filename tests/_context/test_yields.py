@@ -8,8 +8,9 @@ import contextlib
 import contextvars
 import gc
 import inspect
+import os
 from concurrent.futures import ThreadPoolExecutor
-from importlib.util import find_spec
+from importlib.util import find_spec, module_from_spec
 from queue import SimpleQueue
 
 import httpx
@@ -248,6 +249,25 @@ def test_a_decorated_object_is_not_told_of(warnings):
             yield found()
 
     with contextlib.contextmanager(set_session(session_id="conv-42")(Chat()))() as inside:
+        assert inside == "conv-42"
+    assert warnings() == []
+
+
+def test_where_the_standard_library_is_in_no_folder_the_module_is_there(monkeypatch):
+    """As in a program that is one file: a block that is left by somebody else imports it then."""
+    monkeypatch.delattr(os, "__file__")
+    spec = find_spec("otel_sessions._context.yields")
+    spec.loader.exec_module(module_from_spec(spec))
+
+
+def test_a_function_that_wraps_itself_is_entered_all_the_same(warnings):
+    """Nothing of what is looked at for a warning is raised into the application."""
+
+    def chat():
+        yield found()
+
+    chat.__wrapped__ = chat
+    with contextlib.contextmanager(set_session(session_id="conv-42")(chat))() as inside:
         assert inside == "conv-42"
     assert warnings() == []
 

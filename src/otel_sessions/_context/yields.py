@@ -11,6 +11,7 @@ from __future__ import annotations
 import inspect
 import os
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from otel_sessions import _diagnostics
@@ -33,7 +34,8 @@ _POOLS = frozenset({"anyio", "asyncio", "concurrent", "threading"})
 _MANAGES = "contextlib"
 _DEPENDENCIES = "fastapi.dependencies"
 """Where FastAPI enters a dependency. It enters a lifespan elsewhere, whose body may well be all that is to be inside."""
-_LIBRARIES = ("site-packages", "dist-packages", os.path.dirname(os.__file__))  # noqa: PTH120  # as names of files have it
+_STANDARD = os.path.dirname(getattr(os, "__file__", ""))  # noqa: PTH120  # as names of files have it; a frozen one may lack it
+_LIBRARIES = ("site-packages", "dist-packages", *filter(None, [_STANDARD]))
 
 _NOT_INSIDE = (
     "this block is around the yield of a context manager, and what is to be inside was not: %s; in a dependency of a web "
@@ -70,10 +72,12 @@ def tell_if_nobody_will_be_inside(function: Callable[..., Any], step: FrameType)
     """Warn where a decorated generator ``function`` is entered as a context manager, by way of its first ``step``.
 
     Not where a library enters it of its own accord, as at its start and end: there the body may be all that is to be inside.
+    Never raises.
     """
-    code = getattr(inspect.unwrap(function), "__code__", None)
-    if code is not None and any(_expects_to_be_inside(each) for _, each in _managers(step) if each is not None):
-        _diagnostics.warn_at((code.co_filename, code.co_firstlineno), "nobody inside: decorated", _DECORATED)
+    with suppress(Exception):  # a function of any make, whose `__wrapped__` may lead in a circle
+        code = inspect.unwrap(function).__code__
+        if any(_expects_to_be_inside(each) for _, each in _managers(step) if each is not None):
+            _diagnostics.warn_at((code.co_filename, code.co_firstlineno), "nobody inside: decorated", _DECORATED)
 
 
 def _expects_to_be_inside(entering: FrameType) -> bool:
