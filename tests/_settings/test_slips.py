@@ -77,6 +77,8 @@ def test_quotes_that_a_file_of_variables_has_left_are_no_part_of_an_id(resolved,
         ("session_id", '"a'),
         ("session_id", "a$b"),
         ("session_id", "50%"),
+        ("session_id", "environ2"),
+        ("session_id", "<20261201.7@mail.example>"),
         ("user_id", "Harsh"),
         ("user_id", "environment"),
         ("user_id", "hashimoto"),
@@ -87,7 +89,9 @@ def test_an_id_that_is_like_a_word_is_an_id(resolved, warnings, name, text):
     assert warnings() == []
 
 
-@pytest.mark.parametrize(("text", "mode"), [("hashed", "hash"), ("Dropped", "drop"), ("plaintext", "plain")])
+@pytest.mark.parametrize(
+    ("text", "mode"), [("hashed", "hash"), ("Dropped", "drop"), ("dropping", "drop"), ("plaintext", "plain")]
+)
 def test_a_mode_in_another_form_is_no_user_either(resolved, warnings, text, mode):
     assert resolved("user_id", text) is None
     (said,) = warnings()
@@ -109,7 +113,9 @@ def test_a_slip_of_private_is_said(resolved, warnings, text):
     assert "is taken as a host of that name; did you mean private?" in warnings()[0]
 
 
-@pytest.mark.parametrize("text", ["private,mcp", "all", "none", "orders,rag", "pirate", "privatebank.example"])
+@pytest.mark.parametrize(
+    "text", ["private,mcp", "all", "none", "orders,rag", "pirate", "private2", "privatebank.example"]
+)
 def test_what_may_well_be_a_host_is_one(resolved, warnings, text):
     resolved("propagate_to", text)
     assert warnings() == []
@@ -133,6 +139,16 @@ def test_what_is_no_key_of_metadata_is_left_out_and_said_so(resolved, warnings, 
 def test_tags_by_their_short_name_are_metadata_of_that_key_and_said_to_be(resolved, warnings):
     assert resolved("metadata_on_wire", "tags") == ("tags",)
     assert "item 1 is taken as metadata of that key; write keys of metadata" in warnings()[0]
+
+
+def test_a_key_of_metadata_that_is_like_another_word_may_be_written_in_full(resolved, warnings):
+    assert resolved("metadata_on_wire", "session.metadata.tags,session.metadata.all") == ("tags", "all")
+    assert warnings() == []
+
+
+def test_the_key_of_tags_is_no_key_of_metadata(resolved, warnings):
+    assert resolved("metadata_on_wire", "session.metadata.session.tags") == ()
+    assert "item 1 is left out" in warnings()[0]
 
 
 def test_a_header_may_be_written_as_wsgi_has_it(resolved, warnings):

@@ -26,7 +26,7 @@ _FLAGS = ("false", "true")
 _SPELLINGS = {"1": "true", "yes": "true", "on": "true", "0": "false", "no": "false", "off": "false"}
 _LONGEST_FLUSH = 60_000
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,5}")
-# RFC 9110, section 5.1: a field name is a token.
+# RFC 9110, section 5.1: a field name is a token; without the bar, which rather stands between two names.
 _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`~0-9A-Za-z]{1,100}")
 # As the environ of WSGI has it (PEP 3333), and as no header is called.
 _OF_WSGI = re.compile(r"HTTP_[A-Z0-9_]+")
@@ -34,7 +34,7 @@ _NO_KEYS = frozenset({"*", "all", "any", "none", "true", "false", "session.metad
 
 # With quotes around, as tools that read a file of variables may leave them, it is one all the same.
 _MODE = re.compile(
-    rf"[^0-9A-Za-z]*({'|'.join(user_ids.MODES)})(?:text|ed|ing|ped)?[^0-9A-Za-z]*",
+    rf"[^0-9A-Za-z]*({'|'.join(user_ids.MODES)})(?:text|ed|ing|ped|ping)?[^0-9A-Za-z]*",
     re.IGNORECASE,
 )
 
@@ -139,10 +139,10 @@ def keys_on_wire(given: object, complain: Complain) -> tuple[str, ...]:
     found = []
     for place, item in enumerate(_items(given), 1):
         name = item.removeprefix(METADATA_PREFIX)
-        if name in _NO_KEYS or (name in WIRE_KEYS and name != TAGS) or ";" in name:
+        if item in _NO_KEYS or item in WIRE_KEYS or (name == TAGS and item != TAGS) or ";" in name:
             complain(f"item {place} is left out; {remedy}")
             continue
-        if name == "tags":
+        if item == "tags":
             complain(f"item {place} is taken as metadata of that key; {remedy}")
         found.append(name)
     return tuple(dict.fromkeys(found))

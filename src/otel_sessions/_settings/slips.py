@@ -20,8 +20,8 @@ _EVERYWHERE = frozenset({"any", "anywhere", "every", "everywhere", "everything",
 _NOWHERE = frozenset({"nobody", "nothing", "nowhere"})
 _WORDS = frozenset({"private", "all", "none", "mcp"})
 
-# What shells, Compose, Windows, and templates would have filled in, and documentation shows.
-_NOT_FILLED_IN = re.compile(r"\$\w+|\$[({][^()}]*[)}]|%\w+%|\{\{.*\}\}|\{\w+\}|<[^<>]*>")
+# What shells, Compose, Windows, and templates would have filled in, and documentation shows; with an @ it is the id of a mail.
+_NOT_FILLED_IN = re.compile(r"\$\w+|\$[({][^()}]*[)}]|%\w+%|\{\{.*\}\}|\{\w+\}|<[^<>@]*>")
 _QUOTED = re.compile(r"""(["'])(.+)\1""", re.DOTALL)
 
 
@@ -46,7 +46,7 @@ def of_session_id(text: str) -> str | None:
     for meant, like in _LIKE.items():
         if word in like:
             return f"did you mean {meant}?"
-    if get_close_matches(word, ["environ"], 1, _CLOSE) and word != "environ":
+    if word != "environ" and _is_slip_of("environ", word):
         return "did you mean environ?"
     return of_id(text)
 
@@ -57,6 +57,11 @@ def of_destination(item: str) -> str | None:
         return None
     if item in _SWITCHES or item in _EVERYWHERE or item in _NOWHERE:
         return "a host of that name; did you mean one of private, all, none?"
-    if get_close_matches(item, ["private"], 1, _CLOSE):
+    if _is_slip_of("private", item):
         return "a host of that name; did you mean private?"
     return None
+
+
+def _is_slip_of(meant: str, word: str) -> bool:
+    """Tell whether ``word`` is ``meant`` but for a letter; with a digit behind it, it is a name."""
+    return word.isalpha() and bool(get_close_matches(word, [meant], 1, _CLOSE))
