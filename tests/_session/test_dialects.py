@@ -551,6 +551,15 @@ def test_what_was_kept_before_stays():
     assert dict(recorder.batches[0][0].attributes) == {**span.attributes, "$ai_session_id": "s"}
 
 
+@pytest.mark.parametrize("text", ["[Scrubbed due to 'session']", "********"])
+def test_a_session_that_is_masked_takes_no_other_ones_place(text):
+    """All conversations would be one."""
+    recorder = Recorder()
+    attributes = {"session.id": text, "gen_ai.conversation.id": "own", "gen_ai.request.model": "m"}
+    DialectSpanExporter(recorder, "genai").export([ReadableSpan("chat", attributes=attributes)])
+    assert dict(recorder.batches[0][0].attributes) == attributes
+
+
 @pytest.mark.parametrize("session", [{}, {"session.id": 7}])
 def test_without_a_session_on_the_span_the_one_of_a_framework_stays(session):
     span, recorder = ReadableSpan("chat", attributes={"gen_ai.conversation.id": "own", **session}), Recorder()

@@ -100,7 +100,7 @@ class DialectSpanExporter(SpanExporter):
     def _instead(self, attributes: Mapping[str, object]) -> dict[str, Value]:
         """Return what to put in place of other sessions that ``attributes`` name, and who gave way."""
         session_id = attributes.get(SESSION_ID)
-        if not isinstance(session_id, str):
+        if not isinstance(session_id, str) or not is_another(session_id, ()):  # none, or masked
             return {}
         others = {
             name: attributes[name] for name in self._session_names if is_another(attributes.get(name), {session_id})
