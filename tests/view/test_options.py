@@ -107,7 +107,9 @@ def test_an_origin_is_taken_as_a_browser_sends_it(text, expected):
     assert origins(None, None, (text,)) == (expected,)
 
 
-@pytest.mark.parametrize("text", ["", "app.example", "localhost:3000", "https://app.example/page", "https://", "a b"])
+@pytest.mark.parametrize(
+    "text", ["", "app.example", "localhost:3000", "https://app.example/page", "https://", "https://*.example", "a b"]
+)
 def test_what_is_no_origin_is_refused_as_no_page_ever_sends_it(text):
     with pytest.raises(click.BadParameter, match="is no origin"):
         origins(None, None, ("*", text))
@@ -117,7 +119,7 @@ def test_names_of_hosts_are_taken_as_they_are():
     assert host_names(None, None, ("host.docker.internal", "Pi")) == ("host.docker.internal", "Pi")
 
 
-@pytest.mark.parametrize("text", ["", "http://pi", "pi:4318", "pi/", "a b"])
+@pytest.mark.parametrize("text", ["", "http://pi", "pi:4318", "pi/", "*.example", "a b"])
 def test_what_is_no_name_of_a_host_is_refused_as_no_request_ever_names_it(text):
     with pytest.raises(click.BadParameter, match="is no name of a host"):
         host_names(None, None, (text,))

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "KI": 2**10, "MI": 2**20, "GI": 2**30, "TI": 2**40}
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?I?)B?", re.IGNORECASE | re.ASCII)
 _MIN_SIZE = 10**6
-_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(?:[^/:@?#\s]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
-_HOST_NAME = re.compile(r"[^/:@?#\s]+")
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(?:[^/:@?#*\s]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
+_HOST_NAME = re.compile(r"[^/:@?#*\s]+")
 
 
 def size(_context: click.Context, _option: click.Parameter, value: str) -> int:
