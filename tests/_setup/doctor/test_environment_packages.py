@@ -135,6 +135,8 @@ def test_a_client_that_makes_spans_by_itself_is_not_named():
     assert list(uninstrumented(installed(anthropic="2.14.0"))) == []
     (finding,) = uninstrumented(installed(anthropic="2.14.0", openai="3"))
     assert finding.where == "openai"
+    (finding,) = uninstrumented(installed(anthropic="2.14.0"), {"ANTHROPIC_OPEN_TELEMETRY": "False"})
+    assert finding.where == "anthropic"
 
 
 def test_two_instrumentations_of_one_library_are_told_of():

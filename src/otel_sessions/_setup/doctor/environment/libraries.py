@@ -10,7 +10,7 @@ from otel_sessions._setup.doctor.finding import Finding
 from .installed import needs, satisfies
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from .installed import Installed
 
@@ -67,8 +67,8 @@ OF_THEMSELVES = frozenset(
 )
 """Frameworks that make spans without another package."""
 
-_CLIENTS_OF_THEMSELVES = {"anthropic": "anthropic>=2.14"}
-"""Clients that make spans without another package, unless they are told not to, and since when: seen with 2.14.0."""
+_CLIENTS_OF_THEMSELVES = {"anthropic": ("anthropic>=2.14", "ANTHROPIC_OPEN_TELEMETRY")}
+"""Clients that make spans without another package, since when (seen with 2.14.0), and the variable that tells them not to."""
 
 _WITH_OWN = frozenset(
     {"agentops", "braintrust", "ddtrace", "langfuse", "langsmith", "lmnr", "logfire", "mlflow", "openlit", "opik"}
@@ -81,14 +81,14 @@ _CLIENTS = frozenset({"anthropic", "cohere", "google-genai", "groq", "litellm", 
 NAMES = frozenset({library.name for library in LIBRARIES} | OF_THEMSELVES)
 
 
-def uninstrumented(installed: Installed) -> Iterator[Finding]:
+def uninstrumented(installed: Installed, variables: Mapping[str, str] | None = None) -> Iterator[Finding]:
     """Yield, once for all of them, which libraries are called by nothing that makes spans of it."""
     found = [
         library
         for library in LIBRARIES
         if library.name in installed
         and not library.instrumentations & installed.keys()
-        and not _makes_spans_itself(library.name, installed)
+        and not _makes_spans_itself(library.name, installed, variables or {})
         and not _is_below_another(library.name, installed)
     ]
     if found and not _WITH_OWN & installed.keys():
@@ -103,8 +103,10 @@ def uninstrumented(installed: Installed) -> Iterator[Finding]:
         )
 
 
-def _makes_spans_itself(name: str, installed: Installed) -> bool:
-    return name in _CLIENTS_OF_THEMSELVES and satisfies(installed, _CLIENTS_OF_THEMSELVES[name])
+def _makes_spans_itself(name: str, installed: Installed, variables: Mapping[str, str]) -> bool:
+    requirement, variable = _CLIENTS_OF_THEMSELVES.get(name, ("", ""))
+    is_on = variables.get(variable, "").strip().lower() in {"", "true"}
+    return bool(requirement) and is_on and satisfies(installed, requirement)
 
 
 def _is_below_another(name: str, installed: Installed) -> bool:

@@ -30,4 +30,4 @@ def wrong_in(environment: Mapping[str, str], packages: Installed, *, runs: bool 
         yield from wrong_with_exporter(environment, packages)
     yield from conflicts.conflicts_in(environment, packages, runs=runs)
     yield from libraries.twice(packages)
-    yield from libraries.uninstrumented(packages)
+    yield from libraries.uninstrumented(packages, environment)
