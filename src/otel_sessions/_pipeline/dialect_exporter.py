@@ -35,9 +35,10 @@ class DialectSpanExporter(SpanExporter):
 
     What is added is not subject to the limits of the SDK: a span may go out with more attributes than
     ``OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT``, by as many as were added. A name of the session under which a span has another
-    one, as that of a framework, gets the session of the span, and the other one is kept, as the processor does it. No
-    other attribute is overwritten, the spans themselves stay as they are, and one that has nothing of a session is
-    passed on as the same object.
+    one, as that of a framework, gets the session of the span, and the other one is kept, as the processor does it for a
+    scope and a bind; here also for a session that came with a request, which an ended span does not tell. No other
+    attribute is overwritten, the spans themselves stay as they are, and one that has nothing of a session is passed on
+    as the same object.
 
     Args:
         exporter: Any exporter of spans.
