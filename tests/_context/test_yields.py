@@ -79,15 +79,9 @@ async def async_decorated_dependency():
     yield
 
 
-@contextlib.contextmanager
-def helper():
-    with set_session(session_id="conv-42"):
-        yield
-
-
 class Helper:
     def __enter__(self):
-        self.block = helper()
+        self.block = manager()
         self.block.__enter__()
 
     def __exit__(self, *reason):
@@ -99,15 +93,9 @@ def class_dependency():
         yield
 
 
-@contextlib.asynccontextmanager
-async def async_helper():
-    async with set_session(session_id="conv-42"):
-        yield
-
-
 async def async_nested_dependency():
     async with contextlib.AsyncExitStack() as stack:
-        await stack.enter_async_context(async_helper())
+        await stack.enter_async_context(async_manager())
         yield
 
 
@@ -145,22 +133,6 @@ def test_a_dependency_whose_endpoint_is_not_inside_is_told_of_once(dependency, c
     assert f"test_yields.py:{dependency.__code__.co_firstlineno + 1})" in said
 
 
-@pytest.mark.parametrize(
-    ("dependency", "contrib", "why"),
-    [
-        pytest.param(class_dependency, True, BY_POOL, id="a class, contrib"),
-        pytest.param(class_dependency, False, PUT_BACK, id="a class, FastAPI's own spans", marks=OWN_SPANS),
-        pytest.param(async_nested_dependency, False, PUT_BACK, id="async, FastAPI's own spans", marks=OWN_SPANS),
-    ],
-)
-@pytest.mark.usefixtures("tracer")
-def test_it_is_told_of_a_block_in_a_helper_of_the_dependency_too(dependency, contrib, why, warnings):
-    assert asyncio.run(found_by_endpoint(dependency, contrib=contrib)) is None
-    (said,) = warnings()
-    assert why in said
-    assert "bind_session()" in said
-
-
 @pytest.mark.usefixtures("tracer")
 def test_an_async_dependency_with_a_helper_under_contribs_span_is_around_its_endpoint(warnings):
     assert asyncio.run(found_by_endpoint(async_nested_dependency, contrib=True)) == "conv-42"
@@ -174,6 +146,9 @@ def test_an_async_dependency_with_a_helper_under_contribs_span_is_around_its_end
         pytest.param(helper_dependency, False, PUT_BACK, id="FastAPI's own spans", marks=OWN_SPANS),
         pytest.param(helper_dependency, True, BY_POOL, id="contrib"),
         pytest.param(async_helper_dependency, False, PUT_BACK, id="async, FastAPI's own spans", marks=OWN_SPANS),
+        pytest.param(class_dependency, False, PUT_BACK, id="a class, FastAPI's own spans", marks=OWN_SPANS),
+        pytest.param(class_dependency, True, BY_POOL, id="a class, contrib"),
+        pytest.param(async_nested_dependency, False, PUT_BACK, id="a stack, FastAPI's own spans", marks=OWN_SPANS),
     ],
 )
 def test_a_dependency_that_enters_a_manager_of_the_application_is_told_of_where_the_block_is(
@@ -182,7 +157,8 @@ def test_a_dependency_that_enters_a_manager_of_the_application_is_told_of_where_
     assert asyncio.run(found_by_endpoint(dependency, contrib=contrib)) is None
     (said,) = warnings()
     assert why in said
-    inside = async_manager if dependency is async_helper_dependency else manager
+    assert "bind_session()" in said
+    inside = async_manager if inspect.isasyncgenfunction(dependency) else manager
     assert f"test_yields.py:{inside.__wrapped__.__code__.co_firstlineno + 2})" in said
 
 
@@ -416,7 +392,7 @@ def _stream_in_a_pool(_pipeline):
 
 def _helper_in_a_stream_in_a_pool(_pipeline):
     def steps():
-        with helper():
+        with manager():
             yield found()
 
     with ThreadPoolExecutor(1) as pool:
