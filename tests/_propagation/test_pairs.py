@@ -142,6 +142,44 @@ def test_of_what_has_the_carrier_inside_it_is_said_where(message, path, warnings
     assert f"so there is no session; pass what has them, as in from_carrier(message{path}) (" in said
 
 
+class Counted(dict):
+    """A mapping that counts how many of its items anybody has looked at."""
+
+    looked_at = 0
+
+    def items(self):
+        for each in super().items():
+            Counted.looked_at += 1
+            yield each
+
+
+def test_of_a_list_of_mappings_no_more_is_looked_at_than_of_one(monkeypatch):
+    monkeypatch.setattr(Counted, "looked_at", 0)
+    assert from_carrier([Counted({str(each): "x" for each in range(1000)})] * 100).session == Session()
+    assert Counted.looked_at <= 2 * 4096  # for what is in it, and for what is inside
+
+
+def test_in_what_has_much_inside_not_all_is_looked_at(monkeypatch):
+    monkeypatch.setattr(Counted, "looked_at", 0)
+    names = (
+        "headers",
+        "attributes",
+        "properties",
+        "meta",
+        "_meta",
+        "metadata",
+        "params",
+        "message",
+        "carrier",
+        "context",
+    )
+    carrier = Counted(a=1)
+    for _ in range(4):
+        carrier = dict.fromkeys(names, carrier)
+    assert from_carrier(carrier).session == Session()
+    assert Counted.looked_at <= 32
+
+
 Pair = namedtuple("Pair", "name headers")  # noqa: PYI024  # as above
 
 

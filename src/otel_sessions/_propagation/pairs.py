@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from otel_sessions import _diagnostics
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 Carrier: TypeAlias = Mapping[Any, Any] | Iterable[Any] | None
 """Names and values, as a mapping or as pairs; each a str, or bytes of UTF-8, a value also a list of those."""
@@ -68,6 +68,8 @@ _INSIDE = (
     *_OF_APPLICATIONS,
 )
 _DEEPEST = 4
+_MOST_INSIDE = 32
+"""Most that is looked into for what is inside."""
 
 _LONGEST_NAME = 60
 """Longest name of a method that is said, in characters."""
@@ -82,7 +84,7 @@ def texts_in(carrier: Carrier, complain: Complain) -> dict[str, list[str]]:
     """
     found: dict[str, list[str]] = {}
     try:
-        for pair in islice(_pairs_of(carrier), _MAX_ITEMS):
+        for pair in islice(_flat(_pairs_of(carrier), complain), _MAX_ITEMS):
             _take(pair, found, complain)
     except Exception as error:  # noqa: BLE001  # remote input, and objects of other libraries
         complain(f"what raised {type(error).__name__} as it was read")
@@ -92,12 +94,20 @@ def texts_in(carrier: Carrier, complain: Complain) -> dict[str, list[str]]:
     return {name: found[key] for key, name in _OF_REQUEST.items() if key in found}
 
 
+def _flat(pairs: Iterable[Any], complain: Complain) -> Iterator[Any]:
+    """Yield ``pairs``, and those of each mapping that is one of them, as in a list of headers of Kafka in an event of Lambda."""
+    for pair in pairs:
+        try:
+            if type(pair) is not tuple and isinstance(pair, Mapping):
+                yield from pair.items()
+            else:
+                yield pair
+        except Exception as error:  # noqa: BLE001, PERF203  # the others may be good
+            complain(f"what raised {type(error).__name__} as it was read")
+
+
 def _take(pair: Any, found: dict[str, list[str]], complain: Complain) -> None:  # noqa: ANN401  # remote input
     try:
-        if type(pair) is not tuple and isinstance(pair, Mapping):  # as a list of headers of Kafka in an event of Lambda
-            for each in islice(pair.items(), _MAX_ITEMS):
-                _take(each, found, complain)
-            return
         name, value = pair
         text = _text(name)
         key = text if text in _OF_REQUEST else text.lower()
@@ -163,7 +173,7 @@ def tell_of_inside(carrier: Carrier) -> None:
     """Say of a ``carrier`` in which nothing was found, if it has one inside, which of it to pass. Never raises."""
     try:
         if type(carrier) in _PLAIN:
-            _tell_of_path(_path_inside(carrier, _DEEPEST))
+            _tell_of_path(_path_inside(carrier, _DEEPEST, []))
         elif _is_carrier(carrier) and (
             part := _part_of(carrier)
         ):  # a request that is a mapping as well, as Starlette's
@@ -182,10 +192,13 @@ def _tell_of_path(path: str | None) -> None:
         )
 
 
-def _path_inside(carrier: Any, left: int) -> str | None:  # noqa: ANN401  # remote input
+def _path_inside(carrier: Any, left: int, seen: list[object]) -> str | None:  # noqa: ANN401  # remote input
     """Return how to get from ``carrier`` to what has the names inside of it, as it is written; ``None`` for nothing."""
     for name, inner in _steps_in(carrier) if carrier and left else ():
-        path = "" if texts_in(inner, _say_nothing) else _path_inside(inner, left - 1)
+        if len(seen) >= _MOST_INSIDE:
+            return None
+        seen.append(name)
+        path = "" if texts_in(inner, _say_nothing) else _path_inside(inner, left - 1, seen)
         if path is not None:
             return f"[{name!r}]{path}"
     return None
