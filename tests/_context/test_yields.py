@@ -8,9 +8,8 @@ import contextlib
 import contextvars
 import gc
 import inspect
-import os
 from concurrent.futures import ThreadPoolExecutor
-from importlib.util import find_spec, module_from_spec
+from importlib.util import find_spec
 from queue import SimpleQueue
 
 import httpx
@@ -22,6 +21,7 @@ from opentelemetry import trace
 from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
+from libraries import imported
 from otel_sessions import bind_session, get_session, set_session, turn
 
 pytestmark = pytest.mark.usefixtures("no_session_is_left_behind")
@@ -229,11 +229,23 @@ def test_a_decorated_object_is_not_told_of(warnings):
     assert warnings() == []
 
 
-def test_where_the_standard_library_is_in_no_folder_the_module_is_there(monkeypatch):
-    """As in a program that is one file: a block that is left by somebody else imports it then."""
-    monkeypatch.delattr(os, "__file__")
-    spec = find_spec("otel_sessions._context.yields")
-    spec.loader.exec_module(module_from_spec(spec))
+def test_a_library_in_a_bundle_enters_a_decorated_lifespan_of_its_own_accord_too(monkeypatch, tmp_path, warnings):
+    """As AWS Lambda has it: libraries and the application in one folder, which is called as no other."""
+    record = tmp_path / "somebodys_server-1.0.dist-info"
+    record.mkdir()
+    record.joinpath("METADATA").write_text("Metadata-Version: 2.1\nName: somebodys-server\nVersion: 1.0\n")
+    record.joinpath("RECORD").write_text("somebodys/server.py,,\n")
+    source = "def serve(lifespan):\n    with lifespan():\n        pass\n"
+
+    @contextlib.contextmanager
+    @set_session(session_id="start")
+    def lifespan():
+        yield
+
+    imported(monkeypatch, tmp_path, "somebodys.server", source).serve(lifespan)
+    assert warnings() == []
+    imported(monkeypatch, tmp_path, "shop.server", source).serve(lifespan)
+    assert "whoever enters that is not inside" in warnings()[0]
 
 
 def test_a_function_that_wraps_itself_is_entered_all_the_same(warnings):

@@ -26,6 +26,7 @@ from opentelemetry.trace import SpanKind
 from clients import propagating, w3c
 from libraries import imported
 from otel_sessions import set_session, to_carrier
+from otel_sessions._context.whose_code import INSTALLED, origin_of
 from otel_sessions._propagation import callers
 from otel_sessions.sdk import SessionPropagator
 
@@ -160,31 +161,7 @@ def test_what_lies_beside_the_record_of_its_distribution_is_installed(monkeypatc
     }
     assert sent == {"somebodys.client": {}, "module_alone": {}, "shop.client": {"baggage": IDS}}
     package = imported(monkeypatch, tmp_path, "somebodys.__init__")
-    assert callers.origin_of(package.__file__, "somebodys") == callers.INSTALLED
-
-
-def test_records_that_can_not_be_read_make_nobody_a_library(monkeypatch):
-    monkeypatch.setattr(callers, "distributions", lambda **_: 1 / 0)
-    assert callers._distributed_in.__wrapped__("/nowhere") == frozenset()
-
-
-@pytest.mark.parametrize(
-    ("file", "module", "expected"),
-    [
-        ("/usr/lib/python3/dist-packages/x/y.py", "x.y", callers.INSTALLED),
-        ("/app/.venv/lib/python3.12/site-packages/x.py", "x", callers.INSTALLED),
-        ("/app/main.py", "__main__", callers.APPLICATION),
-        ("<stdin>", "__main__", callers.APPLICATION),
-        ("client.py", "mcp.client", callers.APPLICATION),
-        (functools.__file__, "functools", callers.STANDARD),
-        ("<frozen runpy>", "runpy", callers.STANDARD),
-        ("<frozen shop>", "shop", callers.APPLICATION),
-        (None, "builtins", callers.STANDARD),
-        (None, "shop", callers.APPLICATION),
-    ],
-)
-def test_whose_code_it_is_tells_where_it_lies(file, module, expected):
-    assert callers.origin_of(file, module) == expected
+    assert origin_of(package.__file__, "somebodys") == INSTALLED
 
 
 # What is written to

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import namedtuple
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -15,7 +16,11 @@ HEADERS = {"traceparent": PARENT, "baggage": "session.id=ours,user.id=ada"}
 
 
 def as_wsgi(headers):
-    return {"REQUEST_METHOD": "GET", **{f"HTTP_{name.upper()}": value for name, value in headers.items()}}
+    return {
+        "REQUEST_METHOD": "GET",
+        "wsgi.version": (1, 0),
+        **{f"HTTP_{name.upper()}": value for name, value in headers.items()},
+    }
 
 
 @pytest.mark.parametrize(
@@ -28,7 +33,7 @@ def as_wsgi(headers):
         pytest.param([HEADERS], id="a mapping in a list"),
         pytest.param({k: memoryview(v.encode()) for k, v in HEADERS.items()}, id="memory of a database's driver"),
         pytest.param(as_wsgi(HEADERS), id="environ of WSGI"),
-        pytest.param({"TRACEPARENT": "garbage", "BAGGAGE": "session.id=process", **as_wsgi(HEADERS)}, id="of CGI"),
+        pytest.param({"BAGGAGE": "session.id=process", **as_wsgi(HEADERS)}, id="of WSGI, with that of the process"),
     ],
 )
 def test_what_libraries_have_for_a_carrier_is_read(carrier, warnings):
@@ -36,7 +41,24 @@ def test_what_libraries_have_for_a_carrier_is_read(carrier, warnings):
     assert warnings() == []
 
 
-@pytest.mark.parametrize("more", [{"http_baggage": "session.id=other"}, {"Http_Traceparent": "garbage"}])
+def test_the_environ_of_cgi_is_read(monkeypatch, warnings):
+    monkeypatch.setenv("TRACEPARENT", "garbage")
+    monkeypatch.setenv("BAGGAGE", "session.id=process")
+    for name, value in HEADERS.items():
+        monkeypatch.setenv(f"HTTP_{name.upper()}", value)
+    assert from_carrier(os.environ).session == Session("ours", "ada")
+    assert warnings() == []
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"http_baggage": "session.id=other"},
+        {"Http_Traceparent": "garbage"},
+        {"HTTP_BAGGAGE": "session.id=other"},
+        {"HTTP_BAGGAGE": "session.id=other", "REQUEST_METHOD": "GET", "wsgi.version": "(1, 0)"},
+    ],
+)
 def test_a_header_of_a_request_that_is_called_as_wsgi_calls_one_is_none(more, warnings):
     assert from_carrier({**HEADERS, **more}).session == Session("ours", "ada")
     assert warnings() == []
@@ -121,7 +143,7 @@ class Raises(dict):
 
 def test_what_raises_in_a_list_of_mappings_does_not_cost_the_others(warnings):
     assert from_carrier([Raises(a=1), HEADERS]).session == Session("ours", "ada")
-    assert "what raised LookupError as it was read was found, and is left out" in warnings()[0]
+    assert "an entry whose reading raised LookupError was found, and is left out" in warnings()[0]
 
 
 @pytest.mark.parametrize(

@@ -97,6 +97,9 @@ def test_what_is_no_size_is_refused(text):
     [
         ("https://app.example", "https://app.example"),
         (" HTTP://App.Example:3000/ ", "http://app.example:3000"),
+        ("https://app.example:443", "https://app.example"),
+        ("http://app.example:80/", "http://app.example"),
+        ("http://app.example:443", "http://app.example:443"),
         ("http://[fd00::1]:8080", "http://[fd00::1]:8080"),
         ("chrome-extension://abc", "chrome-extension://abc"),
         ("*", "*"),

@@ -9,7 +9,6 @@ And of a generator that is decorated and makes a context manager: its session ho
 from __future__ import annotations
 
 import inspect
-import os
 import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -34,8 +33,6 @@ _POOLS = frozenset({"anyio", "asyncio", "concurrent", "threading"})
 _MANAGES = "contextlib"
 _DEPENDENCIES = "fastapi.dependencies"
 """Where FastAPI enters a dependency. It enters a lifespan elsewhere, whose body may well be all that is to be inside."""
-_STANDARD = os.path.dirname(getattr(os, "__file__", ""))  # noqa: PTH120  # as names of files have it; a frozen one may lack it
-_LIBRARIES = ("site-packages", "dist-packages", *filter(None, [_STANDARD]))
 
 _NOT_INSIDE = (
     "this block is around the yield of a context manager, and what is to be inside was not: %s; in a dependency of a web "
@@ -82,9 +79,11 @@ def tell_if_nobody_will_be_inside(function: Callable[..., Any], step: FrameType)
 
 def _expects_to_be_inside(entering: FrameType) -> bool:
     """Tell whether who is ``entering`` a context manager is the application, or does so for a part of it."""
-    module, filename = str(entering.f_globals.get("__name__", "")), entering.f_code.co_filename
+    from .whose_code import APPLICATION, origin_of  # noqa: PLC0415  # it looks into what is installed, and few need it
+
+    module = str(entering.f_globals.get("__name__", ""))
     is_for_application = _package_of(entering) in _POOLS or module.startswith(_DEPENDENCIES)
-    return is_for_application or not any(each in filename for each in _LIBRARIES)
+    return is_for_application or origin_of(entering.f_code.co_filename, module) == APPLICATION
 
 
 def _manager() -> FrameType | None:

@@ -1,24 +1,21 @@
 """Who asks a propagator to write: code of the application, or a library that is installed; and into what.
 
 A library is told by where its files lie, and not by its name: each release of a client may begin to inject by itself.
-It lies in a folder of installed packages (``site-packages``, ``dist-packages``), or stands in the record of a distribution
-beside it, as in a bundle for AWS Lambda. What was installed for development (``pip install -e``) lies elsewhere, and is
-the application's, as are its scripts, notebooks and `exec`. The standard library runs the code of others, and is passed over.
+The standard library runs the code of others, and is passed over.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-import sysconfig
 from collections import ChainMap, Counter, OrderedDict, UserDict, UserList, defaultdict, deque
 from collections.abc import Mapping
 from functools import lru_cache
-from importlib.metadata import distributions
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.propagators.textmap import TextMapPropagator
+
+from otel_sessions._context.whose_code import INSTALLED, STANDARD, origin_of
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -30,14 +27,6 @@ _frame = sys._getframe  # noqa: SLF001
 _PASSED_OVER = ("otel_sessions", "opentelemetry.propagat", "opentelemetry.context")
 # Packages that hand a Context on inside the process in a plain mapping, and call nobody with it.
 _WITHIN = ("logfire.",)
-_INSTALLED = frozenset({"site-packages", "dist-packages"})
-_STANDARD = tuple(
-    {
-        folder
-        for name in ("stdlib", "platstdlib")
-        for folder in (Path(sysconfig.get_path(name)).parts, Path(sysconfig.get_path(name)).resolve().parts)
-    }
-)
 # Types that say nothing of who made them, or what for.
 _PLAIN: frozenset[type] = frozenset(
     {dict, list, tuple, defaultdict, OrderedDict, ChainMap, Counter, UserDict, UserList, deque, type(os.environ)}
@@ -48,11 +37,7 @@ _CLIENTS = frozenset({"http", "urllib", "email", "wsgiref"})
 _MOST_CALLERS = 24
 """How many callers are looked at for a client and its instrumentation, with what else intercepts the call."""
 
-_CACHED_FILES = 2048
 _CACHED_TYPES = 256
-_CACHED_FOLDERS = 64
-
-APPLICATION, INSTALLED, STANDARD = "application", "installed", "standard"
 
 
 def calling_frame() -> FrameType | None:
@@ -122,44 +107,3 @@ def _is_passed_over(frame: FrameType) -> bool:
 
 def _origin_of_frame(frame: FrameType) -> str:
     return origin_of(frame.f_code.co_filename, module_of(frame))
-
-
-@lru_cache(maxsize=_CACHED_FILES)
-def origin_of(file: str | None, module: str) -> str:
-    """Return whose code in ``file`` is, which is of that ``module``: `APPLICATION`, `INSTALLED` or `STANDARD`.
-
-    What is not in a file, and what has no absolute name, is the application's: a notebook, or what it runs by `exec`.
-    """
-    if file is None or file.startswith("<frozen "):
-        return STANDARD if module.partition(".")[0] in sys.stdlib_module_names else APPLICATION
-    path = Path(file)
-    if not path.is_absolute():
-        return APPLICATION
-    parts = path.parts
-    if not _INSTALLED.isdisjoint(parts):
-        return INSTALLED
-    if any(parts[: len(folder)] == folder for folder in _STANDARD):
-        return STANDARD
-    root = str(Path(*parts[: -_depth(path.name, module)]))
-    return INSTALLED if module.partition(".")[0] in _distributed_in(root) else APPLICATION
-
-
-def _depth(file: str, module: str) -> int:
-    """Return how many folders below the one that is searched for modules a ``file`` lies, itself counted."""
-    return module.count(".") + (2 if file.startswith("__init__.") else 1)
-
-
-@lru_cache(maxsize=_CACHED_FOLDERS)
-def _distributed_in(folder: str) -> frozenset[str]:
-    """Return the names of what distributions have put into ``folder`` as packages or modules.
-
-    Only a distribution that is installed has a record of its files; what is developed there has none.
-    """
-    found: set[str] = set()
-    try:
-        for distribution in distributions(path=[folder]):
-            record = distribution.read_text("RECORD") or ""
-            found.update(line.partition(",")[0].partition("/")[0].partition(".")[0] for line in record.splitlines())
-    except Exception:  # noqa: BLE001, S110  # whatever lies there
-        pass
-    return frozenset(found) - {""}

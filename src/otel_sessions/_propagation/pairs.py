@@ -5,6 +5,7 @@ It is not trusted: nothing of it is run but what a mapping, an iterator and octe
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from inspect import getattr_static, isroutine
 from itertools import islice
@@ -32,8 +33,8 @@ _PLAIN = frozenset({dict, list, tuple})
 
 _OCTETS = (bytes, bytearray, memoryview)
 
-# In the environ of WSGI (PEP 3333) and CGI (RFC 3875, section 4.1.18), which has capitals alone: a header of a request that
-# is called so, as its framework has it, is none of these.
+# In the environ of WSGI (PEP 3333) and of CGI (RFC 3875, section 4.1.18). A header of a request that is called so is none of
+# these: they are read where it is the environ of a process, or of a request, which has a tuple that no header can be.
 _OF_REQUEST = {f"HTTP_{name.upper()}": name for name in FIELDS}
 
 # Where the text of an attribute of a message is: of SQS and SNS as boto3 has them, of SQS and of SNS in an event of Lambda.
@@ -87,11 +88,18 @@ def texts_in(carrier: Carrier, complain: Complain) -> dict[str, list[str]]:
         for pair in islice(_flat(_pairs_of(carrier), complain), _MAX_ITEMS):
             _take(pair, found, complain)
     except Exception as error:  # noqa: BLE001  # remote input, and objects of other libraries
-        complain(f"what raised {type(error).__name__} as it was read")
+        complain(f"an entry whose reading raised {type(error).__name__}")
     if found.keys() <= _KNOWN:
         return found
+    if not _is_environ(carrier):
+        return {name: found[name] for name in FIELDS if name in found}
     # The request's own names go before those of the process, which are there as well where its environment was copied.
     return {name: found[key] for key, name in _OF_REQUEST.items() if key in found}
+
+
+def _is_environ(carrier: Carrier) -> bool:
+    is_of_request = type(carrier) is dict and type(carrier.get("wsgi.version")) is tuple
+    return is_of_request or carrier is os.environ
 
 
 def _flat(pairs: Iterable[Any], complain: Complain) -> Iterator[Any]:
@@ -103,7 +111,7 @@ def _flat(pairs: Iterable[Any], complain: Complain) -> Iterator[Any]:
             else:
                 yield pair
         except Exception as error:  # noqa: BLE001, PERF203  # the others may be good
-            complain(f"what raised {type(error).__name__} as it was read")
+            complain(f"an entry whose reading raised {type(error).__name__}")
 
 
 def _take(pair: Any, found: dict[str, list[str]], complain: Complain) -> None:  # noqa: ANN401  # remote input
@@ -116,7 +124,7 @@ def _take(pair: Any, found: dict[str, list[str]], complain: Complain) -> None:  
     except (TypeError, ValueError):
         complain("what is no pair of a name and a value")
     except Exception as error:  # noqa: BLE001  # the others may be good
-        complain(f"what raised {type(error).__name__} as it was read")
+        complain(f"an entry whose reading raised {type(error).__name__}")
 
 
 def _pairs_of(carrier: Carrier) -> Iterable[Any]:
@@ -186,7 +194,7 @@ def _tell_of_path(path: str | None) -> None:
     if path:
         _diagnostics.warn_caller(
             f"carrier inside {path}",
-            "from_carrier: neither traceparent nor baggage is among its names, but they are inside, so there is no session; "
+            "from_carrier: no traceparent or baggage that can be read is among its names, but one is inside, so there is no session; "
             "pass what has them, as in from_carrier(message%s)",
             path,
         )

@@ -45,9 +45,9 @@ def of_session_id(text: str) -> str | None:
     word = text.lower()
     for meant, like in _LIKE.items():
         if word in like:
-            return f"did you mean {meant}?"
+            return f"{meant} may be meant"
     if word != "environ" and _is_slip_of("environ", word):
-        return "did you mean environ?"
+        return "environ may be meant"
     return of_id(text)
 
 

@@ -31,6 +31,8 @@ PREFIX = "OTEL_SESSION_"
 _SHORTEST_KEY = 16
 # What is no setting, and begins like one.
 _OTHERS = ("OTEL_SESSIONS_DEMO_MODEL",)
+# Of OpenTelemetry's own, which has many: no slip of ours begins so.
+_FAMILIES = ("OTEL_EXPORTER_", "OTEL_PYTHON_", "OTEL_RESOURCE_", "OTEL_INSTRUMENTATION_", "OTEL_BSP_", "OTEL_BLRP_")
 # What others read, and sessions need; and how like a name has to be to be taken for one.
 _OF_OPENTELEMETRY = ("OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG", "OTEL_PROPAGATORS")
 _CLOSE = 0.9
@@ -193,7 +195,7 @@ def slips_in_environment() -> list[str]:
     known = {setting.variable for setting in SETTINGS}
     slips = []
     for name in sorted(os.environ):
-        if name in known or name in _OTHERS or name[:4].upper() != "OTEL":
+        if name in known or name in _OTHERS or name[:4].upper() != "OTEL" or name.startswith(_FAMILIES):
             continue
         remedy = _remedy_of(name)
         if remedy or name.startswith((PREFIX, "OTEL_SESSIONS_")):

@@ -15,6 +15,7 @@ _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "KI": 2**10, "
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?I?)B?", re.IGNORECASE | re.ASCII)
 _MIN_SIZE = 10**6
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(?:[^/:@?#*\s]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
+_OWN_PORTS = {"http://": ":80", "https://": ":443"}
 _HOST_NAME = re.compile(r"[^/:@?#*\s]+")
 
 
@@ -33,13 +34,22 @@ def size(_context: click.Context, _option: click.Parameter, value: str) -> int:
 
 
 def origins(_context: click.Context, _option: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
-    """Return origins as a browser sends them: in lower case, and without a last slash (RFC 6454, section 6.2)."""
-    found = tuple(text.strip().lower().removesuffix("/") for text in value)
+    """Return origins as a browser sends them (RFC 6454, section 6.2)."""
+    found = tuple(map(_as_sent, value))
     for text in found:
         if text not in {"*", "null"} and _ORIGIN.fullmatch(text) is None:
             message = f"{text!r} is no origin: https://app.example and http://app.example:3000 are some, and * is any."
             raise click.BadParameter(message)
     return found
+
+
+def _as_sent(text: str) -> str:
+    """Return an origin in lower case, without a last slash, and without the port that its scheme has anyway."""
+    text = text.strip().lower().removesuffix("/")
+    for scheme, port in _OWN_PORTS.items():
+        if text.startswith(scheme):
+            return text.removesuffix(port)
+    return text
 
 
 def host_names(_context: click.Context, _option: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
