@@ -17,6 +17,8 @@ import injecting
 from injecting import SECRETS, SESSION
 
 PROGRAM = str(Path(injecting.__file__))
+_TESTS = str(Path(injecting.__file__).parents[1])
+"""Where the program finds modules of other tests."""
 MODELS = ["anthropic", "mistral", "azure"]
 STDIO = ["mcp_stdio", "fastmcp_stdio"]
 HTTP = ["mcp_http", "mcp_sse", "fastmcp_http"]
@@ -37,7 +39,7 @@ def got(client, traced="sampled", propagate_to="private"):
     environment = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
     done = subprocess.run(
         [sys.executable, PROGRAM, client],
-        env={**environment, **TRACED[traced], "OTEL_SESSION_PROPAGATE_TO": propagate_to},
+        env={**environment, **TRACED[traced], "OTEL_SESSION_PROPAGATE_TO": propagate_to, "PYTHONPATH": _TESTS},
         capture_output=True,
         text=True,
         timeout=240,
