@@ -663,8 +663,24 @@ def test_nothing_that_it_is_given_makes_it_raise(dialects, aliases):
 )
 def test_no_attribute_is_ever_lost_or_overwritten(attributes, dialects, aliases):
     recorder = Recorder()
-    DialectSpanExporter(recorder, dialects, aliases).export([ReadableSpan("chat", attributes=attributes)])
+    exporter = DialectSpanExporter(recorder, dialects, aliases, conflict="span")
+    exporter.export([ReadableSpan("chat", attributes=attributes)])
     exported = recorder.batches[0][0].attributes
     assert {key: exported[key] for key in attributes} == attributes
     assert all(isinstance(exported[key], (str, tuple)) and exported[key] for key in set(exported) - set(attributes))
     assert set(SESSION).isdisjoint(set(exported) - set(attributes))
+
+
+@pytest.mark.warned_of
+@given(
+    attributes=st.dictionaries(KEYS, VALUES),
+    dialects=st.lists(st.sampled_from(NAMES)),
+    aliases=st.lists(st.tuples(KEYS, KEYS), max_size=3),
+)
+def test_what_is_overwritten_has_named_another_session_and_is_kept(attributes, dialects, aliases):
+    recorder = Recorder()
+    DialectSpanExporter(recorder, dialects, aliases).export([ReadableSpan("chat", attributes=attributes)])
+    exported = recorder.batches[0][0].attributes
+    displaced = {key: value for key, value in attributes.items() if exported[key] != value}
+    assert all(exported[key] == attributes["session.id"] and key != "session.id" for key in displaced)
+    assert not displaced or exported["session.displaced_id"] in map(str, displaced.values())
