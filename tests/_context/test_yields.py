@@ -16,7 +16,6 @@ import httpx
 import pytest
 from fastapi import Depends, FastAPI
 from fastapi.responses import StreamingResponse
-from fastapi.testclient import TestClient
 from opentelemetry import trace
 from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
@@ -197,8 +196,16 @@ def test_a_decorated_lifespan_is_its_own_body_and_not_told_of(warnings):
         yield
         found_there.append(found())
 
-    with TestClient(FastAPI(lifespan=lifespan)):
+    asked = iter([{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}])
+
+    async def receive():
         assert found() is None
+        return next(asked)
+
+    async def send(message):
+        assert message["type"].endswith(".complete")
+
+    asyncio.run(FastAPI(lifespan=lifespan)({"type": "lifespan", "state": {}}, receive, send))
     assert found_there == ["start", "start"]
     assert warnings() == []
 

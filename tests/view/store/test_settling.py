@@ -332,7 +332,7 @@ def test_lists_come_up_to_date_without_a_reader(store, monkeypatch):
     monkeypatch.setattr(settling, "_TRACES_AT_ONCE", 1)
     store.write(batch(turn("t1", "A") + turn("t2", "A") + turn("t3", "B")))
     until = time.monotonic() + 60
-    while store._writer.settler.has_work and time.monotonic() < until:
+    while _has_work(store) and time.monotonic() < until:
         time.sleep(0.01)
     assert not store._writer.settler.has_work
 
@@ -433,6 +433,12 @@ def test_tokens_are_compared_by_what_is_recorded():
     assert comparable_tokens(Tokens(input=1, total=2**70)) == 2**63 - 1
 
 
+def _has_work(store):
+    """Tell whether something is left, when what is being settled has been committed."""
+    with store._writer.lock:
+        return store._writer.settler.has_work
+
+
 def test_what_is_dear_is_settled_a_little_later_without_a_reader(path, monkeypatch):
     monkeypatch.setattr("otel_sessions.view.store.session_rows._DEAR", -1)
     monkeypatch.setattr("otel_sessions.view.store.session_rows.PATIENCE", 0.5)
@@ -441,7 +447,7 @@ def test_what_is_dear_is_settled_a_little_later_without_a_reader(path, monkeypat
         store.write(batch(turn(f"t{number}", "A", at=number)))
         store._writer.settle()
     until = time.monotonic() + 60
-    while store._writer.settler.has_work and time.monotonic() < until:
+    while _has_work(store) and time.monotonic() < until:
         time.sleep(0.01)
     assert only_session(store).traces == 2
     store.close()
