@@ -141,6 +141,22 @@ class Raises(dict):
         raise LookupError
 
 
+class Refuses(dict):
+    def __contains__(self, name):
+        raise LookupError
+
+
+def test_a_value_that_raises_does_not_cost_the_others(warnings):
+    carrier = {"traceparent": Refuses(StringValue=PARENT), "baggage": HEADERS["baggage"]}
+    assert from_carrier(carrier).session == Session("ours", "ada")
+    assert "an entry whose reading raised LookupError was found, and is left out" in warnings()[0]
+
+
+def test_what_raises_as_it_is_looked_into_is_not_looked_into(warnings):
+    assert from_carrier({"headers": Refuses(messages=HEADERS)}).session == Session()
+    assert warnings() == []
+
+
 def test_what_raises_in_a_list_of_mappings_does_not_cost_the_others(warnings):
     assert from_carrier([Raises(a=1), HEADERS]).session == Session("ours", "ada")
     assert "an entry whose reading raised LookupError was found, and is left out" in warnings()[0]
