@@ -15,7 +15,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from otel_sessions.view.receiving.unpacking import MAX_BODY_SIZE
-from otel_sessions.view.wire.messages import whole
+from otel_sessions.view.wire.messages import shallow, whole
 from otel_sessions.view.wire.reading import MAX_ENTRIES
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ _WITH_ANY_TEXT = {
     "traces": whole("collector.trace.v1.ExportTraceServiceRequest"),
     "logs": whole("collector.logs.v1.ExportLogsServiceRequest"),
 }
+_ITEMS = {"traces": whole("trace.v1.Span"), "logs": whole("logs.v1.LogRecord")}
 # What that reader passes over or rounds, and others refuse: a whole number with a fraction, an enumeration that is none.
 _LOOSE = re.compile(
     rb'"(?:\w*UnixNano|intValue|flags|\w*Count)"\s*:\s*"?[-+\deE]*\.'
@@ -95,7 +96,18 @@ def _of_protobuf(signal: Signal, content: bytes) -> Expected:
         return _EITHER
     if request is None:
         request = _parsed(_WITH_ANY_TEXT[signal], content)
+    if request is None and _are_read_alone(signal, content):
+        return _EITHER
     return Expected(_EITHER.statuses, None, "nested") if request is None else Expected(OK, _refused(signal, request))
+
+
+def _are_read_alone(signal: Signal, content: bytes) -> bool:
+    """Tell whether the parser can read each span or record by itself, where the request has them too deep for it."""
+    request = _parsed(shallow("Request"), content)
+    if request is None:
+        return False
+    items = [each for of_resource in request.resources for of_scope in of_resource.scopes for each in of_scope.items]
+    return all(_parsed(_ITEMS[signal], each) is not None for each in items)
 
 
 def _parsed(kind: Any, content: bytes) -> Any | None:

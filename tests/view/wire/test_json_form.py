@@ -23,7 +23,7 @@ from otel_sessions.view.wire.json_form import (
     traces_to_json,
 )
 from otel_sessions.view.wire.reading import InvalidOTLPError, read_logs, read_traces
-from otlp_requests import SPAN_ID, TRACE_ID, logs, span, text, traces
+from otlp_requests import SPAN_ID, TRACE_ID, attribute, field, logs, nested, request_of, span, text, traces
 
 IDS = {"traceId": TRACE_ID.hex(), "spanId": SPAN_ID.hex()}
 
@@ -128,14 +128,16 @@ def test_a_number_that_is_none_is_one():
         (of_span(startTimeUnixNano=-1), "not a request of OTLP in JSON"),
         (of_span(startTimeUnixNano=2**64), "not a request of OTLP in JSON"),
         (of_span(startTimeUnixNano=0.5), "startTimeUnixNano: a whole number is expected"),
-        (of_span(startTimeUnixNano="soon"), "startTimeUnixNano: invalid literal"),
+        (of_span(startTimeUnixNano="soon"), "startTimeUnixNano: a whole number is expected"),
+        (of_span(startTimeUnixNano="1.5"), "startTimeUnixNano: a whole number is expected"),
+        (of_span(startTimeUnixNano="1e999999999"), "startTimeUnixNano: a whole number is expected"),
         (of_span(startTimeUnixNano=math.inf), "startTimeUnixNano: a whole number is expected"),
         (of_span(attributes=[{"value": {"boolValue": 1}}]), "boolValue: true or false is expected"),
         (of_span(attributes=[{"value": {"doubleValue": True}}]), "doubleValue: a number is expected"),
         (of_span(attributes=[{"value": {"doubleValue": 10**400}}]), "doubleValue: int too large"),
         (of_span(attributes=[{"value": {"bytesValue": "?"}}]), "bytesValue: "),
     ],
-    ids=range(19),
+    ids=range(21),
 )
 def test_what_is_no_otlp_is_refused_with_the_place(body, reason):
     with pytest.raises(InvalidOTLPError, match=reason):
@@ -155,10 +157,23 @@ def test_what_is_nested_too_deep_is_refused_alone():
             value = {"kvlistValue": {"values": [{"key": "k", "value": value}]}}
         return IDS | {"attributes": [{"key": "k", "value": value}]}
 
-    spans = [deep(30), deep(60), deep(90), {"traceId": "00"}]
+    spans = [deep(32), deep(33), deep(90), {"traceId": "00"}]
     batch = traces_from_json(json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]}).encode())
     assert (len(batch.spans), batch.rejected) == (1, 3)
     assert batch.reasons == ("1 span has no valid trace id", "2 spans have values nested more than 32 deep")
+
+
+def test_a_value_as_deep_as_is_kept_comes_back_from_what_was_written():
+    raw = field(1, TRACE_ID) + field(2, SPAN_ID) + field(9, attribute(nested(32, in_maps=True)))
+    kept = read_traces(request_of([raw]))
+    again = traces_from_json(traces_to_json([(kept.spans[0], kept.sources[0])]))
+    assert (len(kept.spans), again.spans) == (1, kept.spans)
+
+
+def test_a_number_may_have_an_exponent():
+    # As Protocol Buffers have it: https://protobuf.dev/programming-guides/json/
+    [span] = traces_from_json(of_span(startTimeUnixNano="179000000489E7", endTimeUnixNano="1790000004890000001.0")).spans
+    assert (span.start, span.end) == (1_790_000_004_890_000_000, 1_790_000_004_890_000_001)
 
 
 def test_sizes_are_those_of_the_request():

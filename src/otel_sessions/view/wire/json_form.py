@@ -147,7 +147,7 @@ class _Reading:
                 message = "a list is expected"
                 raise TypeError(message)  # noqa: TRY301  # the name is added below
             return (
-                self._items(field, value, depth) if field.holds_items else [self._one(field, v, depth) for v in value]
+                self._items(field, value) if field.holds_items else [self._one(field, v, depth) for v in value]
             )
         except (ValueError, TypeError, OverflowError) as error:
             message = f"{field.json_name}: {error}"
@@ -156,12 +156,12 @@ class _Reading:
     def _one(self, field: _Field, value: object, depth: int) -> object:
         return self.fields(field.message, value, depth + 1) if field.codec is None else field.codec.read(value)
 
-    def _items(self, field: _Field, values: list[object], depth: int) -> list[object]:
-        return [item for value in values for item in self._item(field, value, depth)]
+    def _items(self, field: _Field, values: list[object]) -> list[object]:
+        return [item for value in values for item in self._item(field, value)]
 
-    def _item(self, field: _Field, value: object, depth: int) -> list[object]:
+    def _item(self, field: _Field, value: object) -> list[object]:
         try:
-            return [self._one(field, value, depth)]
+            return [self._one(field, value, 0)]  # what is in an item is counted from there, as in the other encoding
         except _TooDeepError:
             self.refused += 1
             return []

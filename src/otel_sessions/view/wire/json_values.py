@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import math
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from google.protobuf.descriptor_pb2 import FieldDescriptorProto  # type: ignore[import-untyped]
@@ -19,6 +20,7 @@ _IDS = frozenset({"trace_id", "span_id", "parent_span_id"})
 _LONG = frozenset(
     {FieldDescriptorProto.TYPE_FIXED64, FieldDescriptorProto.TYPE_INT64, FieldDescriptorProto.TYPE_UINT64}
 )
+_NOT_WHOLE = "a whole number is expected"
 _SPECIAL = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
@@ -65,10 +67,26 @@ def _int(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         message = "a number is expected"
         raise TypeError(message)
+    if isinstance(value, str):
+        return _int_of_text(value)
     if isinstance(value, float) and not value.is_integer():
-        message = "a whole number is expected"
-        raise ValueError(message)
+        raise ValueError(_NOT_WHOLE)
     return int(value)
+
+
+def _int_of_text(text: str) -> int:
+    """Return a whole number; it may be written with an exponent, as in ``17E1``."""
+    try:
+        return int(text)
+    except ValueError:
+        pass
+    try:
+        is_whole = float(text).is_integer()  # of no more digits than a float has, so that no exponent is too much
+    except ValueError:
+        is_whole = False
+    if not is_whole:
+        raise ValueError(_NOT_WHOLE)
+    return int(Decimal(text))
 
 
 def _double(value: object) -> float:
