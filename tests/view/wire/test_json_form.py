@@ -172,7 +172,9 @@ def test_a_value_as_deep_as_is_kept_comes_back_from_what_was_written():
 
 def test_a_number_may_have_an_exponent():
     # As Protocol Buffers have it: https://protobuf.dev/programming-guides/json/
-    [span] = traces_from_json(of_span(startTimeUnixNano="179000000489E7", endTimeUnixNano="1790000004890000001.0")).spans
+    [span] = traces_from_json(
+        of_span(startTimeUnixNano="179000000489E7", endTimeUnixNano="1790000004890000001.0")
+    ).spans
     assert (span.start, span.end) == (1_790_000_004_890_000_000, 1_790_000_004_890_000_001)
 
 

@@ -146,9 +146,7 @@ class _Reading:
             if not isinstance(value, list):
                 message = "a list is expected"
                 raise TypeError(message)  # noqa: TRY301  # the name is added below
-            return (
-                self._items(field, value) if field.holds_items else [self._one(field, v, depth) for v in value]
-            )
+            return self._items(field, value) if field.holds_items else [self._one(field, v, depth) for v in value]
         except (ValueError, TypeError, OverflowError) as error:
             message = f"{field.json_name}: {error}"
             raise InvalidOTLPError(message) from error
