@@ -43,14 +43,14 @@ def _cases(stack: ExitStack) -> Iterator[Case]:
     processor = SessionSpanProcessor()
     stack.callback(processor.shutdown)
     tracer = tracer_with(processor)
-    current, plain = _by_hand(_turn(tracer))
+    current, plain = by_hand(told_turn(tracer))
     for title, ids in turns.IDS.items():
-        for name, exchange in ((TURN, _turn), (BY_HAND, current), (SCOPE, _nothing)):
-            yield Case((title, name), _burst(exchange, ids(), tracer))
-    yield Case((NO_SESSION, BY_HAND), _plain_burst(plain, tracer))
+        for name, exchange in ((TURN, told_turn), (BY_HAND, current), (SCOPE, _nothing)):
+            yield Case((title, name), scoped_burst(exchange, ids(), tracer))
+    yield Case((NO_SESSION, BY_HAND), unscoped_burst(plain, tracer))
 
 
-def _burst(exchange: Exchange, ids: Iterator[str], tracer: Tracer) -> Callable[[int], None]:
+def scoped_burst(exchange: Exchange, ids: Iterator[str], tracer: Tracer) -> Callable[[int], None]:
     def burst(count: int) -> None:
         for session_id in islice(ids, count):
             with our_scope(session_id):
@@ -59,7 +59,7 @@ def _burst(exchange: Exchange, ids: Iterator[str], tracer: Tracer) -> Callable[[
     return burst
 
 
-def _plain_burst(exchange: Exchange, tracer: Tracer) -> Callable[[int], None]:
+def unscoped_burst(exchange: Exchange, tracer: Tracer) -> Callable[[int], None]:
     def burst(count: int) -> None:
         for _ in repeat(None, count):
             exchange(tracer)
@@ -67,13 +67,13 @@ def _plain_burst(exchange: Exchange, tracer: Tracer) -> Callable[[int], None]:
     return burst
 
 
-def _turn(tracer: Tracer) -> Span:
+def told_turn(tracer: Tracer) -> Span:
     with turn("reply", input=_QUESTION, tracer=tracer) as made:
         made.output = _ANSWER
     return made.span
 
 
-def _by_hand(like: Any) -> tuple[Exchange, Exchange]:
+def by_hand(like: Any) -> tuple[Exchange, Exchange]:
     """Return what makes a span with the attributes of a turn, the output when it is known: a current one, and a plain one.
 
     A turn that finds Langfuse's exporter has one attribute more, without which that would leave it out.

@@ -57,12 +57,12 @@ def _cases(stack: ExitStack) -> Iterator[Case]:
     stack.callback(processor.shutdown)
     ours, plain = tracer_with(processor), tracer_with(SpanProcessor())
     for spans, attributes in _ATTRIBUTES.items():
-        yield Case((spans, SPANS), _each(_request(plain, attributes, _nothing)))
-        yield Case((spans, SET), _each_in_scope(_request(ours, attributes, _nothing)))
-        yield Case((spans, BIND), _each(_request(ours, attributes, _bind)))
+        yield Case((spans, SPANS), _each(request_in(plain, attributes, nothing)))
+        yield Case((spans, SET), _each_in_scope(request_in(ours, attributes, nothing)))
+        yield Case((spans, BIND), _each(request_in(ours, attributes, bind)))
 
 
-def _request(tracer: Tracer, attributes: Attributes, inside: Inside) -> Inside:
+def request_in(tracer: Tracer, attributes: Attributes, inside: Inside) -> Inside:
     start_span, start_as_current_span = tracer.start_span, tracer.start_as_current_span
 
     def request(session_id: str) -> None:
@@ -95,9 +95,9 @@ def _each_in_scope(request: Inside) -> Burst:
     return burst
 
 
-def _nothing(_: str) -> None:
+def nothing(_: str) -> None:
     """Do nothing, where another case does something."""
 
 
-def _bind(session_id: str) -> None:
+def bind(session_id: str) -> None:
     bind_session(session_id, user_id=known.USER_ID)

@@ -70,22 +70,22 @@ def _cases(repeats: int) -> Iterator[Case]:
         ONE_CLIENT: (many[:1], SpanKind.CLIENT, HTTP_CLIENT),
     }
     for situation, (contexts, kind, attributes) in situations.items():
-        inside = _forgetful if situation == NEW_SESSIONS else nullcontext
+        inside = forgetful if situation == NEW_SESSIONS else nullcontext
         for name, make in _SAMPLERS.items():
-            decide = _decisions(make(RATIO), trace_ids, contexts, kind, attributes)
+            decide = decisions(make(RATIO), trace_ids, contexts, kind, attributes)
             yield Case((situation, DECISION, name), decide, inside)
             yield Case((situation, DROPPED, name), _spans(make(0.0), contexts, kind, attributes), inside)
             yield Case((situation, KEPT, name), _spans(make(1.0), contexts, kind, attributes), inside)
 
 
 @contextmanager
-def _forgetful() -> Iterator[None]:
+def forgetful() -> Iterator[None]:
     """Have no verdict ready: each session of a burst is new."""
     _verdict_on.cache_clear()
     yield
 
 
-def _decisions(
+def decisions(
     sampler: Sampler, trace_ids: Sequence[int], contexts: Sequence[Context], kind: SpanKind, attributes: object
 ) -> Burst:
     should_sample = sampler.should_sample

@@ -46,7 +46,7 @@ IN_SESSION = "inside another session"
 PLACES = (EMPTY, IN_SPAN, IN_SESSION)
 
 
-def _ours() -> Burst:
+def ours() -> Burst:
     def burst(count: int) -> None:
         for _ in repeat(None, count):
             with set_session(SESSION_ID, user_id=USER_ID):
@@ -55,7 +55,7 @@ def _ours() -> Burst:
     return burst
 
 
-def _ours_with_new_ids() -> Burst:
+def ours_with_new_ids() -> Burst:
     ids = new_ids()
 
     def burst(count: int) -> None:
@@ -93,7 +93,7 @@ def _by_hand() -> Burst:
     return burst
 
 
-def _using_attributes() -> Burst:
+def using_attributes_burst() -> Burst:
     from openinference.instrumentation import using_attributes
 
     def burst(count: int) -> None:
@@ -139,12 +139,12 @@ def _traceloop() -> Burst:
 
 
 _BURSTS = {
-    OURS: _ours,
-    OURS_NEW_IDS: _ours_with_new_ids,
+    OURS: ours,
+    OURS_NEW_IDS: ours_with_new_ids,
     OURS_GENERATED: _ours_generated,
     UUID4: _uuid4,
     BY_HAND: _by_hand,
-    USING_ATTRIBUTES: _using_attributes,
+    USING_ATTRIBUTES: using_attributes_burst,
     LOGFIRE: _logfire,
     LANGFUSE: _langfuse,
     TRACELOOP: _traceloop,

@@ -117,10 +117,10 @@ def _cases(tool: Tool, stack: ExitStack) -> Iterator[Case]:
 
 
 def _case(tool: Tool, situation: Situation, tracer: Tracer) -> Case:
-    return Case((situation.title, tool.name), _burst(tracer, situation.attributes), situation.around(tool))
+    return Case((situation.title, tool.name), burst_of(tracer, situation.attributes), situation.around(tool))
 
 
-def _burst(tracer: Tracer, attributes: Mapping[str, Any] | None) -> Callable[[int], object]:
+def burst_of(tracer: Tracer, attributes: Mapping[str, Any] | None) -> Callable[[int], object]:
     start_span = tracer.start_span
 
     def burst(count: int) -> object:

@@ -58,17 +58,17 @@ def _burst(tool: Tool, ids: Iterator[str], tracer: Tracer) -> Callable[[int], ob
 
     def plain(count: int) -> None:
         for _ in islice(ids, count):
-            _three_spans(tracer)
+            three_spans(tracer)
 
     def burst(count: int) -> None:
         for session_id in islice(ids, count):
             with scope(session_id):
-                _three_spans(tracer)
+                three_spans(tracer)
 
     return plain if scope is known.no_scope else burst
 
 
-def _three_spans(tracer: Tracer) -> None:
+def three_spans(tracer: Tracer) -> None:
     with (
         tracer.start_as_current_span("POST /chat", kind=SpanKind.SERVER, attributes=HTTP_CLIENT),
         tracer.start_as_current_span("chat gpt-4o-mini", kind=SpanKind.CLIENT, attributes=HTTP_CLIENT),
