@@ -8,8 +8,9 @@
 # Happens:  where LangChain calls a model the instrumentation puts "suppress" into the current Context, so that the instrumentation of the client
 #           below does not make a second span of the same call, and takes it out again when the call is over. LangChain tells a callback
 #           of an awaited call in the task at its start, and in another one at its end: what is taken out there is a copy. In the task of
-#           the caller the mark stays, for good, and each task that is started from there inherits it. Every instrumentation of
-#           OpenLLMetry obeys it, and says nothing. The same call without `await` is right, and so is one in a task of its own.
+#           the caller the mark stays, for good, and each task that is started from there inherits it. OpenLLMetry's instrumentations of
+#           OpenAI (chat), Anthropic, Groq, Mistral, Cohere, Ollama and Together obey it (that of OpenAI is run here), and say nothing.
+#           The same call without `await` is right, and so is one in a task of its own.
 #
 # Output (2026-12-01):
 #   without LangChain:            0 span of LangChain's call, 4 of the 4 calls behind it

@@ -38,10 +38,12 @@ import logging
 import os
 import sys
 import threading
+import warnings
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # nothing is fetched
 logging.disable()
+warnings.simplefilter("ignore")  # of a worker that LiteLLM leaves behind
 import litellm
 from openinference.instrumentation.litellm import LiteLLMInstrumentor
 from opentelemetry.sdk.trace import TracerProvider

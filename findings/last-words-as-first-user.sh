@@ -3,7 +3,7 @@
 #
 # Packages: lodash 4.18.1, rxjs 7.8.2, es-toolkit 1.53.2, p-debounce 5.1.1, @opentelemetry/api 1.9.1, @opentelemetry/sdk-trace-node 2.12.1, Node 20.20.2.
 #
-# Expected: `debounce(save, 40)` calls `save` once, when nobody has asked for 40 ms, as if the last one who asked had called it then: with the
+# Expected: `debounce(save, 500)` calls `save` once, when nobody has asked for 500 ms, as if the last one who asked had called it then: with the
 #           arguments of that one, and with what is current there.
 # Happens:  lodash keeps the arguments of each call, and one timer, which the first call starts. A later call does not start another: when the time is up
 #           lodash sees that it was asked again, and starts a timer for what is left, from within the first one. A timer has the context
@@ -78,7 +78,7 @@ async function say(label, work, expected) {
     ownerOf[request(user, work)] = user;
     await pause(5);
   }
-  await pause(400);
+  await pause(1200);
   const saved = exporter.getFinishedSpans().filter((span) => span.name === 'save');
   const seen = saved.map((span) => {
     const { 'draft.of': user, 'user.id': as } = span.attributes;
@@ -91,7 +91,7 @@ async function say(label, work, expected) {
   }
 }
 
-const MS = 200;
+const MS = 500;
 const both = { leading: true, trailing: true };
 await say('lodash, debounce', lodash.debounce(save, MS), ['carl as ada']);
 await say('lodash, throttle', lodash.throttle(save, MS), ['ada as ada', 'carl as ada']);

@@ -7,10 +7,10 @@
 #
 # Expected: a streamed answer has used what the last piece says, as it is without a stream, and whichever instrumentation writes it down.
 # Happens:  OpenAI says the usage once, in a piece of its own at the end. Others can say with each piece what was used so far; vLLM does where it is
-#           asked to (`continuous_usage_stats`), so that somebody who stops a stream knows what it has cost. LangChain makes one message of
-#           the pieces, and adds their usages: the question is counted with each piece, and the answer as 1 + 2 + 3 and so on. It is the
-#           message's `usage_metadata`, and both instrumentations of LangChain write it on the span. Those of OpenAI's client, on the same
-#           call, have the last one, and so has LangChain itself without a stream.
+#           asked to (`continuous_usage_stats`). LangChain makes one message of the pieces, and adds their usages: the question is counted
+#           with each piece, and the answer as 1 + 2 + 3 and so on. It is the message's `usage_metadata`, and both instrumentations of
+#           LangChain write it on the span. Those of OpenAI's client, on the same call, have the last one, and so has LangChain itself
+#           without a stream. The server here stands in for such a one.
 #
 # Output (2026-12-01):
 #   whole:                 used 20 + 10; LangChain and its two instrumentations say 20 + 10, those of the client 20 + 10
@@ -18,8 +18,7 @@
 #   usage with each piece: used 20 + 10; LangChain and its two instrumentations say 220 + 65, those of the client 20 + 10
 #   as stated: a usage that is told with each piece is added up
 #
-# For users of sessions: the longer an answer, the more its question has cost, in the square: 500 pieces of a conversation with 10,000 tokens are five
-#           million.
+# For users of sessions: the longer an answer, the more often its question is counted: 500 pieces after a conversation of 10,000 tokens are five million.
 # Here:     docs/how-to/agent-frameworks.md, "What their spans say otherwise than you would expect". On the local page these tokens are counted
 #           as the span has them.
 set -euo pipefail
