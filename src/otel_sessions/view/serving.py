@@ -42,8 +42,9 @@ _HTTP_END_SECONDS = 1
 _GRPC_END_SECONDS = 0.2
 # Longer than batches of exporters are apart, 5 seconds: a connection would end as it is used again.
 _KEEP_ALIVE_SECONDS = 75
-# Some megabytes of what may be garbage.
-_OBJECTS_BEFORE_CYCLES = 50_000
+# With half of it, all that is kept of traces in memory, which grows and shrinks by some 60,000 objects, is looked through
+# again and again. With more, what pages leave behind (a context of Jinja holds itself) becomes more than some 40 MB.
+_OBJECTS_BEFORE_CYCLES = 100_000
 
 
 def sockets_for(options: Options) -> list[socket.socket]:
