@@ -82,11 +82,9 @@ def _ask(port: int, path: str, **headers: str) -> tuple[int, bytes]:
 
 
 def _post(port: int) -> int:
-    connection = HTTPConnection("localhost", port, timeout=60)
-    connection.request("POST", "/v1/traces", BODY, {"Content-Type": "application/x-protobuf"})
-    status = connection.getresponse().status
-    connection.close()
-    return status
+    with closing(HTTPConnection("localhost", port, timeout=60)) as connection:
+        connection.request("POST", "/v1/traces", BODY, {"Content-Type": "application/x-protobuf"})
+        return connection.getresponse().status
 
 
 def options(**more) -> Options:
