@@ -26,7 +26,7 @@ def span_with(attributes=None, **limits):
 )
 def test_it_is_as_set_attributes_does(attributes, limits):
     ours, theirs = span_with(attributes, **limits), span_with(attributes, **limits)
-    put_open(ours, WORDS, WORDS.items())
+    put_open(ours, WORDS)
     theirs.set_attributes(WORDS)
     assert list(ours.attributes.items()) == list(theirs.attributes.items())
 
@@ -34,7 +34,7 @@ def test_it_is_as_set_attributes_does(attributes, limits):
 def test_a_span_that_has_ended_stays_as_it_is():
     span = span_with()
     span.end()
-    put_open(span, WORDS, WORDS.items())
+    put_open(span, WORDS)
     assert dict(span.attributes) == {}
 
 
@@ -49,5 +49,5 @@ def test_a_span_of_another_make_is_asked_by_the_public_api(store):
             self.set.update(attributes)
 
     span = Span()
-    put_open(span, WORDS, WORDS.items())
+    put_open(span, WORDS)
     assert span.set == WORDS

@@ -87,8 +87,8 @@ at once, in a build without the lock of the interpreter, it is always taken.
 """
 
 
-def put(span: Any, wanted: Mapping[str, object], stamps: Collection[tuple[str, Value]]) -> Any:  # noqa: ANN401  # see `store_of`
-    """Put ``stamps``, the ``wanted`` ones as the SDK would make them, on a span that starts; return its store, else ``None``.
+def put(span: Any, wanted: Mapping[str, Value]) -> Any:  # noqa: ANN401  # see `store_of`
+    """Put what is ``wanted``, as the SDK would make it, on a span that starts; return its store, else ``None``.
 
     That is so where the span takes values of any length, has none of these keys, and has room for all: the common case, and
     asked for each span that is stamped. The SDK makes, checks and locks each of them anew; of a store that we don't know, it does.
@@ -97,39 +97,36 @@ def put(span: Any, wanted: Mapping[str, object], stamps: Collection[tuple[str, V
         store = span._attributes  # noqa: SLF001  # see above
         if type(store) is not BoundedAttributes or store.max_value_len is not None or span._end_time is not None:  # noqa: SLF001
             return None
-        attributes, limit = store._dict, store.maxlen  # noqa: SLF001
-        if limit is not None and len(stamps) + _SPARE <= (limit - len(attributes) if attributes else limit):
+        attributes, limit, count = store._dict, store.maxlen, len(wanted)  # noqa: SLF001
+        if limit is not None and count + _SPARE <= (limit - len(attributes) if attributes else limit):
             if attributes:
                 for key in wanted:
                     if key in attributes:
                         return None
-            for key, value in stamps:
-                attributes[key] = value
+            attributes |= wanted
             return store
         with store._lock:  # noqa: SLF001
-            if not attributes.keys().isdisjoint(wanted) or (
-                limit is not None and len(attributes) + len(stamps) > limit
-            ):
+            if not attributes.keys().isdisjoint(wanted) or (limit is not None and len(attributes) + count > limit):
                 return None
-            attributes.update(stamps)
+            attributes |= wanted
     except AttributeError:
         return None
     return store
 
 
-def put_open(span: Any, wanted: Mapping[str, Any], stamps: Collection[tuple[str, Any]]) -> None:  # noqa: ANN401  # of any SDK
-    """Put ``stamps``, the ``wanted`` ones as the SDK would make them, on a span that is open, all at once.
+def put_open(span: Any, wanted: Mapping[str, Any]) -> None:  # noqa: ANN401  # of any SDK
+    """Put what is ``wanted``, as the SDK would make it, on a span that is open, all at once.
 
     As ``set_attributes``, which makes and checks each of them anew, and takes five times as long.
     """
     try:
         if type(span._attributes) is BoundedAttributes:  # noqa: SLF001  # see above
             with span._lock:  # noqa: SLF001  # nobody ends it, or sets others, meanwhile
-                if put(span, wanted, stamps) is not None:
+                if put(span, wanted) is not None:
                     return
     except AttributeError:
         pass
-    span.set_attributes(dict(stamps))
+    span.set_attributes(dict(wanted))
 
 
 def known_attributes_and_limit(span: ReadableSpan) -> tuple[Mapping[str, Any], int | None]:

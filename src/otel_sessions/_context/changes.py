@@ -308,7 +308,9 @@ def _plainly(session_id: str, fields: Fields, outer: State | None, *, is_new: bo
             if outer.user_is_remote:
                 return None
             user_id = outer.session.user_id
-    return plain_state(session_id, user_id, is_new=is_new)
+    state = plain_state(session_id, user_id)
+    state.is_new = is_new
+    return state
 
 
 def _started(session_id: str | Absent, fields: Fields, outer: State | None, *, is_new: bool = False) -> State:

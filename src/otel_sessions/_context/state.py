@@ -22,7 +22,7 @@ from otel_sessions._session.session import (
 from otel_sessions._settings.settings import PROCESS, in_process
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from otel_sessions._settings.settings import Settings
 
@@ -46,8 +46,8 @@ class State:
         session: The session; without an id where only other fields are known.
         items: Its baggage entries, the two ids first.
         carried: Those of them that stand in the baggage of its Context: all, or none.
-        attributes: Its span attributes.
-        stamps: The same as pairs, the two ids last: a full span loses its oldest attributes first.
+        attributes: Its span attributes, the two ids last: a full span loses its oldest first.
+        stamps: The same as pairs.
         is_whole: Nothing of it is looked for elsewhere (parent span, other tools): it has an id,
             or was cleared, or was given an id that can't be used.
         id_is_remote: The session id came with a request, and was not set in this process.
@@ -79,7 +79,7 @@ class State:
     items: Mapping[str, object]
     carried: Mapping[str, object]
     attributes: Mapping[str, str | tuple[str, ...]]
-    stamps: tuple[tuple[str, str | tuple[str, ...]], ...]
+    stamps: Collection[tuple[str, str | tuple[str, ...]]]
     is_whole: bool
     id_is_remote: bool
     user_is_remote: bool
@@ -106,7 +106,7 @@ def state_of(  # noqa: PLR0913  # what is known of a session
     settings = in_process()
     shown = session if settings.is_plain else _shown(session, settings)
     items = wire_items_of(shown)
-    attributes: Mapping[str, str | tuple[str, ...]] = items
+    attributes: dict[str, str | tuple[str, ...]] = {**items}
     if shown.metadata or shown.tags:
         attributes = {**items, **local_attributes_of(shown)}
         if settings.metadata_on_wire:
@@ -117,8 +117,8 @@ def state_of(  # noqa: PLR0913  # what is known of a session
     state.session = session
     state.items = items
     state.carried = {} if PROCESS.keeps_baggage else items
-    state.attributes = attributes
-    state.stamps = tuple(attributes.items())[::-1]
+    state.attributes = attributes = dict(reversed(attributes.items()))
+    state.stamps = attributes.items()
     state.is_whole = is_whole or session.id is not None
     state.id_is_remote = id_is_remote
     state.user_is_remote = user_is_remote
@@ -129,7 +129,7 @@ def state_of(  # noqa: PLR0913  # what is known of a session
     return state
 
 
-def plain_state(session_id: str, user_id: str | None, *, is_new: bool = False) -> State:
+def plain_state(session_id: str, user_id: str | None) -> State:
     """Return the state of a session of these ids and nothing else, as `state_of` does.
 
     Every request has one of an id that was not seen before. So it is filled in here field by field, as it needs no more:
@@ -137,7 +137,7 @@ def plain_state(session_id: str, user_id: str | None, *, is_new: bool = False) -
     """
     settings = PROCESS.settings
     if settings is None or not settings.is_plain or PROCESS.keeps_baggage:
-        return state_of(session_with(session_id, user_id), is_new=is_new)
+        return state_of(session_with(session_id, user_id))
     draft = Draft()  # as `session_with`
     draft.id = session_id
     draft.user_id = user_id
@@ -148,15 +148,15 @@ def plain_state(session_id: str, user_id: str | None, *, is_new: bool = False) -
     state = State()
     state.session = draft  # type: ignore[assignment]
     if user_id is None:
-        state.items = state.carried = state.attributes = {SESSION_ID: session_id}
-        state.stamps = ((SESSION_ID, session_id),)
+        state.items = state.carried = state.attributes = attributes = {SESSION_ID: session_id}
     else:
-        state.items = state.carried = state.attributes = {SESSION_ID: session_id, USER_ID: user_id}
-        state.stamps = ((USER_ID, user_id), (SESSION_ID, session_id))
+        state.items = state.carried = {SESSION_ID: session_id, USER_ID: user_id}
+        state.attributes = attributes = {USER_ID: user_id, SESSION_ID: session_id}
+    state.stamps = attributes.items()
     state.is_whole = True
     state.id_is_remote = False
     state.user_is_remote = False
-    state.is_new = is_new
+    state.is_new = False
     state.user_is_of_process = False
     state.spoken = state.header = None
     state.settings = settings

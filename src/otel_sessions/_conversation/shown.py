@@ -67,7 +67,7 @@ def say_itself(span: Any, stamps: Mapping[str, str]) -> None:  # noqa: ANN401  #
         note = note_of(span)
         if note is not None and getattr(note, "shown", None) is not None:
             _take_off(span, note, stamps)
-        put_open(span, stamps, stamps.items())
+        put_open(span, stamps)
 
 
 def show_on(root: Any, span: Span, words: Words, stamps: Mapping[str, str]) -> None:  # noqa: ANN401  # of any SDK
@@ -92,7 +92,7 @@ def show_on(root: Any, span: Span, words: Words, stamps: Mapping[str, str]) -> N
             _take_off(root, note, words.stamps)
             note.shown = shown = _Shown(turn, words.depth)
             stamps = words.stamps
-        put_open(root, stamps, stamps.items())
+        put_open(root, stamps)
         shown.session_id = session_id
         after = attributes_of(root)  # looked at: values may have been cut
         shown.hashes.update({key: hash(after.get(key)) for key in stamps})

@@ -20,7 +20,7 @@ from otel_sessions._settings.settings import Settings
 from .value_limits import fitted, is_same
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from opentelemetry._logs import LogRecord
     from opentelemetry.sdk._logs import ReadWriteLogRecord
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from otel_sessions._context.state import State
 
-    Stamps = tuple[tuple[str, str | tuple[str, ...]], ...]
+    Stamps = Collection[tuple[str, str | tuple[str, ...]]]
 
 _MAX_DEPTH = 3
 """How deep a record may be caused by the work on another: what we warn of may come back here, as a record."""
@@ -190,7 +190,7 @@ def _stamp(record: Any, state: State) -> None:  # noqa: ANN401  # as above
     room = len(stamps) if most is None else max(most - len(attributes), 0)
     if room < len(stamps):
         _warn_full(most)
-        stamps = stamps[len(stamps) - room :]  # the ids are last
+        stamps = tuple(stamps)[len(stamps) - room :]  # the ids are last
     for key, value in stamps:
         attributes[key] = value
 
@@ -201,7 +201,7 @@ def _lacking(attributes: Mapping[str, object], state: State, limit: int | None) 
     Where it names another session, that is the user alone, as in a scope with another id; and not
     one that came from a remote caller.
     """
-    stamps: Stamps = state.stamps if limit is None else tuple(fitted(state.stamps, limit))
+    stamps = state.stamps if limit is None else tuple(fitted(state.stamps, limit))
     own = set(attributes)
     if own.isdisjoint(state.attributes):
         return stamps

@@ -184,8 +184,8 @@ class SessionSpanProcessor(SpanProcessor):
                 if self._varies:
                     state = self._varied(state, note, span, parent)
                 note.state = state
-                note.stamps = stamps = state.stamps
-                note.store = store = put(span, state.attributes, stamps)
+                note.stamps = state.stamps
+                note.store = store = put(span, state.attributes)
                 if store is None and (not span.is_recording() or self._follows(span, note)):
                     return  # a processor before us has ended it, and an exporter has it; or another of ours has noted it
                 span._otel_sessions = note  # noqa: SLF001  # ours: see `NOTE`
@@ -303,7 +303,7 @@ class SessionSpanProcessor(SpanProcessor):
         if own is not None:
             attributes = own
         wanted = {**steps, **state.attributes} if steps else state.attributes
-        stamps: Stamps = tuple(wanted.items())[::-1] if steps else state.stamps
+        stamps: Stamps = wanted.items()
         if limit is not None:
             stamps = fitted(stamps, limit, self._wording.ids)
         its_own = None
@@ -406,7 +406,7 @@ class SessionSpanProcessor(SpanProcessor):
         if store is None:
             return False
         note.store, note.exchange = store, _new(Exchange, (state, state.stamps, None))
-        put_open(span, state.attributes, state.stamps)
+        put_open(span, state.attributes)
         if span.is_recording():
             note.exchange.note_on(note)
             self._counts.bound_late += 1

@@ -54,8 +54,8 @@ class Wording:
         spoken = state.spoken or {}
         if key not in spoken:
             extra = self.vocabulary.names_for(state.attributes, is_genai=is_for_genai)
-            stamps = (*extra.items(), *state.stamps)
-            said = changed(state, attributes={**state.attributes, **extra}, stamps=stamps)
+            told = {**extra, **state.attributes}
+            said = changed(state, attributes=told, stamps=told.items())
             spoken = state.spoken = {**spoken, key: said}
         return spoken[key]
 
