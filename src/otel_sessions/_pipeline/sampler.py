@@ -51,6 +51,7 @@ _ALL = 1 << 4 * HEX_DIGITS
 _PRECISION = 4  # hex digits: what the specification recommends to SDKs, and a Collector's default
 _NEVER = "g"  # above all hex digits
 _EMPTY = TraceState()
+_DROP, _KEEP = Decision.DROP, Decision.RECORD_AND_SAMPLE  # looked up once: a member of an enum takes as long as a call
 _ARGUMENT = "OTEL_TRACES_SAMPLER_ARG"
 
 
@@ -121,7 +122,8 @@ class SessionRatioSampler(Sampler):
                 return self._below(parent, context, trace_id, kind, attributes)
             entry: Any = context.get(ENTRY_KEY)
             if span is None and entry is not None and entry.is_plain:
-                session_id = _id_of(entry.state)  # as `state_in`, for what begins inside a scope
+                carried: State = entry.state  # as `state_in`, for what begins inside a scope
+                session_id = carried.session.id if carried.items else None  # as `_id_of`
             else:
                 session_id = _session_id_in(context)
             if session_id is None:
@@ -130,7 +132,7 @@ class SessionRatioSampler(Sampler):
                 is_kept, member = _verdict_on(session_id, self._digits)
             if is_kept:
                 state = self._kept_by_trace_id if member is None else at_root(member, None)
-                return SamplingResult(Decision.RECORD_AND_SAMPLE, attributes, state)
+                return SamplingResult(_KEEP, attributes, state)
             seen = self._seen(parent, kind, attributes)
             state = with_destination(_EMPTY, seen) if member is None else at_root(member, seen)
             return self._dropped(state, context)
@@ -150,7 +152,7 @@ class SessionRatioSampler(Sampler):
         is_kept = self._keeps(trace_id if randomness is None else int(randomness, 16))
         state = with_decision(inherited, self._digits if is_kept else None, randomness, is_marked=is_ours)
         if is_kept:
-            return SamplingResult(Decision.RECORD_AND_SAMPLE, attributes, state)
+            return SamplingResult(_KEEP, attributes, state)
         return self._dropped(with_destination(state, self._seen(parent, kind, attributes)), context)
 
     def _remembering(self) -> Sampler:
@@ -162,9 +164,7 @@ class SessionRatioSampler(Sampler):
         return sampler
 
     def _dropped(self, state: TraceState, context: Context) -> SamplingResult:
-        return SamplingResult(
-            Decision.DROP, None, remembered(state, context, is_new=True) if self._remembers else state
-        )
+        return SamplingResult(_DROP, None, remembered(state, context, is_new=True) if self._remembers else state)
 
     def _seen(self, parent: SpanContext | None, kind: SpanKind | None, attributes: Attributes) -> Destination | None:
         """Return the destination for a dropped span to remember."""
@@ -177,9 +177,9 @@ class SessionRatioSampler(Sampler):
 
     def _by_trace_id(self, trace_id: int, attributes: Attributes) -> SamplingResult:
         if not self._keeps(trace_id):
-            return SamplingResult(Decision.DROP)
+            return SamplingResult(_DROP)
         known = attributes if isinstance(attributes, Mapping) else None
-        return SamplingResult(Decision.RECORD_AND_SAMPLE, known, self._kept_by_trace_id)
+        return SamplingResult(_KEEP, known, self._kept_by_trace_id)
 
 
 class ParentBasedSessionRatio(ParentBased):
@@ -243,10 +243,10 @@ class _Dropped(Sampler):
             context = get_current() if parent_context is None else parent_context
             parent = _context_of(context.get(SPAN_KEY))
             inherited = _EMPTY if parent is None else _unsampled(parent.trace_state)
-            return SamplingResult(Decision.DROP, None, with_destination(inherited, destination_for(kind, attributes)))
+            return SamplingResult(_DROP, None, with_destination(inherited, destination_for(kind, attributes)))
         except Exception as error:  # noqa: BLE001  # it would reach the application's start_span
             _warn_of(error)
-            return SamplingResult(Decision.DROP)
+            return SamplingResult(_DROP)
 
 
 def session_ratio(argument: str | None) -> Sampler:

@@ -181,8 +181,8 @@ def is_marked(trace_state: TraceState) -> bool:
 
 def destination_for(kind: SpanKind | None, attributes: Attributes) -> Destination:
     """Return where a span of that ``kind`` goes, by the ``attributes`` that it starts with."""
-    if kind is not SpanKind.CLIENT or not attributes:
-        return _BARE[kind]
+    if kind is not _CLIENT or not attributes:
+        return _BARE[None if kind is None else kind._value_]  # not by the kind: its hash is a function in Python
     return Destination(kind, {key: attributes[key] for key in HOST_ATTRIBUTES if key in attributes})
 
 
@@ -255,7 +255,8 @@ def store() -> str | None:
 _SHA_256 = hashlib.sha256()
 _new = SessionTraceState.__new__
 _STORE = store()
-_BARE: Mapping[SpanKind | None, Destination] = {
+_CLIENT = SpanKind.CLIENT
+_BARE: Mapping[object, Destination] = {
     None: Destination(SpanKind.INTERNAL, {}),
-    **{kind: Destination(kind, {}) for kind in SpanKind},
+    **{kind.value: Destination(kind, {}) for kind in SpanKind},
 }
