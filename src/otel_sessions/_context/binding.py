@@ -11,7 +11,7 @@ from otel_sessions._session.session import EMPTY
 from otel_sessions._settings.settings import is_sdk_disabled
 
 from . import lives, unstamped
-from .changes import Start, StartNew, begun
+from .changes import Start, StartNew, begun, is_bare
 from .entry import get_current
 from .entry_spans import open_behind
 from .events import EVENTS, emit_start
@@ -59,11 +59,12 @@ def bound(session_id: str | Absent | None, fields: Fields, plain: State | None =
 def _bound(session_id: str | Absent | None, fields: Fields, plain: State | None) -> Session:
     if AWAITED:
         look_again()
-    context = get_current()
-    behind = open_behind(context.get(SPAN_KEY))
-    if behind is not None:
-        context = set_span_in_context(behind, context)
-    outer = state_in(context)
+    context, outer = get_current(), None
+    if not is_bare(context):
+        behind = open_behind(context.get(SPAN_KEY))
+        if behind is not None:
+            context = set_span_in_context(behind, context)
+        outer = state_in(context)
     if plain is not None:
         state = begun(plain, outer)
     else:

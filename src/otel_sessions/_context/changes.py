@@ -24,10 +24,11 @@ from otel_sessions._session.fields import (
     notice_weak,
 )
 from otel_sessions._session.ids import LONGEST_WEAK, is_clean_id
-from otel_sessions._session.session import EMPTY, USER_ID, Session, session_with
+from otel_sessions._session.session import EMPTY, SESSION_ID, USER_ID, Session, session_with
 from otel_sessions._settings.settings import in_process
 
-from .local_trace import CLOCK, SPAN_KEY
+from .attribute_store import shown_by
+from .local_trace import CLOCK, NOTE, SPAN_KEY, Note
 from .process_session import HELD, user_of_process, whole
 from .state import CLEARED, ENTRY_KEY, NOTHING, State, as_of_now, plain_state, state_of
 from .unstamped import LOOKS, note_change
@@ -278,7 +279,9 @@ def start_of(state: State) -> Start:
 def inside(base: Context, state: State) -> State | None:
     """Return what is carried in ``base`` of the session of a ``state`` of `plain_start`; ``None`` where one look does not tell."""
     entry: Any = base.get(ENTRY_KEY)
-    if entry is None or not entry.is_plain or (entry.binds != CLOCK.binds and SPAN_KEY in base):
+    if entry is None:
+        return state if is_bare(base) and not _diagnostics.is_informing() else None
+    if not entry.is_plain or (entry.binds != CLOCK.binds and SPAN_KEY in base):
         return None
     outer, session = entry.state, state.session
     if outer.session.id == session.id:
@@ -289,6 +292,15 @@ def inside(base: Context, state: State) -> State | None:
         return None
     user_id = outer.session.user_id
     return state if user_id is None else plain_state(session.id, user_id)  # type: ignore[arg-type]  # it has an id
+
+
+def is_bare(base: Context) -> bool:
+    """Tell whether one look shows that ``base`` names nothing, as `state_in`: there is but a span, open here and without a session."""
+    note = getattr(base.get(SPAN_KEY), NOTE, None)
+    if type(note) is not Note or note.life is not CLOCK.process or len(base) > 1 or not HELD.is_idle:
+        return False
+    shown = None if note.trace is not None and note.trace.binding is not None else shown_by(base.get(SPAN_KEY))
+    return shown is not None and SESSION_ID not in shown
 
 
 def forget() -> None:

@@ -213,7 +213,8 @@ def open_in(trace: LocalTrace, span: Any) -> Any:  # noqa: ANN401
 def bind(context: Context, state: State) -> Literal["", "no span", "no trace", "over"]:
     """Bind the life of the span in ``context``, and put ``state`` on its open spans; return why not, else nothing."""
     span: Any = context.get(SPAN_KEY)
-    if span is None or not span.get_span_context().is_valid:
+    span_context = None if span is None else span.get_span_context()
+    if span_context is None or not span_context.is_valid:
         return "no span" if span is None else "no trace"
     is_recorded = not isinstance(span, NonRecordingSpan)
     if is_recorded and not _is_here(span):
@@ -223,9 +224,9 @@ def bind(context: Context, state: State) -> Literal["", "no span", "no trace", "
         note.trace = trace = _life_of(note, trace)
         trace.open.update(alone(span, note))  # it may be one more than `MAX_OPEN`
         if not is_recorded:
-            _remember_unrecorded(span.get_span_context().trace_id, trace)
+            _remember_unrecorded(span_context.trace_id, trace)
         elif trace.trace_id is None:
-            trace.trace_id = span.get_span_context().trace_id
+            trace.trace_id = span_context.trace_id
             _LATELY.add(trace)
         CLOCK.binds += 1
         trace.bound_or_over = monotonic()

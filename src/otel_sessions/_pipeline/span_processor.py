@@ -171,8 +171,10 @@ class SessionSpanProcessor(SpanProcessor):
             elif context:
                 entry: Any = context.get(ENTRY_KEY)
                 if entry is None:  # as `state_in`, where there is no scope
-                    is_bound = binding is not None or (parent is not None and trace is None)  # or may be
-                    state = outside(context) if is_bound else unscoped(context)
+                    if binding is not None:
+                        state = binding.state
+                    else:  # where no trace was joined there may be one that is bound all the same
+                        state = outside(context) if parent is not None and trace is None else unscoped(context)
                 elif entry.is_plain and (binding is None or entry.binds >= binding.number):
                     state = entry.state  # as `state_in`, for what is inside a scope
                 else:
