@@ -7,10 +7,13 @@ import pickle
 import uuid
 
 import pytest
-from opentelemetry import baggage, context
+from opentelemetry import baggage, context, trace
 from opentelemetry.context import Context
+from opentelemetry.sdk.trace import SpanLimits
 
-from otel_sessions import Session, from_carrier, get_session, set_session, update_session
+from otel_sessions import Session, bind_session, from_carrier, get_session, set_session, update_session
+from otel_sessions._context.process_session import follow
+from otel_sessions._settings.settings import Settings, use_in_process
 
 
 def test_a_made_id_is_a_uuid_of_version_4():
@@ -93,3 +96,50 @@ def test_entering_in_a_context_of_its_own_never_raises(monkeypatch, warnings):
         assert session == Session()
     assert "entering a scope raised ZeroDivisionError" in warnings()[0]
     assert get_session() is None
+
+
+def _shown(pipeline):
+    span = pipeline.tracer.start_span("open", attributes={"session.id": "conv-42", "session.name": "trip"})
+    return span, trace.set_span_in_context(span)
+
+
+def _in_baggage(pipeline):
+    span = pipeline.tracer.start_span("open")
+    held = baggage.set_baggage("session.name", "trip", baggage.set_baggage("session.id", "conv-42"))
+    return span, trace.set_span_in_context(span, held)
+
+
+def _bound(pipeline):
+    span = pipeline.tracer.start_span("open")
+    with trace.use_span(span):
+        bind_session("conv-42", name="trip")
+    return span, trace.set_span_in_context(span)
+
+
+def _bound_and_over(pipeline):
+    span, held = _bound(pipeline)
+    span.end()
+    return span, held
+
+
+def _bound_and_without_room(pipeline):
+    return _bound(type(pipeline)(span_limits=SpanLimits(max_span_attributes=0)))
+
+
+@pytest.mark.parametrize("named", [_shown, _in_baggage, _bound, _bound_and_over, _bound_and_without_room])
+def test_a_scope_inside_of_a_span_has_the_rest_of_the_same_session(pipeline, named):
+    span, held = named(pipeline)
+    token = context.attach(held)
+    with set_session("conv-42") as session:
+        assert session.name == "trip"
+    with set_session("conv-43") as other:
+        assert other.name is None
+    context.detach(token)
+    span.end()
+
+
+def test_a_scope_inside_of_a_span_has_the_user_of_the_process(pipeline):
+    use_in_process(Settings.resolved(user_id="ada"))
+    follow(Settings.resolved(user_id="ada"))
+    with pipeline.tracer.start_as_current_span("open"), set_session("conv-42") as session:
+        assert session.user_id == "ada"
