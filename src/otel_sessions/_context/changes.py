@@ -295,7 +295,7 @@ def inside(base: Context, state: State) -> State | None:
 
 
 def is_bare(base: Context) -> bool:
-    """Tell whether one look shows that ``base`` names nothing, as `state_in`: there is but a span, open here and without a session."""
+    """Tell whether one look shows that ``base`` names nothing: no more than a span, open here, without a session."""
     note = getattr(base.get(SPAN_KEY), NOTE, None)
     if type(note) is not Note or note.life is not CLOCK.process or len(base) > 1 or not HELD.is_idle:
         return False

@@ -51,7 +51,8 @@ _ALL = 1 << 4 * HEX_DIGITS
 _PRECISION = 4  # hex digits: what the specification recommends to SDKs, and a Collector's default
 _NEVER = "g"  # above all hex digits
 _EMPTY = TraceState()
-_DROP, _KEEP = Decision.DROP, Decision.RECORD_AND_SAMPLE  # looked up once: a member of an enum takes as long as a call
+# Looked up once: a member of an enum takes as long as a call.
+_DROP, _KEEP = Decision.DROP, Decision.RECORD_AND_SAMPLE
 _ARGUMENT = "OTEL_TRACES_SAMPLER_ARG"
 
 

@@ -182,7 +182,7 @@ def is_marked(trace_state: TraceState) -> bool:
 def destination_for(kind: SpanKind | None, attributes: Attributes) -> Destination:
     """Return where a span of that ``kind`` goes, by the ``attributes`` that it starts with."""
     if kind is not _CLIENT or not attributes:
-        return _BARE[None if kind is None else kind._value_]  # not by the kind: its hash is a function in Python
+        return _BARE[None if kind is None else kind._value_]  # not by the kind, whose hash is a function in Python
     return Destination(kind, {key: attributes[key] for key in HOST_ATTRIBUTES if key in attributes})
 
 
