@@ -224,7 +224,10 @@ def look_at(span: Any, state: State | None) -> None:  # noqa: ANN401  # of any m
     """Look at a ``span`` that is to have the session of ``state``, as the application has said."""
     if WATCHES:
         with suppress(Exception):  # spans of any make
-            _look_at(span, state, is_meant=True)
+            if is_seen(span):
+                LOOKS.take()  # or it would be looked with each bind, for good
+            else:
+                _look_at(span, state, is_meant=True)
 
 
 def _look(context: Context) -> None:
