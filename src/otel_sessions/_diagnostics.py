@@ -24,9 +24,13 @@ logger = logging.getLogger("otel_sessions")
 _MAX_PLACES = 1024
 
 # Not the application either: what runs a scope for it, such as an ExitStack or a task.
-_PASSED_OVER = frozenset({__name__.partition(".")[0], "asyncio", "concurrent", "contextlib", "functools", "threading"})
+_OWN = __name__.partition(".")[0]
+_PASSED_OVER = frozenset({_OWN, "asyncio", "concurrent", "contextlib", "functools", "threading"})
 
 Place: TypeAlias = tuple[str, int]
+
+# What calls a decorated function, in `_context.scope`, `_context.decorators` and `_conversation.turn`: each has it as `function`.
+_DECORATING = frozenset({"inside", "_first"})
 
 _PLACED = "otel_sessions: {} (%s:%d)"
 
@@ -124,15 +128,31 @@ def reset() -> None:
 
 
 def _application_frame(passed_over: frozenset[str] = _PASSED_OVER) -> tuple[str, int, int]:
-    """Return file, line and ``stacklevel`` (from `warn_caller`) of the nearest frame of the application."""
+    """Return file, line and ``stacklevel`` (from `warn_caller`) of the nearest frame of the application.
+
+    Of a decorated function file and line are its own: it is called by a framework, at one line for all that are decorated.
+    """
     frame = inspect.currentframe()
-    depth = 0
+    depth, decorated = 0, None
     while frame is not None and _package_of(frame) in passed_over:
+        decorated = decorated or _decorated_in(frame)
         frame = frame.f_back
         depth += 1
     if frame is None:
         return "<unknown>", 0, 1
-    return frame.f_code.co_filename, frame.f_lineno, depth
+    file, line = decorated or (frame.f_code.co_filename, frame.f_lineno)
+    return file, line, depth
+
+
+def _decorated_in(frame: FrameType) -> Place | None:
+    """Return where the function that ``frame`` calls was decorated; ``None`` if it calls none, or one without a place."""
+    if frame.f_code.co_name not in _DECORATING or _package_of(frame) != _OWN:
+        return None
+    try:
+        code = inspect.unwrap(frame.f_locals["function"]).__code__
+    except Exception:  # noqa: BLE001  # something of any make that can be called, and its `__wrapped__` may lead in a circle
+        return None
+    return code.co_filename, code.co_firstlineno
 
 
 def _package_of(frame: FrameType) -> str:

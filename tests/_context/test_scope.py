@@ -910,3 +910,43 @@ def test_scopes_work_with_another_runtime_context(monkeypatch, runtime):
     stream = set_session("s").wrap(get_session() for _ in range(2))
     assert [(item, get_session()) for item in stream] == [(Session("s"), None)] * 2
     assert get_session() is None
+
+
+def test_of_each_decorated_function_what_is_wrong_is_said_with_its_own_place(warnings):
+    @set_session(session_id=lambda: 1.5)
+    def answer():
+        return get_session()
+
+    @set_session(session_id=lambda: 1.5)
+    async def awaited():
+        return get_session()
+
+    @set_session(session_id=lambda: 1.5)
+    def stream():
+        yield get_session()
+
+    @set_session(session_id=lambda: 1.5)
+    @turn("answer")
+    def twice():
+        return get_session()
+
+    decorated = (answer, awaited, stream, twice)
+    for call in (answer, lambda: asyncio.run(awaited()), lambda: list(stream()), twice):
+        call()  # at one line for all of them, as a framework does
+    lines = [inspect.unwrap(each).__code__.co_firstlineno for each in decorated]
+    assert [text.rpartition("/")[2] for text in warnings()] == [f"test_scope.py:{line})" for line in lines]
+
+
+@pytest.mark.parametrize("circle", [False, True], ids=["no code", "wrapped in a circle"])
+def test_what_is_wrong_with_something_decorated_that_has_no_place_is_said_with_that_of_the_call(warnings, circle):
+    class Answer:
+        def __call__(self):
+            return get_session()
+
+    answer = Answer()
+    if circle:
+        answer.__wrapped__ = answer
+    call = set_session(session_id=lambda: 1.5)(answer)
+    line = inspect.currentframe().f_lineno + 1
+    call()
+    assert warnings()[0].endswith(f"test_scope.py:{line})")
