@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import inspect
 import sys
 import weakref
 
@@ -14,6 +15,7 @@ from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogR
 from opentelemetry.sdk.trace import SpanLimits, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from opentelemetry.trace import NoOpTracerProvider
 
 from otel_sessions import bind_session, get_session, set_session
@@ -319,4 +321,52 @@ def test_without_grpc_there_is_nothing_to_watch(existing, warnings, monkeypatch)
     monkeypatch.delitem(sys.modules, "otel_sessions._propagation.grpc_target", raising=False)
     instrument(existing.provider)
     uninstrument(existing.provider)
+    assert warnings() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        ("session_ratio", "TracerProvider(sampler=otel_sessions.sdk.SessionRatioSampler(0.1))"),
+        ("parentbased_session_ratio", "TracerProvider(sampler=otel_sessions.sdk.ParentBasedSessionRatio(0.1))"),
+    ],
+)
+def test_that_a_sampler_of_the_environment_is_not_taken_by_a_provider_of_the_program_is_told_once(
+    monkeypatch, warnings, name, remedy
+):
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER", name)
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER_ARG", "0.1")
+    provider = TracerProvider(shutdown_on_exit=False)
+    line = inspect.currentframe().f_lineno + 2
+    for _ in range(2):
+        instrument(provider)
+    said = [text for text in warnings() if "OTEL_TRACES_SAMPLER" in text]
+    assert len(said) == 1
+    assert said[0].endswith(f"{remedy} ({__file__}:{line})")
+
+
+@pytest.mark.parametrize(
+    ("variables", "sampler"),
+    [
+        pytest.param({}, None, id="none in the environment"),
+        pytest.param({"OTEL_TRACES_SAMPLER": "always_on"}, None, id="another one"),
+        pytest.param({"OTEL_TRACES_SAMPLER": "session_ratio"}, ParentBasedSessionRatio(0.1), id="it is there"),
+        pytest.param({"OTEL_TRACES_SAMPLER": "session_ratio"}, ALWAYS_ON, id="the program has said another one"),
+        pytest.param({"OTEL_TRACES_SAMPLER": "session_ratio", "OTEL_CONFIG_FILE": "a.yaml"}, None, id="by a file"),
+    ],
+)
+def test_of_a_sampler_that_is_taken_or_not_asked_for_nothing_is_told(monkeypatch, warnings, variables, sampler):
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    instrument(TracerProvider(sampler=sampler, shutdown_on_exit=False))
+    assert not [text for text in warnings() if "SAMPLER" in text]
+
+
+def test_of_a_provider_without_a_sampler_nothing_is_told_of_samplers(monkeypatch, warnings):
+    class Provider(NoOpTracerProvider):
+        def add_span_processor(self, processor):
+            pass
+
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER", "session_ratio")
+    instrument(Provider())
     assert warnings() == []

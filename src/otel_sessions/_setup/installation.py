@@ -26,6 +26,7 @@ from otel_sessions._settings.settings import Settings
 from .following import unwatch_providers, watch_providers
 from .log_pipeline import put_first
 from .pipelines import ByPipeline, adder_of, pipeline_of, recording
+from .sampler_names import tell_if_not_taken
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -255,6 +256,7 @@ def _install_spans(provider: Any, asked: Asked) -> None:  # noqa: ANN401  # of a
     processor = _Installed(meter_provider=asked.meter_provider)
     processor.apply(asked.settings)
     add_span_processor(processor)
+    attempt("a look at the sampler", tell_if_not_taken, recording(provider), asked.place)
     _spans.put(provider, processor)
     if asked.traces is None:
         _global.add(processor)

@@ -93,6 +93,12 @@ _KNOWN = (
         "Nobody finds the turn by a session.",
         "with set_session(session_id=...):  # around the turn; or bind_session(...) inside",
     ),
+    _Known(
+        "unused sampler",
+        "sampler-not-taken",
+        "Every trace is kept, whatever the ratio.",
+        "TracerProvider(sampler=otel_sessions.sdk.ParentBasedSessionRatio(0.1)), or start it under opentelemetry-instrument.",
+    ),
     _Known("sampler", "sampler-raised", "Sessions are torn apart.", "Report it, please, with the text above."),
     _Known(
         "room",
