@@ -191,3 +191,15 @@ def test_a_variable_of_opentelemetry_is_no_slip(monkeypatch, warnings, name):
     monkeypatch.setenv("OTEL_TRACES_SAMPLER_ARG", "0.5")
     instrument(TracerProvider(shutdown_on_exit=False))
     assert warnings() == []
+
+
+@pytest.mark.parametrize("written", ["authorization", "Proxy-Authorization", "cookie", "HTTP_COOKIE", "Set-Cookie"])
+def test_a_header_that_holds_a_secret_is_no_id(resolved, warnings, written):
+    assert resolved("incoming_headers", f"session.id={written},user.id=x-user-id") == (("user.id", "x-user-id"),)
+    assert "holds a secret, which would be on every span, so it is left out" in warnings()[0]
+
+
+@pytest.mark.parametrize("written", ["baggage", "Traceparent", "tracestate"])
+def test_a_header_of_w3c_is_no_id(resolved, warnings, written):
+    assert resolved("incoming_headers", f"session.id={written}") == ()
+    assert f"{written.lower()} is no id, and is read anyway, so it is left out" in warnings()[0]

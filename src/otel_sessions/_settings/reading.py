@@ -182,8 +182,15 @@ def headers(given: object, complain: Complain) -> Pairs:
         return key in WIRE_KEYS and _HEADER_NAME.fullmatch(header) is not None
 
     remedy = f"session.id=x-session-id, with one of these on the left: {', '.join(WIRE_KEYS)}"
-    found = _pairs(given, is_good, remedy, complain)
-    return tuple(dict.fromkeys((key, _header_of(name)) for key, name in found))
+    found = dict.fromkeys((key, _header_of(name)) for key, name in _pairs(given, is_good, remedy, complain))
+    return tuple((key, name) for key, name in found if not _is_hardly_meant(name, complain))
+
+
+def _is_hardly_meant(header: str, complain: Complain) -> bool:
+    slip = slips.of_header(header)
+    if slip:
+        complain(f"{slip}, so it is left out; name a header that has the id alone, as x-session-id")
+    return slip is not None
 
 
 def _header_of(name: str) -> str:

@@ -20,6 +20,10 @@ _EVERYWHERE = frozenset({"any", "anywhere", "every", "everywhere", "everything",
 _NOWHERE = frozenset({"nobody", "nothing", "nowhere"})
 _WORDS = frozenset({"private", "all", "none", "mcp"})
 
+# RFC 9110, sections 11.6.2 and 11.7.2, and RFC 6265: who sends them is let in by them, and they change.
+_SECRET = frozenset({"authorization", "proxy-authorization", "cookie", "set-cookie"})
+_READ_ANYWAY = frozenset({"baggage", "traceparent", "tracestate"})
+
 # What shells, Compose, Windows, and templates would have filled in, and documentation shows; with an @ it is the id of a mail.
 _NOT_FILLED_IN = re.compile(r"\$\w+|\$[({][^()}]*[)}]|%\w+%|\{\{.*\}\}|\{\w+\}|<[^<>@]*>")
 _QUOTED = re.compile(r"""(["'])(.+)\1""", re.DOTALL)
@@ -60,6 +64,13 @@ def of_destination(item: str) -> str | None:
     if _is_slip_of("private", item):
         return "a host of that name; did you mean private?"
     return None
+
+
+def of_header(name: str) -> str | None:
+    """Return what is wrong with the header ``name`` as one that names a session or a user; ``None`` for nothing."""
+    if name in _SECRET:
+        return f"{name} holds a secret, which would be on every span"
+    return f"{name} is no id, and is read anyway" if name in _READ_ANYWAY else None
 
 
 def _is_slip_of(meant: str, word: str) -> bool:
