@@ -21,6 +21,9 @@ from types import MappingProxyType, ModuleType
 import httpx
 import pydantic
 import pytest
+from django.conf import settings
+from django.http import StreamingHttpResponse
+from flask import Response
 from openai import AsyncOpenAI, OpenAI
 from openinference.instrumentation import using_user
 from openinference.instrumentation.openai import OpenAIInstrumentor
@@ -882,6 +885,80 @@ def test_the_body_of_a_response_that_streams_is_the_output(pipeline):
     assert asyncio.run(main()) == "a stream"
     assert said(pipeline, "endpoint") == ("why", "a stream")
     assert parent_of(pipeline, "stream") == "endpoint"
+
+
+def django_response(body):
+    if not settings.configured:
+        settings.configure()
+    return StreamingHttpResponse(body)
+
+
+def of_django(response):
+    if not response.is_async:
+        return b"".join(response.streaming_content).decode()
+
+    async def read():
+        return b"".join([part async for part in response.streaming_content]).decode()
+
+    return asyncio.run(read())
+
+
+def of_flask(response):
+    return b"".join(response.iter_encoded()).decode()
+
+
+def words_in(pipeline):
+    for word in ("a ", "stream"):
+        with pipeline.tracer.start_as_current_span(word):
+            yield word
+
+
+async def later_words_in(pipeline):
+    for word in words_in(pipeline):
+        yield word
+
+
+@pytest.mark.parametrize(
+    ("response", "words", "text_of", "kind"),
+    [
+        pytest.param(django_response, words_in, of_django, StreamingHttpResponse, id="Django"),
+        pytest.param(django_response, later_words_in, of_django, StreamingHttpResponse, id="Django, async"),
+        pytest.param(Response, words_in, of_flask, Response, id="Flask"),
+    ],
+)
+def test_the_body_of_a_response_of_django_and_flask_that_streams_is_the_output(
+    pipeline, response, words, text_of, kind
+):
+    with set_session("conv-42"):
+        answer = turn("view")(lambda: response(words(pipeline)))()
+    assert (type(answer), text_of(answer)) == (kind, "a stream")
+    assert said(pipeline, "view") == (None, "a stream")
+    assert parent_of(pipeline, "stream") == "view"
+    assert pipeline.attributes("stream")["session.id"] == "conv-42"
+
+
+def test_a_response_of_flask_that_is_closed_early_ends_its_turn_and_its_body_in_the_session(pipeline):
+    ended_in = []
+
+    def words():
+        try:
+            yield "a "
+            yield "stream"
+        finally:
+            ended_in.append(get_session().id)
+
+    with set_session("conv-42"):
+        answer = turn("view")(lambda: Response(words()))()
+    next(answer.iter_encoded())
+    answer.close()
+    assert said(pipeline, "view") == (None, "a ")
+    assert ended_in == ["conv-42"]
+
+
+def test_a_response_of_flask_that_is_a_text_is_returned_as_it_is(pipeline):
+    answer = turn("view")(lambda: Response("a text"))()
+    assert answer.get_data(as_text=True) == "a text"
+    assert said(pipeline, "view") == (None, '"<Response>"')
 
 
 class Sealed:

@@ -32,6 +32,7 @@ from otel_sessions._session.session import SESSION_ID
 from otel_sessions._settings.settings import HIDES_INPUTS, HIDES_OUTPUTS, hides_outputs, in_process, is_hidden
 
 from .content import HIDDEN, MAX_LENGTH, TEXT, Collected, Content, content_of, written
+from .responses import body_of
 from .shown import Words, say_itself, show_on
 from .turn_order import ORDER
 
@@ -223,9 +224,9 @@ class Exchange:
         try:
             if is_stream(result) and _is_consumed(type(result)):
                 return self.read(result)
-            body = getattr(result, "body_iterator", None)
-            if is_stream(body):  # of a StreamingResponse of Starlette: it is consumed when the function is long over
-                result.body_iterator = self.read(body)
+            body = body_of(result)
+            if body is not None:
+                setattr(result, body[0], self.read(body[1]))
                 return result
         except Exception as error:  # noqa: BLE001  # code of the result
             _warn_of_stream(error)

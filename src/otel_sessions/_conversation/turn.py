@@ -63,7 +63,8 @@ def turn(name: str = "turn", *, input: object = None, new_trace: bool = False, t
     and its output as well (Phoenix shows those of the root span). Of several turns that shows one, the last that was
     answered, unless they are inside of a turn that has words of its own. Elsewhere it begins a trace, with a link to the turn before it in the session, where that was begun in this process. As a decorator it
     takes functions, coroutine functions and generator functions of both kinds, and where a function returns a
-    stream, the output is what that gives until it is consumed, and then the span ends.
+    stream, or a response of Starlette, Django or Flask whose body is one, the output is what that gives until it is
+    consumed, and then the span ends.
 
     Args:
         name: The name of the span.
