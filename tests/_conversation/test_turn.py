@@ -1464,3 +1464,32 @@ def test_where_nothing_tells_the_version_of_this_package_there_is_a_turn_all_the
     finally:
         scope_version.cache_clear()
     assert pipeline.spans()["reply"].attributes["output.value"] == "a"
+
+
+class NobodyThere:
+    """A proxy with nothing behind it."""
+
+    def __getattr__(self, name):
+        raise RuntimeError(name)
+
+
+@pytest.mark.parametrize(
+    "tracer", [TracerProvider(shutdown_on_exit=False), 5, NobodyThere()], ids=["provider", "int", "proxy"]
+)
+def test_what_is_no_tracer_is_told_and_the_turn_is_recorded_all_the_same(pipeline, warnings, tracer):
+    with turn("reply", input="q", tracer=tracer) as t:
+        t.output = "a"
+    assert said(pipeline, "reply") == ("q", "a")
+    (text,) = warnings()
+    assert f"tracer: expected a Tracer and got {type(tracer).__name__}, so one of this package is taken" in text
+
+
+def test_of_a_turn_that_could_not_begin_nothing_more_is_said(warnings):
+    class Tracer:
+        def start_span(self, *_args, **_kwargs):
+            raise RuntimeError
+
+    with turn("reply", input="q", tracer=Tracer()) as t:
+        t.output = "a"
+    (text,) = warnings()
+    assert "turn: beginning one raised RuntimeError" in text

@@ -370,3 +370,25 @@ def test_of_a_provider_without_a_sampler_nothing_is_told_of_samplers(monkeypatch
     monkeypatch.setenv("OTEL_TRACES_SAMPLER", "session_ratio")
     instrument(Provider())
     assert warnings() == []
+
+
+class NobodyThere:
+    """A proxy with nothing behind it, as outside of a request."""
+
+    def __getattr__(self, name):
+        raise RuntimeError(name)
+
+    @property
+    def __class__(self):
+        raise RuntimeError
+
+
+@pytest.mark.parametrize("argument", ["tracer_provider", "logger_provider"])
+def test_a_proxy_with_nothing_behind_it_is_no_provider_and_does_not_keep_another_from_being_one(
+    existing, warnings, argument
+):
+    instrument(**{argument: NobodyThere()})
+    assert [text for text in warnings() if text.startswith("otel_sessions: instrument: adding")]
+    uninstrument(**{argument: NobodyThere()})
+    instrument(existing.provider)
+    assert existing.stamped() == IDS

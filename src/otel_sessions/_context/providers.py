@@ -31,8 +31,8 @@ class Providers:
     def use(self, traces: TracerProvider | None, logs: LoggerProvider | None) -> None:
         """Record with these from now on; ``None`` is the global one."""
         # Something else than a provider is none: who adds processors to it warns.
-        self._traces = reference_to(traces if hasattr(traces, "get_tracer") else None)
-        self._logs = reference_to(logs if hasattr(logs, "get_logger") else None)
+        self._traces = reference_to(traces if _has(traces, "get_tracer") else None)
+        self._logs = reference_to(logs if _has(logs, "get_logger") else None)
         self._tracer: tuple[Callable[[], TracerProvider | None], Tracer] | None = None
 
     @property
@@ -74,6 +74,13 @@ class Providers:
             self.traces or trace.get_tracer_provider(),
             self.logs or get_logger_provider(),
         )
+
+
+def _has(provider: object, name: str) -> bool:
+    try:
+        return hasattr(provider, name)
+    except Exception:  # noqa: BLE001  # a proxy with nothing behind it
+        return False
 
 
 def reference_to(held: _T) -> Callable[[], _T | None]:

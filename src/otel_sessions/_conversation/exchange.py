@@ -149,6 +149,7 @@ class Exchange:
             if self._words is not None:
                 self._show(self._words, stamps)
         except Exception as error:  # noqa: BLE001  # telemetry must not break the application
+            self._has_left = self.inside is None  # it was entered, so that nothing more is to be said
             _diagnostics.warn_caller("turn", "turn: beginning one raised %s", type(error).__name__)
         except BaseException as error:  # an interrupt, or a panic of what is written in Rust: nobody will leave
             self.left(error)
@@ -198,7 +199,7 @@ class Exchange:
             self.said[which] = value
             self.is_streamed = self.is_streamed and which != OUTPUT
             if value is None or self.inside is None:
-                if value is not None and which == OUTPUT and not in_process().disabled:
+                if value is not None and which == OUTPUT and not self._has_left and not in_process().disabled:
                     _diagnostics.warn_caller("no turn yet", _NOT_BEGUN)
                 return
             if self._is_over:

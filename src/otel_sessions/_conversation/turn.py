@@ -41,6 +41,11 @@ _new = tuple.__new__  # what a named tuple does, in a third of the time
 
 _SELF = frozenset({"self", "cls"})
 
+_NO_TRACER = (
+    "turn: tracer: expected a Tracer and got %s, so one of this package is taken; of a provider it is "
+    "tracer_provider.get_tracer(name)"
+)
+
 # Annotations are not evaluated before somebody asks for them, since Python 3.14, and then may name what is there for
 # type checkers alone. We ask for the names of arguments.
 _UNEVALUATED: dict[str, Any] = (
@@ -90,7 +95,17 @@ def turn(name: str = "turn", *, input: object = None, new_trace: bool = False, t
             "turn name", "turn: expected a name and got %s: it is called turn", type(name).__name__
         )
         name = "turn"
+    if tracer is not None and not _starts_spans(tracer):
+        _diagnostics.warn_caller("turn tracer", _NO_TRACER, type(tracer).__name__)
+        tracer = None
     return NewTurn(_new(Plan, (name, input, new_trace, tracer)))
+
+
+def _starts_spans(tracer: object) -> bool:
+    try:
+        return callable(getattr(tracer, "start_span", None))
+    except Exception:  # noqa: BLE001  # a proxy with nothing behind it
+        return False
 
 
 class Turn(Decorator, HasHandle):

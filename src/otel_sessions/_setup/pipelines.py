@@ -34,6 +34,12 @@ _MAX_INSIDE = 8
 
 def recording(provider: Any) -> Any:  # noqa: ANN401  # of any make
     """Return the SDK's provider that ``provider`` is or holds; itself, where that can't be told."""
+    with suppress(Exception):  # a proxy may raise at each look, as long as nothing is behind it
+        return _recording(provider)
+    return provider
+
+
+def _recording(provider: Any) -> Any:  # noqa: ANN401
     found = provider
     for _ in range(_MAX_INSIDE):
         if isinstance(found, (SDKTracerProvider, SDKLoggerProvider)):
@@ -48,7 +54,9 @@ def recording(provider: Any) -> Any:  # noqa: ANN401  # of any make
 def pipeline_of(provider: object) -> object:
     """Return what stands for the pipeline that ``provider`` feeds, the same for whatever feeds it."""
     found = recording(provider)
-    return next((each for name in _PROCESSORS if (each := getattr(found, name, None)) is not None), found)
+    with suppress(Exception):  # as above
+        return next((each for name in _PROCESSORS if (each := getattr(found, name, None)) is not None), found)
+    return found
 
 
 def adder_of(provider: Any) -> Callable[[SpanProcessor], None] | None:  # noqa: ANN401  # of any make
