@@ -19,6 +19,8 @@ from libraries import imported
 from otel_sessions import bind_session, clear_session, get_session, set_session, to_carrier, update_session
 from otel_sessions._context.local_trace import SPAN_KEY
 from otel_sessions._propagation.propagator import session_baggage
+from otel_sessions._settings.destinations import Destinations
+from otel_sessions._settings.hosts import UnusableDestinationError
 from otel_sessions.sdk import (
     ParentBasedSessionRatio,
     SessionPropagator,
@@ -427,6 +429,18 @@ def test_refusals_are_counted_by_host_and_said_once_with_the_remedy(sent, told):
         f"if it is yours: OTEL_SESSION_PROPAGATE_TO=private,{host}"
         for host in ("api.example.com", "8.8.8.8")
     ]
+
+
+@pytest.mark.parametrize("host", ["127.1", "0x7f.1", "134744072"])
+def test_a_host_that_the_setting_does_not_take_is_not_to_be_put_into_it(sent, told, host):
+    with pytest.raises(UnusableDestinationError):
+        Destinations.parsed(["private", host])
+    sent(f"http://{host}/")
+    (text,) = told()
+    assert text == (
+        f"otel_sessions: calls to {host} are sent without the session, which OTEL_SESSION_PROPAGATE_TO (private) does not "
+        "allow; if it is yours, call it by a name, or by its address in the usual form (10.0.0.1), which can be listed there"
+    )
 
 
 def test_what_is_said_of_a_span_that_is_not_sampled_is_what_helps(make_pipeline, told):

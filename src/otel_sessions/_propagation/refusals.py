@@ -10,7 +10,7 @@ from otel_sessions import _diagnostics
 from otel_sessions._forks import ForkSafeLock
 from otel_sessions._session.other_names import unknown_part
 from otel_sessions._session.session import WIRE_KEYS
-from otel_sessions._settings.destinations import NONE
+from otel_sessions._settings.destinations import NONE, Destinations
 
 from .egress import OFF, UNKNOWN, UNSAMPLED
 from .mcp_target import STDIO
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from opentelemetry.context import Context
 
     from otel_sessions._context.state import State
-    from otel_sessions._settings.destinations import Destinations
 
     from .egress import Verdict
 
@@ -38,6 +37,9 @@ _MAX_WARNED = 16
 """Most hosts that are warned of: what calls more of them is a crawler, and they are not its own."""
 
 _ONE_SETTING = "OTEL_SESSION_PROPAGATE_TO"
+_OTHERWISE = (
+    "; if it is yours, call it by a name, or by its address in the usual form (10.0.0.1), which can be listed there"
+)
 _REMEDIES = {
     UNSAMPLED: "it names no host; OTEL_TRACES_SAMPLER=parentbased_session_ratio has such spans remember it",
     OFF: (
@@ -149,7 +151,19 @@ def _said(host: str, library: str, destinations: Destinations) -> tuple[str, ...
     if library:
         remedy = "if that is yours: to_carrier() in the headers, or the message, that you give it"
         return f"{said} by %s, which {_ONE_SETTING} (%s) does not allow; {remedy}", host, library, str(destinations)
-    if host in {UNKNOWN, _HIDDEN}:
-        return f"{said}, which {_ONE_SETTING} (%s) does not allow", host, str(destinations)
+    if host in {UNKNOWN, _HIDDEN} or not _can_be_listed(host):
+        remedy = "" if host in {UNKNOWN, _HIDDEN} else _OTHERWISE
+        return f"{said}, which {_ONE_SETTING} (%s) does not allow{remedy}", host, str(destinations)
     remedy = f"which {_ONE_SETTING} does not allow; if it is yours: {_ONE_SETTING}=%s,%s"
     return f"{said}, {remedy}", host, str(destinations), host
+
+
+def _can_be_listed(host: str) -> bool:
+    """Tell whether the setting takes ``host`` as it is: with what it does not take, it is ``none``."""
+    from otel_sessions._settings.hosts import UnusableDestinationError  # noqa: PLC0415  # as where that is used
+
+    try:
+        Destinations.parsed((host,))
+    except UnusableDestinationError:
+        return False
+    return True
