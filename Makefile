@@ -152,10 +152,12 @@ bench-all:  ## The same on each Python that is here, in a quarter of an hour
 	@. .ci/steps; for minor in 10 11 12 13; do python=$$(find_python $$minor); \
 	  [ -n "$$python" ] || { echo "Python 3.$$minor is not on this machine"; continue; }; \
 	  $(MAKE) --no-print-directory bench PYTHON=$$python VENV=.venv-bench-$$minor || exit; done
+	@[ ! -x .venv-bench-11/bin/python ] || .venv-bench-11/bin/python -m benchmarks.floors
 
 bench-quick:  ## The same in seconds, to see that it runs; writes nothing
 	@$(MAKE) --no-print-directory $(VENV)/.bench
 	$(VENV)/bin/python -m benchmarks --quick
+	$(VENV)/bin/python -m benchmarks.floors --quick
 
 bench-view:  ## The local page beside MLflow and Phoenix, and beside Jaeger where JAEGER names its binary: writes benchmarks/results/
 	@$(MAKE) --no-print-directory -j3 $(VENV)/.bench

@@ -59,7 +59,7 @@ _PAGE = """\
 
 What the least code takes that could be called by the same name, beside ours, both as a ratio to what a promise compares
 with. The least promises nothing else: it checks no id, finds no span again for a session that comes late, and lets a
-block end where it likes. Where the floor is above the bar, or close to it, no code of the same kind meets it.
+block end where it likes.
 What a no-op processor takes for the same spans is taken off wherever the promise does so. Medians; all were measured in
 turn in one run.
 
@@ -68,7 +68,7 @@ turn in one run.
 
 
 class _Row(NamedTuple):
-    """One promise: ``below`` is taken off from the others, where there is something."""
+    """One promise: ``below`` is taken off from ours and the least, ``below_peer`` from the peer, where there is something."""
 
     what: str
     bar: float
@@ -76,6 +76,7 @@ class _Row(NamedTuple):
     ours: Burst
     least: Burst
     below: Burst | None = None
+    below_peer: Burst | None = None
     inside: Inside = nullcontext
 
 
@@ -162,54 +163,71 @@ class _Least(Sampler):
         return "the least"
 
 
+class _Tracers(NamedTuple):
+    """Of providers that have one processor each."""
+
+    nothing: Tracer
+    ours: Tracer
+    contrib: Tracer
+    stamping: Tracer
+    from_parent: Tracer
+
+
 def _rows() -> Iterator[_Row]:
-    ours, nothing = tracer_with(SessionSpanProcessor()), tracer_with(SpanProcessor())
-    stamping, from_parent = tracer_with(_Stamping()), tracer_with(_FromParent())
     theirs = known.load({known.CONTRIB})[0][known.CONTRIB]
-    contrib = tracer_with(theirs.processor())
-    yield _Row(
-        "chat turn, id not seen before",
-        0.50,
-        _turns(contrib, theirs.scope),
-        _turns(ours, known.our_scope),
-        _turns(stamping, _Scope),
-        _turns(nothing, known.no_scope),
-    )
-    spans_alone = _request(nothing)
-    yield _Row(
-        "request, `set_session` around it",
-        0.25,
-        spans_alone,
-        _request(ours, known.our_scope),
-        _request(stamping, _Scope),
-        spans_alone,
-    )
-    bound = _request(ours, inside=requests.bind)
-    yield _Row(
-        "request, `bind_session` in it", 0.35, spans_alone, bound, _request(from_parent, inside=_bind), spans_alone
-    )
-    in_baggage = known.with_baggage(known.IDS, Context())
-    yield _of_spans("span, ids in the baggage of a request", 0.50, in_baggage, contrib, ours, stamping, nothing)
-    with_ids = spans.context_of_span(known.IDS)
-    lost = _of_spans("span, lost context", 0.66, with_ids, contrib, ours, from_parent, nothing)
-    yield lost._replace(peer=_in(in_baggage, spans.burst_of(contrib, None)))
-    yield _of_spans("span, no session, empty context", 1.0, Context(), contrib, ours, stamping, nothing)
-    bare = spans.context_of_span()
-    yield _of_spans("span, no session, child of a span", 1.2, bare, contrib, ours, from_parent, nothing)
+    processors = SpanProcessor(), SessionSpanProcessor(), theirs.processor(), _Stamping(), _FromParent()
+    tracers = _Tracers(*map(tracer_with, processors))
+    yield _of_turns(tracers, theirs.scope)
+    yield from _of_requests(tracers)
+    yield from _of_spans(tracers)
+    yield from _of_scopes()
+    yield _of_exchanges(tracers)
+    yield _of_sampler()
+
+
+def _of_turns(tracers: _Tracers, scope: Scope) -> _Row:
+    alone = _turns(tracers.nothing, known.no_scope)
+    bursts = _turns(tracers.contrib, scope), _turns(tracers.ours, known.our_scope), _turns(tracers.stamping, _Scope)
+    return _Row("chat turn, id not seen before", 0.50, *bursts, alone, alone)
+
+
+def _of_requests(tracers: _Tracers) -> Iterator[_Row]:
+    alone = _request(tracers.nothing)
+    ours, least = _request(tracers.ours, known.our_scope), _request(tracers.stamping, _Scope)
+    yield _Row("request, `set_session` around it", 0.25, alone, ours, least, alone)
+    ours, least = _request(tracers.ours, inside=requests.bind), _request(tracers.from_parent, inside=_bind)
+    yield _Row("request, `bind_session` in it", 0.35, alone, ours, least, alone)
+
+
+def _of_spans(tracers: _Tracers) -> Iterator[_Row]:
+    """What is above a span of a provider without any."""
+
+    def row(what: str, bar: float, context: Context, least: Tracer, peer_in: Context) -> _Row:
+        peer, below_peer = (_in(peer_in, spans.burst_of(each, None)) for each in (tracers.contrib, tracers.nothing))
+        bursts = (_in(context, spans.burst_of(each, None)) for each in (tracers.ours, least, tracers.nothing))
+        return _Row(what, bar, peer, *bursts, below_peer)
+
+    sent = known.with_baggage(known.IDS, Context())
+    shown, bare = spans.context_of_span(known.IDS), spans.context_of_span()
+    yield row("span, ids in the baggage of a request", 0.50, sent, tracers.stamping, sent)
+    yield row("span, lost context", 0.66, shown, tracers.from_parent, sent)
+    yield row("span, no session, empty context", 1.0, Context(), tracers.stamping, Context())
+    yield row("span, no session, child of a span", 1.2, bare, tracers.from_parent, bare)
+
+
+def _of_scopes() -> Iterator[_Row]:
     using, new, again = scopes.using_attributes_burst(), scopes.ours_with_new_ids(), scopes.ours()
     other = set_session(Context(), "another-session", user_id=known.USER_ID).context
     yield _Row("enter and leave, id not seen before", 1.2, using, new, _entered(_Scope), inside=_at(Context()))
     yield _Row("the same inside another session", 1.5, using, new, _entered(_Scope), inside=_at(other))
     yield _Row("enter and leave, known id", 0.85, using, again, _entered(_Known), inside=_at(Context()))
-    current, plain = exchanges.by_hand(exchanges.told_turn(ours))
-    yield _Row(
-        "scope and `turn`, id not seen before",
-        1.5,
-        exchanges.unscoped_burst(plain, ours),
-        exchanges.scoped_burst(exchanges.told_turn, known.new_ids(), ours),
-        _exchanged(stamping, current),
-    )
-    yield _of_sampler()
+
+
+def _of_exchanges(tracers: _Tracers) -> _Row:
+    current, plain = exchanges.by_hand(exchanges.told_turn(tracers.ours))
+    by_hand = exchanges.unscoped_burst(plain, tracers.ours)
+    ours = exchanges.scoped_burst(exchanges.told_turn, known.new_ids(), tracers.ours)
+    return _Row("scope and `turn`, id not seen before", 1.5, by_hand, ours, _exchanged(tracers.stamping, current))
 
 
 def _turns(tracer: Tracer, scope: Scope) -> Burst:
@@ -240,11 +258,6 @@ def _request(tracer: Tracer, scope: Scope | None = None, inside: Callable[[str],
 
 def _bind(session_id: str) -> None:
     _put(get_current_span(), {_SESSION: session_id, _USER: known.USER_ID})
-
-
-def _of_spans(what: str, bar: float, context: Context, *tracers: Tracer) -> _Row:
-    peer, ours, least, below = (_in(context, spans.burst_of(tracer, None)) for tracer in tracers)
-    return _Row(what, bar, peer, ours, least, below)
 
 
 def _in(context: Context, burst: Burst) -> Burst:
@@ -297,19 +310,19 @@ def _of_sampler() -> _Row:
 
 def _cases(rows: Sequence[_Row]) -> Iterator[Case]:
     for row in rows:
-        for name in ("peer", "ours", "least", "below"):
+        for name in ("peer", "ours", "least", "below", "below_peer"):
             burst: Burst | None = getattr(row, name)
             if burst is not None:
                 yield Case((row.what, name), burst, row.inside)
 
 
 def _told(row: _Row, samples: dict[Key, list[float]]) -> tuple[str, ...]:
-    found = {name: samples[row.what, name] for name in ("peer", "ours", "least")}
-    if row.below is not None:
-        base = samples[row.what, "below"]
-        is_whole = row.peer is row.below  # what is added is compared with the spans themselves
-        found = {name: each if is_whole and name == "peer" else over(each, base) for name, each in found.items()}
-    ours, least = (f"{ratio(found[name], found['peer']).value:.2f}" for name in ("ours", "least"))
+    def above(name: str, base: str) -> list[float]:
+        found = samples[row.what, name]
+        return over(found, samples[row.what, base]) if getattr(row, base) is not None else found
+
+    peer = above("peer", "below_peer")
+    ours, least = (f"{ratio(above(name, 'below'), peer).value:.2f}" for name in ("ours", "least"))
     return row.what, f"{row.bar:.2f}", ours, least
 
 

@@ -36,27 +36,35 @@ What is not met is bold. The quartiles, and all other figures, are on the page o
 
 ## What keeps it from the bars
 
-Floors are what the least code takes that could be called by the same name; they were counted in instructions on CPython
-3.11 with `valgrind --tool=callgrind`, above the same work with a processor that does nothing.
+`python -m benchmarks.floors` measures the least code that could be called by the same name, in one run with ours and
+the peer: [floors](floors.md). The least is below each bar. So what keeps ours from some of them is what it does beside
+that, and it was counted in instructions on CPython 3.11 with `valgrind --tool=callgrind`, above the same work with a
+processor that does nothing.
 
-- **A turn.** A scope that only attaches two entries of baggage, and a processor that only puts two ids into the store of a
-  span, take 26,500 instructions: 0.21 of contrib's 126,000. Ours takes 73,900, which is 0.58. The rest is what the least
-  does not do: ids are checked, a late `bind_session` finds the spans of its trace, ids that a framework sets late are seen,
-  a block ends where it ends. By time the ratio is worse than by instructions, and two `set_attribute` calls for each span,
-  without any scope, are 0.43 of contrib already, so a bar of 0.50 leaves next to nothing for a scope.
-- **A scope.** Attaching two entries takes 10,100 instructions, 0.49 of what `using_attributes` takes. Ours takes 29,100: 2,100
-  of the rest check the id, 6,400 make the `Session` and what the Context carries, 5,000 make the scope and read its
-  arguments, and the entry, by which a block ends where it ends, takes most of what remains.
-- **No session.** Contrib takes 4,700 to 5,500 instructions to find that there is none. Ours takes 3,700 in an empty context, and
-  8,400 for the child of a span, 6,700 where the same provider has made both: it joins the record of its trace, so that a later bind finds it, looks whether its parent shows a
-  session, and looks at its end for the ids of a call. Noting alone would take 1,000 and 1,600.
+- **A turn.** Ours takes 63,100 instructions, contrib 116,300, the least 18,900. The scope takes 28,900 of them. Each
+  span has a note, by which a late `bind_session` finds the spans of its trace; the record of a trace takes 4,400 with
+  its first child, what finds a server span by its header 2,000; and at its end each is looked at for ids that a
+  framework sets late. By time the ratio is worse than by instructions, 0.82 and 0.54 on 3.11: in simulated caches ours
+  misses the first level as often as contrib with half its instructions, and the least a sixth as often.
+- **A scope.** Ours takes 28,900 instructions for an id that was not seen before, `using_attributes` 20,500, the least
+  13,400. 6,500 make the `Session` and what the Context carries, 2,400 check the id, 2,400 read the arguments, 2,800
+  make the scope and the entry, by which a block ends where it ends. The least does none of that.
+- **A bind.** It adds 104,100 instructions to a request of three spans, the least 22,500. It finds the record of the
+  trace, puts the ids on what is open, and each span that follows looks whether there is a session since.
+- **No session.** Contrib takes 4,700 to 5,600 instructions to find that there is none. Ours takes 5,400 in an empty
+  context, and 6,700 to 9,800 for the child of a span: it joins the record of its trace, so that a later bind finds it,
+  looks whether its parent shows a session, and looks at its end for the ids of a call. Noting alone would take 1,000
+  and 1,600.
+- **A root that is sampled.** Ours takes 23,100 instructions for a session that was not seen before, the SDK 15,700, and
+  the least 19,200: 7,800 of them are SHA-256, and 4,000 the SDK's result.
+- **Spans per second.** With the whole pipeline behind it a bare span takes 337,300 instructions with ours, and 333,600
+  with two attributes set by hand; a span of a chat turn 671,900 and 673,900. So what is left to gain there is 1 %.
 
 ## Runs
 
 {runs}
 
-A machine that is slow or shared makes the ratios worse for ours: on 3.11 a turn with an id not seen before was 1.18 on
-2026-12-01, when a span by the SDK alone took 13.7 µs, and 0.93 on the day before, when it took 9.6.
+A machine that is slow or shared makes the ratios worse for ours.
 
 `make bench-view` measures the local page, and writes [a page of its own](view.md).
 

@@ -63,6 +63,7 @@ class SessionScope(Decorator):
 
     As a decorator it holds for each call of a function or a coroutine function, and for the body of
     a generator function or an async generator function, at every step; whoever consumes that does not see it.
+    Where a function returns a response of Starlette, Django or Flask whose body is a stream, it holds for that, too.
     """
 
     __slots__ = ("_base", "_change", "_opened")
@@ -192,6 +193,7 @@ class SessionScope(Decorator):
             entry = self._enter(args, kwargs)
             try:
                 result = function(*args, **kwargs)
+                _hold_body(result, entry)
             finally:
                 _leave(entry)
             if type(result) in _RUNS_LATER:
@@ -205,9 +207,11 @@ class SessionScope(Decorator):
         async def inside(*args: _P.args, **kwargs: _P.kwargs) -> Any:  # noqa: ANN401  # whatever the coroutine returns
             entry = self._enter(args, kwargs)
             try:
-                return await function(*args, **kwargs)
+                result = await function(*args, **kwargs)
+                _hold_body(result, entry)
             finally:
                 _leave(entry)
+            return result
 
         return inside
 
@@ -350,6 +354,14 @@ def _leave(entry: Entry | None) -> None:
             leave(entry)
     except Exception as error:  # noqa: BLE001  # telemetry must not break the application
         _warn_not_left(error)
+
+
+def _hold_body(result: object, entry: Entry | None) -> None:
+    """Have the session that was entered for what a web framework sends when the function is over, too."""
+    if entry is not None and type(result).__module__ != "builtins":
+        from .responses import held  # noqa: PLC0415  # for streams, which not every program has
+
+        held(result)
 
 
 def _not_entered(error: Exception) -> Session:

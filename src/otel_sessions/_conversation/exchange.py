@@ -24,6 +24,7 @@ from otel_sessions._context.origin import alone
 from otel_sessions._context.process_session import HELD
 from otel_sessions._context.providers import PROVIDERS
 from otel_sessions._context.resolution import state_in
+from otel_sessions._context.responses import body_of
 from otel_sessions._context.state import ENTRY_KEY, UNKNOWN, UNTOUCHED
 from otel_sessions._context.streams import awaited_in, is_stream, wrapped
 from otel_sessions._context.unstamped import WATCHES, look_at
@@ -32,7 +33,6 @@ from otel_sessions._session.session import SESSION_ID
 from otel_sessions._settings.settings import HIDES_INPUTS, HIDES_OUTPUTS, hides_outputs, in_process, is_hidden
 
 from .content import HIDDEN, MAX_LENGTH, TEXT, Collected, Content, content_of, written
-from .responses import body_of
 from .shown import Words, say_itself, show_on
 from .turn_order import ORDER
 

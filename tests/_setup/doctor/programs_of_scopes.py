@@ -505,6 +505,7 @@ STREAMING = {
         def a(x: Annotated[str, Depends(dependency=in_loop)]): ...
         """,
     "returned": """
+        import quart
         from django.http import StreamingHttpResponse
         from fastapi.responses import StreamingResponse
         from flask import Response, stream_with_context
@@ -547,7 +548,12 @@ STREAMING = {
 
         @set_session(session_id=lambda sid, q: sid)
         def h(sid, q):
-            return StreamingResponse(words(q))  #! stream-outlives-decorator
+            return words(q)  #! stream-outlives-decorator
+
+        @set_session(session_id=lambda sid, q: sid)
+        def i(sid, q):
+            body = quart.Response(words(q))
+            return body  #! stream-outlives-decorator
 
         class Agent:
             def stream(self, sid, q):
@@ -628,6 +634,15 @@ STREAMING = {
             def inner():
                 return words(q)
             return len(q)
+
+        @set_session()
+        def held(q):
+            body = StreamingResponse(words(q))
+            return body
+
+        @set_session()
+        def held_too(q):
+            return Response(stream_with_context(words(q)))
 
         def h(sid, q):
             with set_session(sid):

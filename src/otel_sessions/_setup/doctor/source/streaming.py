@@ -20,6 +20,8 @@ _PLAIN = frozenset({"staticmethod", "classmethod", "override"})
 """Decorators that leave a generator what it is."""
 
 _RESPONSES = frozenset({"StreamingResponse", "EventSourceResponse", "StreamingHttpResponse", "Response"})
+_HELD = frozenset({"fastapi", "starlette", "sse_starlette", "django", "flask"})
+"""Whose responses have the session of a decorated function until their body is sent."""
 _STREAMS = frozenset({"astream", "astream_events", "run_stream", "run_stream_events", "stream_async", "stream_events"})
 
 
@@ -130,8 +132,17 @@ def _stream_in(module: Module, value: ast.expr | None) -> ast.expr | None:
 
 
 def _is_response(module: Module, call: ast.Call) -> bool:
-    dotted = module.scopes.dotted(call.func) or ""
-    return dotted.partition(".")[0] in {"fastapi", "starlette", "sse_starlette", "django", "flask", "quart"}
+    return _maker_of(module, call) in {*_HELD, "quart"}
+
+
+def _maker_of(module: Module, call: ast.Call) -> str:
+    """Return the package that what is called comes from."""
+    return (module.scopes.dotted(call.func) or "").partition(".")[0]
+
+
+def _is_held(module: Module, value: ast.expr | None) -> bool:
+    value = None if value is None else module.scopes.value_of(value) or value
+    return isinstance(value, ast.Call) and name_of(value.func) in _RESPONSES and _maker_of(module, value) in _HELD
 
 
 def _is_stream(module: Module, value: ast.expr) -> bool:
@@ -179,6 +190,6 @@ def _returned_by_decorated(module: Module, function: Function) -> Iterator[Findi
     for node in _returns(function):
         stream = _stream_in(module, node.value)
         is_in_block = any(module.entered(each) for each in module.blocks_around(node))
-        if stream is not None and not is_in_block:
+        if stream is not None and not is_in_block and not _is_held(module, node.value):
             told = {"owner": function.name, "call": module.source(ours[0]), "value": module.source(stream)}
             yield from module.tell("stream-outlives-decorator", node, **told)
