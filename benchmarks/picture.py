@@ -57,7 +57,16 @@ def _bars(axis: Axes, names: Sequence[str], costs: Mapping[str, float]) -> None:
     axis.barh(range(len(names)), [costs[name] for name in names], color=colors, height=0.62)
     for row, name in enumerate(names):
         weight = "bold" if name == tools.OURS else "normal"
-        axis.text(costs[name], row, f"  {costs[name]:.1f}", va="center", color=INK, weight=weight)
+        told = axis.annotate(
+            f"{costs[name]:.1f}",
+            (costs[name], row),
+            (6, 0),
+            textcoords="offset points",
+            va="center",
+            color=INK,
+            weight=weight,
+        )
+        told.set_bbox({"facecolor": axis.get_facecolor(), "edgecolor": "none", "pad": 1})  # above the line of the floor
     axis.spines[["top", "right", "bottom", "left"]].set_visible(False)
     axis.tick_params(length=0)
     axis.set_xticks([])
