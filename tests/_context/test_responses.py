@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
+from contextlib import closing
 
 import pytest
 from django.conf import settings
-from django.http import HttpResponse, StreamingHttpResponse
-from flask import Flask, Response
+from django.http import FileResponse, HttpResponse, StreamingHttpResponse
+from flask import Flask, Response, send_file
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from otel_sessions import clear_session, get_session, set_session, turn
+from otel_sessions import clear_session, get_session, set_session, step, turn
 
 pytestmark = pytest.mark.usefixtures("no_session_is_left_behind")
 
@@ -92,20 +95,132 @@ def test_a_turn_below_holds_as_well(pipeline):
     assert pipeline.attributes("view")["output.value"] == "conv-42 conv-42 "
 
 
-def test_what_closes_the_body_early_ends_it_in_the_session():
+def left_early(ended_in):
+    try:
+        yield "a "
+        yield "stream"
+    finally:
+        ended_in.append(here())
+
+
+async def left_early_later(ended_in):
+    try:
+        yield "a "
+        yield "stream"
+    finally:
+        ended_in.append(here())
+
+
+@pytest.fixture
+def no_collector():
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.parametrize("around", [set_session("conv-42"), turn("view")], ids=["scope", "turn"])
+@pytest.mark.usefixtures("no_collector")
+def test_what_closes_a_body_of_flask_early_ends_it_in_the_session(around):
     ended_in = []
-
-    def body():
-        try:
-            yield "a "
-            yield "stream"
-        finally:
-            ended_in.append(here())
-
-    answer = set_session("conv-42")(lambda: Response(body()))()
+    with set_session("conv-42"):
+        answer = around(lambda: Response(left_early(ended_in)))()
     next(answer.iter_encoded())
     answer.close()
     assert ended_in == ["conv-42"]
+
+
+@pytest.mark.parametrize("around", [set_session("conv-42"), turn("view")], ids=["scope", "turn"])
+@pytest.mark.usefixtures("no_collector")
+def test_what_closes_a_body_of_django_early_ends_it_in_the_session_and_nothing_holds_the_response(around):
+    ended_in = []
+    with set_session("conv-42"):
+        answer = around(lambda: django_response(left_early(ended_in)))()
+    parts = iter(answer)
+    next(parts)
+    answer.close()
+    del parts
+    gone = weakref.ref(answer)
+    del answer
+    assert (ended_in, gone()) == (["conv-42"], None)
+
+
+@pytest.mark.parametrize("around", [set_session("conv-42"), turn("view")], ids=["scope", "turn"])
+@pytest.mark.usefixtures("no_collector")
+def test_an_async_body_of_django_that_is_left_early_ends_in_the_session(around):
+    ended_in = []
+
+    async def leave():
+        with set_session("conv-42"):
+            answer = around(lambda: django_response(left_early_later(ended_in)))()
+        parts = aiter(answer)
+        await anext(parts)
+        await parts.aclose()
+        answer.close()
+        del parts, answer
+        await asyncio.sleep(0.01)
+
+    asyncio.run(leave())
+    assert ended_in == ["conv-42"]
+
+
+class Anew:
+    """A body that begins anew each time that it is asked."""
+
+    async def __aiter__(self):
+        yield f"{here()} "
+
+
+@pytest.mark.parametrize("around", [[], [turn("view")]], ids=["scope", "turn"])
+def test_a_response_that_is_sent_again_has_the_session_of_its_call(around):
+    answer = StreamingResponse(Anew())
+
+    def view(_session_id):
+        return answer
+
+    for each in around:
+        view = each(view)
+    view = set_session(session_id=lambda session_id: session_id)(view)
+
+    async def sent(session_id):
+        return "".join([part async for part in view(session_id).body_iterator])
+
+    for number in range(400):
+        assert asyncio.run(sent(f"conv-{number}")) == f"conv-{number} "
+
+
+@pytest.mark.parametrize(
+    "scope", [clear_session(), set_session("audit"), step("headers")], ids=["no", "another", "step"]
+)
+def test_a_response_that_is_passed_on_keeps_its_session(scope):
+    app = Flask(__name__)
+    app.after_request(scope(lambda response: response))
+    app.route("/")(set_session("conv-42")(lambda: Response(words())))
+    assert app.test_client().get("/").text == "conv-42 conv-42 "
+
+
+class Parts:
+    """A body that is no iterator."""
+
+    def __iter__(self):
+        return words()
+
+
+def test_a_body_of_flask_may_come_with_a_status_and_need_be_no_iterator():
+    app = Flask(__name__)
+    app.route("/")(set_session("conv-42")(lambda: (Response(Parts()), 201)))
+    answer = app.test_client().get("/")
+    assert (answer.status_code, answer.text) == (201, "conv-42 conv-42 ")
+
+
+def test_a_file_is_left_to_the_server(tmp_path, pipeline):
+    (tmp_path / "file").write_text("what is in it")
+    django_response(())
+    for around in (set_session("conv-42"), turn("view", tracer=pipeline.tracer)):
+        with closing(around(lambda: FileResponse((tmp_path / "file").open("rb")))()) as answer:
+            assert answer.file_to_stream is not None
+        with Flask(__name__).test_request_context(), around(lambda: send_file(tmp_path / "file"))() as answer:
+            assert answer.direct_passthrough
+    assert "what is in it" not in pipeline.attributes("view").get("output.value", "")
 
 
 def test_a_response_that_is_whole_is_returned_as_it_is(warnings):
@@ -126,8 +241,14 @@ class Asked:
         raise RuntimeError(name)
 
 
-def test_what_else_is_returned_is_not_asked_for_a_body(warnings):
-    answer = Asked()
+class Narrow(dict):
+    __slots__ = ()
+    __getattr__ = dict.__getitem__
+
+
+@pytest.mark.parametrize("kind", [Asked, Narrow])
+def test_what_else_is_returned_is_not_asked_for_a_body(kind, warnings):
+    answer = kind()
     assert set_session("conv-42")(lambda: answer)() is answer
     assert warnings() == []
 

@@ -353,6 +353,9 @@ def test_that_a_sampler_of_the_environment_is_not_taken_by_a_provider_of_the_pro
         pytest.param({"OTEL_TRACES_SAMPLER": "session_ratio"}, ParentBasedSessionRatio(0.1), id="it is there"),
         pytest.param({"OTEL_TRACES_SAMPLER": "session_ratio"}, ALWAYS_ON, id="the program has said another one"),
         pytest.param({"OTEL_TRACES_SAMPLER": "session_ratio", "OTEL_CONFIG_FILE": "a.yaml"}, None, id="by a file"),
+        pytest.param(
+            {"OTEL_TRACES_SAMPLER": "session_ratio", "OTEL_SESSION_DISABLED": "true"}, None, id="switched off"
+        ),
     ],
 )
 def test_of_a_sampler_that_is_taken_or_not_asked_for_nothing_is_told(monkeypatch, warnings, variables, sampler):

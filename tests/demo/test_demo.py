@@ -210,12 +210,15 @@ def test_the_command_that_it_names_is_there(demo):
         ("elsewhere/bin/otel-sessions", "nowhere", "{tmp}/elsewhere/bin/otel-sessions"),
         ("a clone/bin/otel-sessions", "nowhere", "'{tmp}/a clone/bin/otel-sessions'"),
         ("here/.venv/bin/otel-sessions", "here/.venv/bin", "otel-sessions"),
+        ("here/.venv/bin/otel-sessions", "another", ".venv/bin/otel-sessions"),
         ("here/other", "nowhere", "otel-sessions"),
     ],
-    ids=["below this folder", "elsewhere", "with a space", "on the path", "not there"],
+    ids=["below this folder", "elsewhere", "with a space", "on the path", "another on the path", "not there"],
 )
 def test_it_is_named_as_a_shell_finds_it(tmp_path, monkeypatch, script, path, shown):
     made, here = tmp_path / script, tmp_path / "here"
+    (tmp_path / "another").mkdir()
+    (tmp_path / "another" / "otel-sessions").touch(mode=0o700)
     made.parent.mkdir(parents=True)
     made.touch(mode=0o700)
     here.mkdir(exist_ok=True)

@@ -81,9 +81,9 @@ _SPARE = 64 if getattr(sys, "_is_gil_enabled", lambda: True)() else sys.maxsize
 """How much more room than is needed lets a store be filled without its lock, which is a seventh of the cost of a span.
 
 Nobody else has a span that starts, but for what a processor before us may have handed it to. There an attribute comes before
-ours, between them, or behind, as the thread has it: each is put by one step of the interpreter. What the lock is for, that there
-are no more than the limit, would take so many attributes, set by another thread between two of ours. Where threads run
-at once, in a build without the lock of the interpreter, it is always taken.
+ours or behind, as the thread has it: ours are put by one step of the interpreter. What the lock is for, that there are no more
+than the limit, would take so many attributes, set by another thread after the look at the room and before that step. Where threads
+run at once, in a build without the lock of the interpreter, it is always taken.
 """
 
 

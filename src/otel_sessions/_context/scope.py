@@ -193,7 +193,7 @@ class SessionScope(Decorator):
             entry = self._enter(args, kwargs)
             try:
                 result = function(*args, **kwargs)
-                _hold_body(result, entry)
+                _hold_body(result, entry, args, kwargs)
             finally:
                 _leave(entry)
             if type(result) in _RUNS_LATER:
@@ -208,7 +208,7 @@ class SessionScope(Decorator):
             entry = self._enter(args, kwargs)
             try:
                 result = await function(*args, **kwargs)
-                _hold_body(result, entry)
+                _hold_body(result, entry, args, kwargs)
             finally:
                 _leave(entry)
             return result
@@ -356,12 +356,19 @@ def _leave(entry: Entry | None) -> None:
         _warn_not_left(error)
 
 
-def _hold_body(result: object, entry: Entry | None) -> None:
-    """Have the session that was entered for what a web framework sends when the function is over, too."""
-    if entry is not None and type(result).__module__ != "builtins":
-        from .responses import held  # noqa: PLC0415  # for streams, which not every program has
+def _hold_body(result: object, entry: Entry | None, args: Args, kwargs: Kwargs) -> None:
+    """Have the session that was entered for what a web framework sends when the function is over, too.
 
-        held(result)
+    Not for a response that the function was given, and passes on.
+    """
+    response = result[0] if type(result) is tuple and result else result
+    if entry is None or type(response).__module__ == "builtins":
+        return
+    if any(response is each for each in (*args, *kwargs.values())):
+        return
+    from .responses import held  # noqa: PLC0415  # for streams, which not every program has
+
+    held(result)
 
 
 def _not_entered(error: Exception) -> Session:

@@ -206,6 +206,16 @@ def is_stream(value: object) -> bool:
     return hasattr(type(value), "__aiter__") or hasattr(type(value), "__next__")
 
 
+def rereadable_in(stream: Any) -> Any:  # noqa: ANN401  # as it comes
+    """Return what ``stream`` was made of by `wrapped`, if that begins anew each time that it is asked; else ``None``."""
+    if not issubclass(type(stream), _Proxy):
+        return None
+    inner = stream
+    while issubclass(type(inner), _Proxy):
+        inner = inner._otel_sessions_inner  # noqa: SLF001  # ours
+    return None if hasattr(type(inner), "__next__") or hasattr(type(inner), "__anext__") else inner
+
+
 def wrapped(stream: Any, context: Context, watcher: Watcher | None = None) -> Any:  # noqa: ANN401  # as it comes, it goes
     """Return ``stream`` with its steps taken in ``context``; `TypeError` if it is neither iterator nor async iterable."""
     return wrapped_in(Surroundings(context, watcher), stream)

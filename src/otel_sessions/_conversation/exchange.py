@@ -227,7 +227,7 @@ class Exchange:
                 return self.read(result)
             body = body_of(result)
             if body is not None:
-                setattr(result, body[0], self.read(body[1]))
+                body.put(self.read(body.stream))
                 return result
         except Exception as error:  # noqa: BLE001  # code of the result
             _warn_of_stream(error)

@@ -256,7 +256,8 @@ def _install_spans(provider: Any, asked: Asked) -> None:  # noqa: ANN401  # of a
     processor = _Installed(meter_provider=asked.meter_provider)
     processor.apply(asked.settings)
     add_span_processor(processor)
-    attempt("a look at the sampler", tell_if_not_taken, recording(provider), asked.place)
+    if not asked.settings.disabled:
+        attempt("a look at the sampler", tell_if_not_taken, recording(provider), asked.place)
     _spans.put(provider, processor)
     if asked.traces is None:
         _global.add(processor)

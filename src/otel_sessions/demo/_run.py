@@ -149,10 +149,13 @@ def _show(console: Console, arrival: Arrival) -> int:
 
 
 def command() -> str:
-    """Return how this command is called from a shell in this folder: the environment of a clone is not on the PATH."""
+    """Return how this command is called from a shell in this folder: the environment of a clone is not on the PATH.
+
+    What is there under its name may be another one.
+    """
     name = "otel-sessions"
-    beside, here = Path(sys.executable).parent / name, Path.cwd()
-    if shutil.which(name) or not beside.exists():
+    beside, here, found = Path(sys.executable).parent / name, Path.cwd(), shutil.which(name)
+    if not beside.exists() or (found is not None and Path(found).samefile(beside)):
         return name
     return shlex.quote(str(beside.relative_to(here) if beside.is_relative_to(here) else beside))
 

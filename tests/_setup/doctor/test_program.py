@@ -67,6 +67,13 @@ BROKEN = [
     pytest.param(
         ("by_hand.py", "second"), {}, "no-processor", "instrument(tracer_provider=provider)", id="second provider"
     ),
+    pytest.param(
+        ("by_hand.py", "right"),
+        {"OTEL_TRACES_SAMPLER": "session_ratio", "OTEL_TRACES_SAMPLER_ARG": "1.0"},
+        "sampler-not-taken",
+        "ParentBasedSessionRatio(0.1)",
+        id="sampler of the environment",
+    ),
     pytest.param(("unguarded.py",), {}, "unguarded", "session_baggage", id="unguarded propagators"),
     pytest.param(("by_hand.py", "own trace"), {}, "own-trace-of-framework", "framework", id="own trace"),
     pytest.param(("by_hand.py", "no session"), {}, "unknown", "set_session", id="a call outside"),

@@ -52,7 +52,9 @@ func main() {
 		panic(err)
 	}
 	fmt.Printf("{\"port\": %d}\n", listener.Addr().(*net.TCPAddr).Port)
-	go http.Serve(listener, otelhttp.NewHandler(handler, "echo"))
+	server := http.Server{Handler: otelhttp.NewHandler(handler, "echo")}
+	go server.Serve(listener)
 	io.Copy(io.Discard, os.Stdin)
+	server.Shutdown(context.Background()) // waits for what has answered, and has not ended its span yet
 	provider.Shutdown(context.Background())
 }

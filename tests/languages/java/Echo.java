@@ -80,6 +80,7 @@ class Echo {
         propagator.inject(Context.current().with(work), onwards, HttpRequest.Builder::setHeader);
         var answer = client.send(onwards.build(), HttpResponse.BodyHandlers.ofByteArray()).body();
         work.end();
+        span.end(); // whoever has the answer may end this program
         exchange.sendResponseHeaders(200, answer.length);
         exchange.getResponseBody().write(answer);
       } catch (InterruptedException interrupted) {

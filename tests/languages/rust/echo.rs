@@ -52,13 +52,16 @@ fn main() {
     });
     for stream in listener.incoming() {
         let mut stream = stream.unwrap();
-        let caller = propagator.extract_with_context(&Context::new(), &headers_of(&stream));
-        let span = tracer.span_builder("echo").with_kind(SpanKind::Server).start_with_context(&tracer, &caller);
-        let cx = caller.with_span(span);
-        let work = tracer.span_builder("work").with_kind(SpanKind::Client).start_with_context(&tracer, &cx);
-        let cx = cx.with_span(work);
-        let mut onwards = HashMap::new();
-        propagator.inject_context(&cx, &mut onwards);
-        stream.write_all(ask(&next, &onwards).as_bytes()).unwrap();
+        let answer = {
+            let caller = propagator.extract_with_context(&Context::new(), &headers_of(&stream));
+            let span = tracer.span_builder("echo").with_kind(SpanKind::Server).start_with_context(&tracer, &caller);
+            let cx = caller.with_span(span);
+            let work = tracer.span_builder("work").with_kind(SpanKind::Client).start_with_context(&tracer, &cx);
+            let cx = cx.with_span(work);
+            let mut onwards = HashMap::new();
+            propagator.inject_context(&cx, &mut onwards);
+            ask(&next, &onwards)
+        }; // both spans have ended, and are printed: whoever has the answer may end this program
+        stream.write_all(answer.as_bytes()).unwrap();
     }
 }

@@ -131,13 +131,17 @@ def test_a_number_that_is_none_is_one():
         (of_span(startTimeUnixNano="soon"), "startTimeUnixNano: a whole number is expected"),
         (of_span(startTimeUnixNano="1.5"), "startTimeUnixNano: a whole number is expected"),
         (of_span(startTimeUnixNano="1e999999999"), "startTimeUnixNano: a whole number is expected"),
+        (of_span(startTimeUnixNano="1e-400"), "startTimeUnixNano: a whole number is expected"),
+        (of_span(startTimeUnixNano="1.00000000000000000001"), "startTimeUnixNano: a whole number is expected"),
+        (of_span(startTimeUnixNano="0e99999999999999999999"), "startTimeUnixNano: a whole number is expected"),
+        (of_span(startTimeUnixNano="1e-400000000000000000000"), "startTimeUnixNano: a whole number is expected"),
         (of_span(startTimeUnixNano=math.inf), "startTimeUnixNano: a whole number is expected"),
         (of_span(attributes=[{"value": {"boolValue": 1}}]), "boolValue: true or false is expected"),
         (of_span(attributes=[{"value": {"doubleValue": True}}]), "doubleValue: a number is expected"),
         (of_span(attributes=[{"value": {"doubleValue": 10**400}}]), "doubleValue: int too large"),
         (of_span(attributes=[{"value": {"bytesValue": "?"}}]), "bytesValue: "),
     ],
-    ids=range(21),
+    ids=range(25),
 )
 def test_what_is_no_otlp_is_refused_with_the_place(body, reason):
     with pytest.raises(InvalidOTLPError, match=reason):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import math
+from contextlib import suppress
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -75,18 +76,13 @@ def _int(value: object) -> int:
 
 
 def _int_of_text(text: str) -> int:
-    """Return a whole number; it may be written with an exponent, as in ``17E1``."""
-    try:
+    """Return a whole number; it may be written with an exponent, as in ``17E1``, and be no larger than a float."""
+    with suppress(ValueError):
         return int(text)
-    except ValueError:
-        pass
-    try:
-        is_whole = float(text).is_integer()  # of no more digits than a float has, so that no exponent is too much
-    except ValueError:
-        is_whole = False
-    if not is_whole:
-        raise ValueError(_NOT_WHOLE)
-    return int(Decimal(text))
+    with suppress(ValueError, ArithmeticError):
+        if math.isfinite(float(text)) and (number := Decimal(text)) == number.to_integral_value():
+            return int(number)
+    raise ValueError(_NOT_WHOLE)
 
 
 def _double(value: object) -> float:
