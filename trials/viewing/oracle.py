@@ -32,9 +32,10 @@ _WITH_ANY_TEXT = {
     "logs": whole("collector.logs.v1.ExportLogsServiceRequest"),
 }
 _ITEMS = {"traces": whole("trace.v1.Span"), "logs": whole("logs.v1.LogRecord")}
-# What that reader passes over or rounds, and others refuse: a whole number with a fraction, an enumeration that is none.
+# What that reader passes over or rounds, and others refuse: a whole number with a fraction, even a tiny one, or with an
+# exponent that no number of OTLP has, an enumeration that is none.
 _LOOSE = re.compile(
-    rb'"(?:\w*UnixNano|intValue|flags|\w*Count)"\s*:\s*"?[-+\deE]*\.'
+    rb'"(?:\w*UnixNano|intValue|flags|\w*Count)"\s*:\s*"?[-+\deE]*(?:\.|[eE](?:-|\d{3}))'
     rb'|"(?:kind|code|severityNumber)"\s*:(?!\s*(?:"|-?\d+\s*[,}]))'
 )
 _IDS = frozenset({"traceId", "trace_id", "spanId", "span_id", "parentSpanId", "parent_span_id"})
