@@ -961,6 +961,16 @@ def test_a_response_of_flask_that_is_a_text_is_returned_as_it_is(pipeline):
     assert said(pipeline, "view") == (None, '"<Response>"')
 
 
+def test_an_output_that_is_set_before_the_turn_is_entered_is_told_of(pipeline, warnings):
+    made = turn("chat", tracer=pipeline.tracer)
+    made.output = "An answer."
+    [warning] = warnings()
+    assert "its output was set before it was entered" in warning
+    with set_session("conv-42"), made:
+        pass
+    assert said(pipeline, "chat")[1] is None
+
+
 class Sealed:
     """A response that lets nobody change its body, and one that does not even show it."""
 

@@ -214,9 +214,10 @@ def judge(spans: list[WireSpan], count: int, *, own_traces: bool = False, attemp
     jobs = {job.question: job for job in map(Job, range(count))}
     runs = {question: attempts if job.raises else 1 for question, job in jobs.items()}
     seen = Counter((span.name, span.attributes[_QUESTION]) for span in spans if span.name in {_WORK, _MODEL})
-    assert seen == {(name, question): runs[question] for name in (_WORK, _MODEL) for question in jobs}, (
-        "a job has run twice, or not at all, or its spans are lost"
-    )
+    wanted = Counter({(name, question): runs[question] for name in (_WORK, _MODEL) for question in jobs})
+    lacking, more = wanted - seen, seen - wanted
+    assert not lacking, f"jobs have not run, or their spans are lost: {lacking.total()}, {list(lacking)[:9]}"
+    assert not more, f"jobs have run twice: {more.total()}, {list(more)[:9]}"
     request = {span.trace_id: jobs[span.attributes[_QUESTION]] for span in spans if span.name == _REQUEST}
     work = [span for span in spans if span.name in {_WORK, _MODEL}]
     wrong = [

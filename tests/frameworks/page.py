@@ -117,6 +117,8 @@ class Desk:
             "OPENAI_API_BASE": model.base_url,  # LlamaIndex reads this one
             "OPENAI_API_KEY": "none",
             "OPENAI_BASE_URL": model.base_url,
+            # A thousand jobs have more spans than the default, 2048, and the machine may be busy.
+            "OTEL_BSP_MAX_QUEUE_SIZE": "20000",
             "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": receiver.endpoint,
             "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}",
             "PYTHONPATH": str(Path(__file__).parent),
